@@ -1,0 +1,6 @@
+"""JupyterLab's *Create Job* dialog, run on Argo Workflows or on this machine.
+
+Nothing is imported here: a step's process pays for what its step needs only.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,99 @@
+"""What is refused before anything is stored."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import keyword
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.errors import InvalidJob
+
+NAME_LENGTH = 256
+"""Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
+
+
+def input_path(root_dir: str, input_uri: str) -> Path:
+    """Return the full path of an input within Jupyter's root folder.
+
+    Raises
+    ------
+    InvalidJob
+        It is missing, no file, or lies elsewhere.
+    """
+    root = Path(root_dir).expanduser()
+    path = Path(os.path.normpath(root / (input_uri or "").lstrip("/")))
+    if not path.is_relative_to(os.path.normpath(root)):
+        raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
+    if not path.is_file():
+        raise InvalidJob(f"Input path '{input_uri}' does not exist.")
+    return path
+
+
+def job(model: Any, path: Path, environments: Any) -> None:
+    """Check what a user asks for.
+
+    Parameters
+    ----------
+    model
+        ``CreateJob`` or ``CreateJobDefinition``.
+    path
+        The input's full path.
+    environments
+        The environment manager.
+
+    Raises
+    ------
+    InvalidJob
+        With the reason.
+    """
+    name(model.name)
+    metadata = _notebook_metadata(path)
+    _known(model.output_formats or [], environments.output_formats_mapping(), "output format")
+    offered = [environment.name for environment in environments.list_environments()]
+    _known([model.runtime_environment_name], offered, "environment")
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    _parameters(model.parameters or {}, python=language in (None, "python"))
+
+
+def name(value: str | None) -> None:
+    """Check a job's name.
+
+    Raises
+    ------
+    InvalidJob
+        It is longer than the database takes.
+    """
+    if value is not None and len(value) > NAME_LENGTH:
+        raise InvalidJob(f"The name has {len(value)} characters; {NAME_LENGTH} are possible.")
+
+
+def _notebook_metadata(path: Path) -> dict[str, Any]:
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InvalidJob(f"'{path.name}' is not a notebook: {error}") from error
+    if not isinstance(notebook, dict) or "nbformat" not in notebook:
+        raise InvalidJob(f"'{path.name}' is not a notebook.")
+    return dict(notebook.get("metadata") or {})
+
+
+def _known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    known = list(known)
+    for one in names:
+        if one not in known:
+            near = difflib.get_close_matches(one, known) or known[:10]
+            raise InvalidJob(f"There is no {what} '{one}'. Possible: {', '.join(near)}.")
+
+
+def _parameters(parameters: dict[str, Any], python: bool) -> None:
+    for key, value in parameters.items():
+        if not key or "=" in key or "\0" in key or key != key.strip():
+            raise InvalidJob(f"'{key}' cannot be the name of a parameter.")
+        if python and (not key.isidentifier() or keyword.iskeyword(key)):
+            raise InvalidJob(f"'{key}' cannot be the name of a parameter: it is no variable name in Python.")
+        if "\0" in str(value):
+            raise InvalidJob(f"The value of parameter '{key}' has a NUL character.")

@@ -1,0 +1,236 @@
+"""Rows of Jupyter-Scheduler's database, and every change of a job's status.
+
+The schema belongs to ``jupyter_scheduler.orm``. This module names the columns it needs and speaks SQLAlchemy Core, since
+a step's process must not pay for the ORM (2 s of imports).
+
+Each status change is one guarded statement, ``UPDATE … WHERE job_id = ? AND status IN (…)``: steps, exit handler, task
+runner and a user's *Stop* may all write, in any order, twice, and an end status is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import and_, column, create_engine, delete, func, or_, select, table, update
+from sqlalchemy.engine import URL, Engine, make_url
+
+CREATED = "CREATED"
+QUEUED = "QUEUED"
+IN_PROGRESS = "IN_PROGRESS"
+COMPLETED = "COMPLETED"
+FAILED = "FAILED"
+STOPPING = "STOPPING"
+STOPPED = "STOPPED"
+
+WAITING = (CREATED, QUEUED)
+LIVE = (CREATED, QUEUED, IN_PROGRESS, STOPPING)
+"""Statuses that are no end: only these may be left."""
+
+PASSWORD_VARIABLE = "ARGO_JUPYTER_SCHEDULER_DB_PASSWORD"  # noqa: S105 (a variable's name)
+"""Where a step finds the database's password: an address on a command line is seen by everybody."""
+
+MESSAGE_LENGTH = 1024
+"""Characters in ``status_message``, the column's limit (``jupyter_scheduler.orm.Job``)."""
+
+LOCAL_WAITING = 0
+"""``pid`` of a job that waits for its turn on this machine. Jobs of Argo have none (NULL)."""
+
+_JSON = ("runtime_environment_parameters", "output_formats", "tags", "parameters", "packaged_files")
+
+jobs = table(
+    "jobs",
+    *(
+        column(name)
+        for name in (
+            "job_id",
+            "job_definition_id",
+            "runtime_environment_name",
+            "runtime_environment_parameters",
+            "compute_type",
+            "input_filename",
+            "output_formats",
+            "name",
+            "tags",
+            "parameters",
+            "package_input_folder",
+            "packaged_files",
+            "create_time",
+            "update_time",
+            "start_time",
+            "end_time",
+            "status",
+            "status_message",
+            "pid",
+        )
+    ),
+)
+
+
+def now() -> int:
+    """Return the time in milliseconds since 1970, as Jupyter-Scheduler stores it."""
+    return int(time.time() * 1000)
+
+
+def shorten(message: str) -> str:
+    """Return `message` cut to the length of the column ``status_message``."""
+    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+
+
+class Database:
+    """Jupyter-Scheduler's database.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy's address of it. A relative SQLite path is made absolute, since steps run elsewhere.
+        A missing password is read from the environment variable ``ARGO_JUPYTER_SCHEDULER_DB_PASSWORD``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _absolute(make_url(url))
+        if self._url.password is None and PASSWORD_VARIABLE in os.environ:
+            self._url = self._url.set(password=os.environ[PASSWORD_VARIABLE])
+        # A busy SQLite (another pod writes) is waited for rather than reported.
+        arguments = {"timeout": 30} if self._url.get_backend_name() == "sqlite" else {}
+        self._engine: Engine = create_engine(self._url, connect_args=arguments, pool_pre_ping=not arguments)
+
+    @property
+    def url(self) -> str:
+        """The address without its password: it may be shown, and put on a command line."""
+        return self._url.set(password=None).render_as_string()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a step's process on this machine needs beside `url`."""
+        return {PASSWORD_VARIABLE: str(self._url.password)} if self._url.password else {}
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """Return a job's row with its JSON columns decoded, or None."""
+        return next(iter(self._select(jobs.c.job_id == job_id)), None)
+
+    def live_jobs(self) -> list[dict[str, Any]]:
+        """Return the rows of all jobs that have not ended, oldest first."""
+        return self._select(jobs.c.status.in_(LIVE))
+
+    def _select(self, condition: Any) -> list[dict[str, Any]]:
+        query = select(jobs).where(condition).order_by(jobs.c.create_time, jobs.c.job_id)
+        with self._engine.connect() as connection:
+            return [_decoded(dict(row)) for row in connection.execute(query).mappings()]
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job's row, if there is one."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(jobs).where(jobs.c.job_id == job_id))
+
+    def set(self, job_id: str, **values: Any) -> None:
+        """Write columns that are no part of the job's state, such as ``packaged_files``."""
+        values = {key: json.dumps(value) if key in _JSON else value for key, value in values.items()}
+        with self._engine.begin() as connection:
+            connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(update_time=now(), **values))
+
+    # Transitions. Each returns whether it changed the row.
+
+    def started(self, job_id: str) -> bool:
+        """QUEUED (or IN_PROGRESS, for a retried pod) → IN_PROGRESS; the first start's time is kept."""
+        return self._transition(
+            job_id,
+            (CREATED, QUEUED, IN_PROGRESS),
+            status=IN_PROGRESS,
+            start_time=func.coalesce(jobs.c.start_time, now()),
+            status_message=None,
+        )
+
+    def completed(self, job_id: str) -> bool:
+        """Any live status → COMPLETED."""
+        return self._ended(job_id, COMPLETED, None)
+
+    def failed(self, job_id: str, message: str, only_if: Iterable[str] = LIVE) -> bool:
+        """Any live status (or those of `only_if`) → FAILED, with the reason for the user."""
+        return self._ended(job_id, FAILED, message, only_if)
+
+    def stopped(self, job_id: str, message: str | None = None) -> bool:
+        """Any live status → STOPPED."""
+        return self._ended(job_id, STOPPED, message)
+
+    def waiting_because(self, job_id: str, message: str) -> bool:
+        """Tell why a job still waits; its status stays."""
+        return self._transition(job_id, WAITING, status_message=shorten(message))
+
+    def claim(self, job_id: str, pid: int, places: int) -> bool:
+        """Give a job that waits on this machine to process `pid`, if it is its turn.
+
+        Of all jobs here at most `places` run at once, the oldest first. One statement, so two processes cannot take
+        the same place.
+        """
+        mine = select(jobs.c.create_time).where(jobs.c.job_id == job_id).scalar_subquery()
+        other = jobs.alias("other")
+        ahead = (
+            select(func.count())
+            .select_from(other)
+            .where(
+                other.c.job_id != job_id,
+                or_(
+                    and_(other.c.status.in_(LIVE), other.c.pid > LOCAL_WAITING),
+                    and_(
+                        other.c.status.in_(WAITING),
+                        other.c.pid == LOCAL_WAITING,
+                        or_(
+                            other.c.create_time < mine,
+                            and_(other.c.create_time == mine, other.c.job_id < job_id),
+                        ),
+                    ),
+                ),
+            )
+            .scalar_subquery()
+        )
+        statement = (
+            update(jobs)
+            .where(
+                jobs.c.job_id == job_id,
+                jobs.c.status.in_(WAITING),
+                jobs.c.pid == LOCAL_WAITING,
+                ahead < places,
+            )
+            .values(pid=pid, update_time=now())
+        )
+        with self._engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="SERIALIZABLE")
+            with connection.begin():
+                return bool(connection.execute(statement).rowcount)
+
+    def _ended(
+        self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE
+    ) -> bool:
+        text = None if message is None else shorten(message)
+        return self._transition(job_id, only_if, status=status, status_message=text, end_time=now())
+
+    def _transition(self, job_id: str, allowed_from: Iterable[str], **values: Any) -> bool:
+        statement = (
+            update(jobs)
+            .where(jobs.c.job_id == job_id, jobs.c.status.in_(tuple(allowed_from)))
+            .values(update_time=now(), **values)
+        )
+        with self._engine.begin() as connection:
+            return bool(connection.execute(statement).rowcount)
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    for name in _JSON:
+        if isinstance(row[name], str):
+            row[name] = json.loads(row[name])
+    return row
+
+
+def _absolute(url: URL) -> URL:
+    """Make a relative SQLite path absolute."""
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        return url.set(database=os.path.abspath(url.database))
+    return url

@@ -1,0 +1,181 @@
+"""The engine of this machine: one detached process a run.
+
+A run's process outlives the server that started it. At most `places` runs are under way at once; the others wait as QUEUED, the
+oldest first. Whoever has a reason to (a submit, a run that ended, the task runner of a server that came back) starts processes for
+the jobs at the head of the queue, and each process takes its job itself, in one database statement: two starts of one job are
+harmless, and a crash leaves no half-taken job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+
+from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler.database import LOCAL_WAITING, WAITING, Database
+from argo_jupyter_scheduler.engines.base import Engine, Observation
+from argo_jupyter_scheduler.files import RunFolder
+
+JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
+"""Set in a run's process and in everything it starts: finds what a killed run left behind."""
+
+GRACE = 3.0
+"""Seconds between TERM and KILL."""
+
+KILLED = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
+
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Started by this process and not yet reaped; nothing else is done with them."""
+
+
+class LocalEngine(Engine):
+    """Runs notebooks on this machine.
+
+    Parameters
+    ----------
+    database
+        Where the rows are.
+    staging_path
+        The staging area.
+    places
+        How many runs may be under way at once.
+    """
+
+    def __init__(self, database: Database, staging_path: str, places: int) -> None:
+        self._database = database
+        self._staging_path = staging_path
+        self._places = places
+
+    def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
+        return {"places": self._places}
+
+    def new_row(self) -> dict[str, Any]:  # noqa: D102
+        return {"pid": LOCAL_WAITING}
+
+    def submit(self, job_id: str) -> None:  # noqa: D102
+        start_waiting(self._database, self._staging_path, self._places)
+
+    def stop(self, job_id: str) -> None:  # noqa: D102
+        job = self._database.job(job_id)
+        _kill(job_id, self._process_of(job) if job else None)
+        start_waiting(self._database, self._staging_path, self._places)
+
+    def delete(self, job_id: str) -> None:  # noqa: D102
+        self.stop(job_id)
+
+    def observe(self, jobs: Sequence[dict[str, Any]]) -> dict[str, Observation]:
+        """Return an end for each job whose process is gone, and start those whose turn has come."""
+        gone = {}
+        for job in jobs:
+            if job["pid"] is None or job["pid"] == LOCAL_WAITING:
+                continue
+            if self._process_of(job) is None:
+                _kill(job["job_id"], None)  # its kernel may have outlived it
+                gone[job["job_id"]] = Observation(ended=True, message=KILLED)
+        start_waiting(self._database, self._staging_path, self._places)
+        return gone
+
+    def _process_of(self, job: dict[str, Any]) -> psutil.Process | None:
+        folder = RunFolder(self._staging_path, job["job_id"])
+        return _process(folder.read(_identity_file(job["pid"]))) if job["pid"] else None
+
+
+def start_waiting(database: Database, staging_path: str, places: int) -> None:
+    """Start a process for each job at the head of the queue for which there is a place."""
+    jobs = [job for job in database.live_jobs() if job["pid"] is not None]
+    waiting = [job for job in jobs if job["pid"] == LOCAL_WAITING and job["status"] in WAITING]
+    free = places - (len(jobs) - len(waiting))
+    for job in waiting[: max(free, 0)]:
+        _start(database, staging_path, job["job_id"])
+
+
+def _start(database: Database, staging_path: str, job_id: str) -> None:
+    folder = RunFolder(staging_path, job_id)
+    if not folder.private.is_dir():
+        database.failed(job_id, "The run's folder in the staging area is gone.")
+        return
+    _children[:] = [child for child in _children if child.poll() is None]  # reaps those that ended
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"),
+            *("--db-url", quote(database.url), "--staging-path", quote(str(staging_path)), "--job-id", job_id),
+        ],
+        env={**os.environ, **database.environment, JOB_VARIABLE: job_id},
+        cwd=folder.private,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # the steps write their log themselves
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # neither the server's end nor its terminal's ends the run
+    )
+    _children.append(child)
+
+
+@contextlib.contextmanager
+def own_run(database: Database, staging_path: str, job_id: str) -> Iterator[bool]:
+    """Take a job for this process, and start the next one in the end; yields False if it is not this job's turn."""
+    folder = RunFolder(staging_path, job_id)
+    me = psutil.Process()
+    places = int(folder.read("run.json").get("places", 1))
+    # Written before the row names this process, in a file of its own: no reader of the row finds it missing.
+    folder.write(_identity_file(me.pid), {"pid": me.pid, "create_time": me.create_time()})
+    if not database.claim(job_id, me.pid, places):
+        (folder.private / _identity_file(me.pid)).unlink(missing_ok=True)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        start_waiting(database, staging_path, places)
+
+
+def _identity_file(pid: int) -> str:
+    return f"process-{pid}.json"
+
+
+def _process(identity: dict[str, Any]) -> psutil.Process | None:
+    """Return the process with this pid *and* this start, None if it is gone; a pid alone is soon another's."""
+    try:
+        process = psutil.Process(int(identity["pid"]))
+        # The clock may have been set since: psutil counts from the boot time that the system tells.
+        same = abs(process.create_time() - float(identity["create_time"])) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (KeyError, psutil.NoSuchProcess):
+        return None
+
+
+def _kill(job_id: str, process: psutil.Process | None) -> None:
+    """End a run's process and all it started, first kindly."""
+    family = {one.pid: one for one in psutil.process_iter() if _mark(one) == job_id}
+    if process is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in [process, *process.children(recursive=True)]:
+                # A run that ends starts the next one, which is not to be ended with it.
+                if _mark(one) in (job_id, None):
+                    family[one.pid] = one
+    family.pop(os.getpid(), None)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for one in family.values():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                end(one)
+        _, left = psutil.wait_procs(list(family.values()), timeout=GRACE)
+        if not left:
+            return
+        family = {one.pid: one for one in left}
+
+
+def _mark(process: psutil.Process) -> str | None:
+    """Return the job that a process belongs to, also when it left the run's process tree."""
+    try:
+        mark: str | None = process.environ().get(JOB_VARIABLE)
+    except (psutil.Error, OSError):
+        return None
+    return mark

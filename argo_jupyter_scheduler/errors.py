@@ -1,0 +1,53 @@
+"""What can go wrong, said so that a user can act on it.
+
+Every error has a message for the person who pressed the button: what happened, to what, what to do::
+
+    ArgoSchedulerError
+    ├── InvalidJob            what was asked for cannot be done: nothing was stored
+    ├── JobNotFound           there is no such job or job definition
+    ├── EngineError           the place where notebooks run did not do what was asked
+    │   ├── EngineUnavailable it did not answer (refused, timed out, 5xx)
+    │   └── EngineRefused     it answered no (401, 403, 400)
+    └── RunError              a run could not be finished
+        ├── NotebookFailed    a cell raised
+        └── RunEnded          the run was ended from outside (SIGTERM)
+
+`scheduler.py` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
+hera, requests, SQLAlchemy and papermill are translated where they are met, with their cause kept.
+"""
+
+
+class ArgoSchedulerError(Exception):
+    """The root of all errors of this package."""
+
+
+class InvalidJob(ArgoSchedulerError):
+    """What was asked for cannot be done; nothing was stored."""
+
+
+class JobNotFound(ArgoSchedulerError):
+    """There is no job or job definition with this id."""
+
+
+class EngineError(ArgoSchedulerError):
+    """The place where notebooks run did not do what was asked."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine did not answer: connection refused, time limit, or an error of its own (5xx)."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered no: not allowed, not authenticated, or an invalid manifest."""
+
+
+class RunError(ArgoSchedulerError):
+    """A run could not be finished; the message becomes the job's ``status_message``."""
+
+
+class NotebookFailed(RunError):
+    """A cell of the notebook raised, or its kernel died."""
+
+
+class RunEnded(RunError):
+    """The run's process was told to end (SIGTERM), by a stop, an eviction or a shutdown."""

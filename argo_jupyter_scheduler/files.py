@@ -1,0 +1,174 @@
+"""Staging folders and output names.
+
+Each run has a folder of its own, ``<staging path>/<job id>``: the input, the input folder's files, and the outputs under the
+names that the panel downloads. What only this package reads lies in ``.argo-jupyter-scheduler`` within it:
+
+==================  ====================================================================================
+``run.json``        what the steps need of the server's configuration, written by the server, no secrets
+``result.json``     how `main` ended, for the steps after it (which may run in other pods)
+``progress.json``   which cell is being executed
+``process-….json``  on this machine: the process that runs the job
+``output.<format>`` outputs before `rename-files` publishes them
+``output.log``      what the steps and the kernel printed
+==================  ====================================================================================
+
+Files appear whole: they are written beside and then moved into place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+PRIVATE = ".argo-jupyter-scheduler"
+
+
+def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
+    """Return the name under which the panel downloads an output.
+
+    The same as ``jupyter_scheduler.utils.create_output_filename``, which costs a step 2 s of imports; a test holds the two
+    together. The time is local, so `use_timezone` must have been called in another time zone than the server's.
+
+    Parameters
+    ----------
+    create_time
+        The job's ``create_time``, in milliseconds since 1970.
+    """
+    stem = os.path.splitext(input_filename)[0]
+    moment = datetime.fromtimestamp(create_time / 1e3).strftime("%Y-%m-%d-%I-%M-%S-%p")
+    return f"{stem}-{moment}.{output_format}"
+
+
+def local_timezone() -> str | None:
+    """Return this machine's time zone as the variable ``TZ`` takes it, or None where it cannot be known."""
+    if os.environ.get("TZ"):
+        return os.environ["TZ"]
+    with contextlib.suppress(OSError):
+        _, found, name = os.path.realpath("/etc/localtime").partition("zoneinfo/")
+        if found:
+            return name
+    return None
+
+
+def use_timezone(name: str | None) -> None:
+    """Switch this process to the server's time zone, so that output names agree."""
+    if name and hasattr(time, "tzset"):
+        os.environ["TZ"] = name
+        time.tzset()
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    staging_path
+        The staging area's full path.
+    job_id
+        The run's id.
+    """
+
+    def __init__(self, staging_path: str | Path, job_id: str) -> None:
+        self.path = Path(staging_path) / job_id
+        self.private = self.path / PRIVATE
+        self.log = self.output("log")
+
+    def create(self) -> None:
+        """Make the folder. Only the server and `create-job-id` do: a step never brings a deleted run's folder back."""
+        self.private.mkdir(parents=True)
+
+    def delete(self) -> None:
+        """Delete the folder and all within; a folder that is not there is no error."""
+        for _ in range(3):  # a process that is just being killed may still write
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(0.1)
+        shutil.rmtree(self.path)
+
+    def output(self, output_format: str) -> Path:
+        """Return where an output lies before it is published."""
+        return self.private / f"output.{output_format}"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the content of a private JSON file, empty where there is none."""
+        try:
+            content: dict[str, Any] = json.loads((self.private / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return content
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write a private JSON file, whole."""
+        write_whole(self.private / name, json.dumps(content, indent=1))
+
+    def files(self) -> list[str]:
+        """Return the relative paths of all files but the private ones."""
+        return sorted(os.path.relpath(path, self.path) for path in _walk(self.path))
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if isinstance(content, str):
+            beside.write_text(content, encoding="utf-8")
+        else:
+            beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def copy_whole(source: Path, destination: Path) -> None:
+    """Copy a file so that no reader ever sees half of it."""
+    beside = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, beside)
+        os.replace(beside, destination)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def copy_folder(source: Path, destination: Path, leave_out: Path) -> list[str]:
+    """Copy the content of an input folder; return the relative paths of the copied files.
+
+    Links to files are copied as files, links to folders as folders unless they lead to a folder above. Left out are
+    what is no regular file, dangling links, and `leave_out` (the staging area may lie within the folder, as in a home).
+    """
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if not _copyable(Path(folder, name), leave_out)}
+
+    shutil.copytree(source, destination, ignore=ignored, dirs_exist_ok=True)
+    return sorted(os.path.relpath(path, destination) for path in _walk(destination))
+
+
+def _copyable(path: Path, leave_out: Path) -> bool:
+    if path.name == PRIVATE:
+        return False
+    try:
+        mode = path.stat().st_mode
+        real = path.resolve()
+    except OSError:
+        return False
+    if stat.S_ISREG(mode):
+        return True
+    if not stat.S_ISDIR(mode) or real == leave_out.resolve():
+        return False
+    return not (path.is_symlink() and path.parent.resolve().is_relative_to(real))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for base, folders, names in os.walk(folder):
+        if PRIVATE in folders:
+            folders.remove(PRIVATE)
+        yield from (Path(base, name) for name in names)

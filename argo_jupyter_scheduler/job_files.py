@@ -1,0 +1,32 @@
+"""The panel's *Download*: copies a run's files from the staging area to the user's folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from jupyter_scheduler.job_files_manager import Downloader, JobFilesManager
+
+
+class ArgoJobFilesManager(JobFilesManager):
+    """Downloads within Jupyter's root folder, and answers when the files are there.
+
+    Jupyter-Scheduler's own takes a path relative to the root folder as one relative to the server's working folder, which is
+    another where `root_dir` is set, and answers before the copy, so that a reload shows no links.
+    """
+
+    async def copy_from_staging(self, job_id: str, redownload: bool | None = False) -> None:
+        """Copy all files of a job to its folder under ``output_directory``."""
+        scheduler = self.scheduler
+        job = scheduler.get_job(job_id, False)
+        downloader = Downloader(
+            output_formats=job.output_formats or [],
+            output_filenames=scheduler.get_job_filenames(job),
+            staging_paths=scheduler.get_staging_paths(job),
+            output_dir=scheduler.get_local_output_path(model=job),
+            redownload=bool(redownload),
+            include_staging_files=bool(job.package_input_folder and job.packaged_files),
+        )
+        for path in job.packaged_files or []:
+            os.makedirs(os.path.dirname(os.path.join(downloader.output_dir, path)), exist_ok=True)
+        await asyncio.to_thread(downloader.download)

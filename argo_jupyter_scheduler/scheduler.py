@@ -1,0 +1,275 @@
+"""The scheduler: Jupyter-Scheduler's API on one side, rows, folders and an engine on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jupyter_scheduler.exceptions import IdempotencyTokenError, InputUriError, SchedulerError
+from jupyter_scheduler.models import (
+    CreateJob,
+    CreateJobFromDefinition,
+    DescribeJob,
+    DescribeJobDefinition,
+    Status,
+    UpdateJob,
+)
+from jupyter_scheduler.orm import Job
+from jupyter_scheduler.scheduler import Scheduler
+from sqlalchemy.exc import NoResultFound
+from traitlets import Bool, Enum, Integer
+from traitlets import Type as TypeTrait
+from traitlets import default
+
+from argo_jupyter_scheduler import checks
+from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
+from argo_jupyter_scheduler.files import RunFolder, copy_folder, copy_whole, local_timezone
+from argo_jupyter_scheduler.pod import PodTraits
+
+Result = TypeVar("Result")
+
+
+class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
+    """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
+
+    Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
+    answers meanwhile.
+    """
+
+    engine = Enum(
+        ("auto", "argo", "local"),
+        default_value="auto",
+        config=True,
+        help="""Where notebooks run: `argo`, `local` (this machine), or `auto`: Argo where the environment variable ARGO_SERVER
+        or the trait `argo_server` is set, else this machine.""",
+    )
+    pod_per_step = Bool(
+        False,
+        config=True,
+        help="""Whether each step of a run gets a pod of its own, visible one by one in Argo's UI. Every further pod costs about
+        10 seconds, so by default one pod does a whole run.""",
+    )
+    max_concurrent_runs = Integer(
+        min=1,
+        config=True,
+        help="""How many runs may be under way at once on this machine; others wait as QUEUED. The default is the number of
+        cores. Has no effect on Argo.""",
+    )
+    execution_manager_class = TypeTrait(
+        klass="jupyter_scheduler.executors.ExecutionManager",
+        default_value="argo_jupyter_scheduler.executor.ArgoExecutor",
+        config=True,
+        help="The execution manager class to use.",
+    )
+    task_runner_class = TypeTrait(
+        allow_none=True,
+        klass="jupyter_scheduler.task_runner.BaseTaskRunner",
+        default_value="argo_jupyter_scheduler.task_runner.ArgoTaskRunner",
+        config=True,
+        help="The class that starts scheduled runs and mends rows that no run could write.",
+    )
+
+    @default("max_concurrent_runs")
+    def _default_max_concurrent_runs(self) -> int:
+        return os.cpu_count() or 1
+
+    def __init__(self, root_dir: str, environments_manager: Any, db_url: str, **kwargs: Any) -> None:
+        self.database = Database(db_url)
+        self._create_lock = threading.Lock()
+        super().__init__(
+            root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
+        )
+        self.runs_on: Engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
+        if not argo:
+            from argo_jupyter_scheduler.engines.local import LocalEngine
+
+            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs)
+        from argo_jupyter_scheduler.engines.argo import ArgoEngine
+        from argo_jupyter_scheduler.workflows import PodShape
+
+        shape = PodShape(
+            image=self.image,
+            python=self.python_executable,
+            environment=dict(self.environment),
+            volumes=list(self.volumes),
+            volume_mounts=list(self.volume_mounts),
+            service_account=self.service_account,
+        )
+        return ArgoEngine(self.connection(), shape, self.database, self.staging_path, self.pod_per_step)
+
+    # Jobs
+
+    async def create_job(self, model: CreateJob) -> str:
+        """Store a job and start its run; return its id.
+
+        Raises
+        ------
+        SchedulerError, InputUriError, IdempotencyTokenError
+            It cannot be run; nothing is left behind.
+        """
+        return await _in_thread(lambda: self.create_job_now(model))
+
+    def create_job_now(self, model: CreateJob, input_path: Path | None = None) -> str:
+        """Do what `create_job` does, in the calling thread.
+
+        Parameters
+        ----------
+        model
+            The job.
+        input_path
+            The staged input of the job's definition; by default ``input_uri`` within the root folder.
+        """
+        with _told_to_the_user():
+            path = input_path or checks.input_path(self.root_dir, model.input_uri)
+            checks.job(model, path, self.environments_manager)
+            if not self.execution_manager_class.validate(self.execution_manager_class, str(path)):
+                raise InvalidJob(f"'{model.input_uri}' is not a notebook that can be executed.")
+            job_id = str(uuid.uuid4())
+            folder = RunFolder(self.staging_path, job_id)
+            try:
+                packaged = self._stage(folder, path, bool(model.package_input_folder))
+                self._insert(job_id, model, packaged)
+                self._submit(job_id)
+            except BaseException:
+                self.database.delete_job(job_id)
+                folder.delete()
+                raise
+        return job_id
+
+    def _submit(self, job_id: str) -> None:
+        try:
+            self.runs_on.submit(job_id)
+        except ArgoSchedulerError:
+            # The answer may have been lost, not the call. What went wrong with the call is what the user must read.
+            with contextlib.suppress(ArgoSchedulerError):
+                self.runs_on.delete(job_id)
+            raise
+
+    def _stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
+        """Copy the input to the run's folder; return the relative paths of what came with it."""
+        folder.create()
+        settings = {"timezone": local_timezone(), **self.runs_on.run_settings()}
+        folder.write("run.json", settings)
+        if whole_folder:
+            copied = copy_folder(path.parent, folder.path, leave_out=Path(self.staging_path))
+            return [name for name in copied if name != path.name]
+        copy_whole(path, folder.path / path.name)
+        return []
+
+    def _insert(self, job_id: str, model: CreateJob, packaged_files: list[str]) -> None:
+        """Write the row in one INSERT, QUEUED from the start: the column's default would be STOPPED."""
+        values = model.dict(exclude_none=True, exclude={"input_uri"})
+        values.setdefault("output_formats", [])
+        values.update(job_id=job_id, status=Status.QUEUED.value, packaged_files=packaged_files)
+        with self._create_lock, self.db_session() as session:
+            token = model.idempotency_token
+            if token and session.query(Job).filter(Job.idempotency_token == token).first():
+                raise IdempotencyTokenError(token)
+            session.add(Job(**values, **self.runs_on.new_row()))
+            session.commit()
+
+    def update_job(self, job_id: str, model: UpdateJob) -> None:
+        """Change a job's name or compute type; a job is stopped with `stop_job`."""
+        with _told_to_the_user():
+            checks.name(model.name)
+            if self.database.job(job_id) is None:
+                raise JobNotFound(f"There is no job {job_id}.")
+        self.database.set(job_id, **model.dict(exclude_none=True, exclude={"status"}))
+
+    def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
+        """Return a job.
+
+        Raises
+        ------
+        SchedulerError
+            There is none with this id.
+        """
+        try:
+            return super().get_job(job_id, job_files)
+        except NoResultFound as error:
+            raise SchedulerError(f"There is no job {job_id}.") from error
+
+    async def stop_job(self, job_id: str) -> None:
+        """Stop a job: its row says so at once, then its process tree or workflow ends."""
+        self.database.stopped(job_id)
+        await _in_thread(lambda: self._told(self.runs_on.stop, job_id))
+
+    async def delete_job(self, job_id: str) -> None:
+        """Delete a job with its workflow and files, also while it runs; one that is gone is no error."""
+        await _in_thread(lambda: self._told(self.delete_job_now, job_id))
+
+    def delete_job_now(self, job_id: str) -> None:
+        """Do what `delete_job` does, in the calling thread."""
+        if self.database.job(job_id) is None:
+            return
+        was_live = self.database.stopped(job_id)
+        try:
+            self.runs_on.delete(job_id)
+        except ArgoSchedulerError:
+            if was_live:
+                raise
+            self.log.warning("Job %s is deleted, its finished workflow could not be.", job_id)
+        RunFolder(self.staging_path, job_id).delete()
+        self.database.delete_job(job_id)
+
+    def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
+        """Return where a job's files are, also when they were named in another time zone than today's."""
+        paths: dict[str, str] = super().get_staging_paths(model)
+        for output_format, path in paths.items():
+            if output_format != "input" and not os.path.exists(path):
+                stem = os.path.splitext(model.input_filename)[0]
+                found = [
+                    other
+                    for other in Path(path).parent.glob(f"*.{output_format}")
+                    if other.name.startswith(f"{stem}-")
+                ]
+                if len(found) == 1:
+                    paths[output_format] = str(found[0])
+        return paths
+
+    # Job definitions
+
+    async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
+        """Start a run of a definition now, with changed parameters if there are any."""
+        return await _in_thread(lambda: self.run_definition(job_definition_id, model))
+
+    def run_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
+        """Do what `create_job_from_definition` does, in the calling thread."""
+        definition = self.get_job_definition(job_definition_id)
+        staged = Path(self.get_staging_paths(definition)["input"])
+        attributes = definition.dict(exclude={"schedule", "timezone"}, exclude_none=True)
+        attributes |= model.dict(exclude_none=True)
+        return self.create_job_now(CreateJob(**attributes, input_uri=definition.input_filename), staged)
+
+    def _told(self, call: Callable[[str], None], job_id: str) -> None:
+        with _told_to_the_user():
+            call(job_id)
+
+
+async def _in_thread(call: Callable[[], Result]) -> Result:
+    return await asyncio.to_thread(call)
+
+
+@contextlib.contextmanager
+def _told_to_the_user() -> Iterator[None]:
+    """Turn our errors into those whose text Jupyter-Scheduler's handlers send to the dialog."""
+    try:
+        yield
+    except (SchedulerError, InputUriError, IdempotencyTokenError):
+        raise
+    except ArgoSchedulerError as error:
+        raise SchedulerError(str(error)) from error
+    except OSError as error:
+        raise SchedulerError(f"The job's files could not be written or read: {error}") from error

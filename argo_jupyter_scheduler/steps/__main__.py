@@ -1,0 +1,85 @@
+"""The command that runs steps; see the package's docstring."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    # `python -m` puts the working folder first: a user's json.py there must not be imported by this process.
+    del sys.path[0]
+
+import argparse
+import importlib
+import logging
+import signal
+from types import FrameType
+from urllib.parse import unquote
+
+from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
+from argo_jupyter_scheduler.files import RunFolder, use_timezone
+from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.steps.output import tee
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named steps in order; return the exit code, 0 or 1."""
+    parser = argparse.ArgumentParser(prog="python -m argo_jupyter_scheduler.steps", description=__doc__)
+    parser.add_argument("steps", nargs="+", choices=plan.STEPS, metavar="STEP", help="/".join(plan.STEPS))
+    parser.add_argument("--db-url", required=True, help="the scheduler's database, without a password")
+    parser.add_argument("--staging-path", required=True, help="the staging area")
+    parser.add_argument("--job-id", required=True)
+    parser.add_argument("--failures", default="", help="Argo's {{workflow.failures}}, for the exit handler")
+    parser.add_argument("--local", action="store_true", help="one of this machine's runs: wait for its turn")
+    options = parser.parse_args(arguments)
+
+    staging_path = unquote(options.staging_path)  # see workflows.literal
+    folder = RunFolder(staging_path, options.job_id)
+    context = Context(options.job_id, Database(unquote(options.db_url)), folder, options.failures)
+    if not options.local:
+        return run_steps(options.steps, context)
+
+    from argo_jupyter_scheduler.engines.local import own_run
+
+    with own_run(context.database, staging_path, options.job_id) as mine:
+        return run_steps(options.steps, context) if mine else 0
+
+
+def run_steps(steps: list[str], context: Context) -> int:
+    """Run `steps` as `plan` says which run after a failed one; return 0 if none failed, else 1."""
+    signal.signal(signal.SIGTERM, _end)
+    use_timezone(context.folder.read("run.json").get("timezone"))
+    with tee(context.folder.log):
+        for name in steps:
+            if context.error and name not in plan.ALWAYS:
+                continue
+            if name == plan.FAILURE and len(steps) > 1 and not context.error:
+                continue
+            _run_step(name, context)
+            if context.over:
+                break
+    return 1 if context.error else 0
+
+
+def _run_step(name: str, context: Context) -> None:
+    module = importlib.import_module(f"argo_jupyter_scheduler.steps.{name.replace('-', '_')}")
+    try:
+        module.run(context)
+    except ArgoSchedulerError as error:
+        log.error("%s", error)
+        context.error = context.error or str(error)
+    except Exception as error:  # a step's bug or a full disk must still end in a row that says so
+        log.exception("Step %s failed", name)
+        context.error = context.error or f"{type(error).__name__}: {error}"
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what is left to do takes a moment
+    raise RunEnded("The run was ended from outside before it had finished (SIGTERM).")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""What every step is given."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.files import RunFolder
+
+log = logging.getLogger("argo_jupyter_scheduler")
+
+
+@dataclass
+class Context:
+    """One run, as its steps see it.
+
+    Attributes
+    ----------
+    job_id
+        The run's id.
+    database
+        Where its row is.
+    folder
+        Where its files are.
+    failures
+        Argo's ``{{workflow.failures}}``, for the exit handler; else empty.
+    """
+
+    job_id: str
+    database: Database
+    folder: RunFolder
+    failures: str = ""
+    error: str | None = field(default=None, init=False)
+    """What an earlier step of this process failed with; the message for the user."""
+    over: bool = field(default=False, init=False)
+    """Whether the run has ended before this process came to it: no step is left to run."""

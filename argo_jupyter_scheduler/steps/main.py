@@ -1,0 +1,144 @@
+"""The step `main`: executes the notebook and converts it to the formats that were asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from papermill.exceptions import PapermillExecutionError
+
+from argo_jupyter_scheduler import parameters
+from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
+from argo_jupyter_scheduler.steps import convert
+from argo_jupyter_scheduler.steps.context import Context, log
+
+DEFAULT_KERNEL = "python3"
+
+
+def run(context: Context) -> None:
+    """Execute the run's notebook in its own folder.
+
+    The executed notebook is written after each cell, so that there is something to show whatever happens.
+
+    Raises
+    ------
+    NotebookFailed
+        A cell raised, or the kernel died or could not be started.
+    RunError
+        The notebook was executed, but a format could not be made.
+    RunEnded
+        The process was told to end.
+    """
+    if not context.database.started(context.job_id):
+        log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
+        context.over = True
+        return
+    (context.folder.private / "result.json").unlink(missing_ok=True)  # an earlier attempt's
+    job = context.database.job(context.job_id) or {}
+    threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
+    error: RunError | None = None
+    try:
+        _execute(context, job)
+    except RunError as failure:
+        error = failure
+    try:
+        convert.convert(context.folder, job["input_filename"], job["output_formats"] or [])
+    except RunError as failure:
+        error = error or failure
+    context.folder.write("result.json", {"succeeded": error is None, "error": str(error) if error else None})
+    if error:
+        raise error
+
+
+def _execute(context: Context, job: dict[str, Any]) -> None:
+    import papermill
+
+    source = context.folder.path / job["input_filename"]
+    output = context.folder.output("ipynb")
+    output.unlink(missing_ok=True)
+    notebook = nbformat.read(source, as_version=4)
+    values = parameters.for_notebook(job["parameters"])
+    os.environ.update(parameters.for_environment(job["parameters"]))
+    kernel, language = _kernel(notebook)
+    progress = _Progress(context, len(notebook.cells))
+    try:
+        papermill.execute_notebook(
+            _literal(source),
+            _literal(output),
+            parameters=values,
+            kernel_name=kernel,
+            language=language,
+            cwd=str(context.folder.path),
+            progress_bar=False,
+            log_output=True,
+            on_cell_start=progress,
+        )
+    except PapermillExecutionError as error:
+        injected = len(notebook.cells) < progress.cells
+        raise NotebookFailed(_cell_message(error, injected and error.cell_index > progress.injected)) from error
+    except RunEnded:
+        raise
+    except Exception as error:  # kernel gone, no such kernel, no parameters in this language: all are the run's end
+        where = f" (cell {progress.number})" if progress.number else ""
+        raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error
+
+
+class _Progress:
+    """Writes which cell is being executed; the CLI shows it, and a kernel's death names it.
+
+    Attributes
+    ----------
+    number
+        The cell's number in the input notebook, from 1; 0 before the first.
+    cells
+        How many cells there are, papermill's own among them.
+    injected
+        The index of papermill's own cell, -1 without.
+    """
+
+    def __init__(self, context: Context, cells: int) -> None:
+        self._context = context
+        self.number = 0
+        self.cells = cells
+        self.injected = -1
+        self._code_cells_of_input = cells
+
+    def __call__(self, cell: Any, cell_index: int, **kwargs: Any) -> None:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            self.injected = cell_index
+            self.cells = self._code_cells_of_input + 1
+        shift = 1 if 0 <= self.injected < cell_index else 0
+        self.number = cell_index + 1 - shift
+        try:
+            self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": self.cells})
+        except FileNotFoundError:
+            raise RunEnded("The job was deleted while it ran.") from None
+
+
+def _kernel(notebook: nbformat.NotebookNode) -> tuple[str, str]:
+    """Return the kernel's name and language: the notebook's own, not whatever is called python3."""
+    metadata = notebook.metadata
+    name = metadata.get("kernelspec", {}).get("name") or DEFAULT_KERNEL
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    if not language:
+        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+        try:
+            language = KernelSpecManager().get_kernel_spec(name).language
+        except NoSuchKernel as error:
+            raise NotebookFailed(f"NoSuchKernel: {error}") from error
+    return name, language
+
+
+def _literal(path: Path) -> str:
+    """Return a path in which papermill, which calls ``str.format`` on paths, leaves braces alone."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _cell_message(error: PapermillExecutionError, after_injected: bool) -> str:
+    number = error.cell_index + (0 if after_injected else 1)
+    text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
+    return f"{text} (cell {number}, In [{error.exec_count}])"

@@ -1,0 +1,24 @@
+"""The step `rename-files`: publishes what there is under the names that the panel downloads."""
+
+from __future__ import annotations
+
+from argo_jupyter_scheduler.files import copy_whole, output_filename
+from argo_jupyter_scheduler.steps.context import Context, log
+
+
+def run(context: Context) -> None:
+    """Publish the outputs, also those of a failed `main`, and name the files that the notebook made."""
+    job = context.database.job(context.job_id)
+    if job is None or not context.folder.path.is_dir():
+        log.info("Job %s was deleted: nothing to publish.", context.job_id)
+        return
+    outputs = set()
+    for output_format in job["output_formats"] or []:
+        name = output_filename(job["input_filename"], job["create_time"], output_format)
+        source = context.folder.output(output_format)
+        if source.is_file():
+            copy_whole(source, context.folder.path / name)
+            outputs.add(name)
+    if job["package_input_folder"]:
+        files = [name for name in context.folder.files() if name not in outputs | {job["input_filename"]}]
+        context.database.set(context.job_id, packaged_files=files)
