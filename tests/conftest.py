@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_scheduler.orm import create_tables
+
+from argo_jupyter_scheduler.database import LIVE, Database
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def notebook(*cells: str, parameters: str | None = None, kernel: dict[str, str] | None = None) -> str:
+    """Return a notebook's text; `parameters` is the source of its first cell, tagged so."""
+    made = nbformat.v4.new_notebook()
+    made.metadata["kernelspec"] = kernel or KERNEL
+    if parameters is not None:
+        made.cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    made.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    return str(nbformat.writes(made))
+
+
+def outputs(path: Path | str) -> str:
+    """Return all text that the cells of an executed notebook printed."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
+
+
+@pytest.fixture(autouse=True)
+def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """No test but those of a real Argo may reach one that the environment names."""
+    if not request.node.get_closest_marker("argo"):
+        for name in list(os.environ):
+            if name.startswith("ARGO_"):
+                monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def staging_path(tmp_path: Path) -> Path:
+    path = tmp_path / "staging area"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def db_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/scheduler.sqlite"
+    create_tables(url)
+    return url
+
+
+@pytest.fixture
+def database(db_url: str) -> Iterator[Database]:
+    database = Database(db_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def scheduler_config() -> dict[str, Any]:
+    """Traits of `ArgoScheduler`; tests override it."""
+    return {}
+
+
+@pytest.fixture
+def jp_server_config(staging_path: Path, db_url: str, scheduler_config: dict[str, Any]) -> dict[str, Any]:
+    installed = Path(__file__).parent.parent / "jupyter-config" / "jupyter_jupyter_scheduler_config.json"
+    config: dict[str, Any] = json.loads(installed.read_text())
+    config["SchedulerApp"]["db_url"] = db_url
+    config["ServerApp"] = {"jpserver_extensions": {"jupyter_scheduler": True}}
+    config["ArgoScheduler"] = {"staging_path": str(staging_path), **scheduler_config}
+    config["ArgoTaskRunner"] = {"mend_interval": 0.3}
+    return config
+
+
+class Jobs:
+    """The panel's requests, sent to a real Jupyter server."""
+
+    def __init__(self, fetch: Callable[..., Any], root: Path) -> None:
+        self._fetch = fetch
+        self.root = root
+
+    async def request(self, method: str, *path: str, body: Any = None, **query: str) -> Any:
+        text = None if body is None else json.dumps(body)
+        response = await self._fetch("scheduler", *path, method=method, body=text, params=query)
+        return json.loads(response.body) if response.body else None
+
+    def write(self, path: str, content: str) -> str:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(content, encoding="utf-8")
+        return path
+
+    async def environment(self) -> str:
+        return str((await self.request("GET", "runtime_environments"))[0]["name"])
+
+    async def create(self, path: str, content: str | None = None, **fields: Any) -> str:
+        if content is not None:
+            self.write(path, content)
+        body = {
+            "name": "a job",
+            "input_uri": path,
+            "output_formats": ["ipynb", "html"],
+            "runtime_environment_name": await self.environment(),
+            **fields,
+        }
+        return str((await self.request("POST", "jobs", body=body))["job_id"])
+
+    async def get(self, job_id: str) -> dict[str, Any]:
+        return dict(await self.request("GET", "jobs", job_id))
+
+    async def wait(self, job_id: str, timeout: float = 60, until: str | None = None) -> dict[str, Any]:
+        """Return the job once it has ended, or has the status `until`."""
+        end = time.monotonic() + timeout
+        while True:
+            job = await self.get(job_id)
+            if job["status"] == until or job["status"] not in LIVE:
+                return job
+            assert time.monotonic() < end, job
+            await asyncio.sleep(0.1)
+
+    async def download(self, job_id: str) -> dict[str, Path]:
+        """Download the outputs as the panel does; return where they are."""
+        await self._fetch("scheduler", "jobs", job_id, "download_files", method="GET")
+        files = (await self.get(job_id))["job_files"]
+        return {f["file_format"]: self.root / f["file_path"] for f in files if f["file_path"]}
+
+
+@pytest.fixture
+def bash_kernel(jp_data_dir: Path) -> dict[str, str]:
+    """A second real kernel, and what a notebook's metadata says of it."""
+    spec = {"argv": [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]}
+    spec |= {"display_name": "Bash", "language": "bash"}  # type: ignore[dict-item]
+    folder = jp_data_dir / "kernels" / "bash"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return {"name": "bash", "display_name": "Bash", "language": "bash"}
+
+
+@pytest.fixture
+def jobs(jp_fetch: Callable[..., Any], jp_root_dir: Path) -> Jobs:
+    return Jobs(jp_fetch, jp_root_dir)

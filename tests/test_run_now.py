@@ -1,0 +1,174 @@
+"""The main job, from the panel's requests to the downloaded files, at every place where a run can happen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from .conftest import Jobs, notebook, outputs
+
+
+async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:
+    job_id = await jobs.create("a b/näme 'quoted' $(x) {{y}}.ipynb", notebook("print(6 * 7)"))
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    assert job["status_message"] is None
+    assert job["start_time"] >= job["create_time"]
+    assert job["end_time"] >= job["start_time"]
+    files = await jobs.download(job_id)
+    assert set(files) == {"ipynb", "html", "input"}
+    assert outputs(files["ipynb"]) == "42\n"
+    assert "42" in files["html"].read_text()
+
+
+async def test_parameters_are_typed_and_in_the_environment(jobs: Jobs) -> None:
+    text = {"n": "3", "x": "1.5", "yes": "True", "none": "None", "word": "a 'b' {{c}} $(d) ü", "SLACK_TOKEN": "xoxb-1"}
+    code = "import os, json; print(json.dumps([n, x, yes, none, word])); print(os.environ['n'], os.environ['word'])"
+    slack = "print('SLACK_TOKEN' in os.environ, 'SLACK_TOKEN' in globals())"
+    source = notebook(code, slack, parameters="n = 0; word = ''")
+    job_id = await jobs.create("p.ipynb", source, parameters=text, output_formats=["ipynb", "log"])
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    files = await jobs.download(job_id)
+    lines = outputs(files["ipynb"]).splitlines()
+    assert json.loads(lines[0]) == [3, 1.5, True, None, text["word"]]
+    assert lines[1] == f"3 {text['word']}"
+    assert lines[2] == "False False"
+    assert "xoxb-1" not in files["ipynb"].read_text() + files["log"].read_text()
+
+
+async def test_a_failing_notebook_says_what_failed_and_keeps_what_there_is(jobs: Jobs) -> None:
+    source = notebook("print('before')", "1 / 0", "print('after')", parameters="a = 1")
+    job_id = await jobs.create(
+        "f.ipynb", source, parameters={"a": "2"}, output_formats=["ipynb", "html", "log"]
+    )
+    job = await jobs.wait(job_id)
+    assert job["status"] == "FAILED"
+    assert job["status_message"] == "ZeroDivisionError: division by zero (cell 3, In [4])"
+    assert job["end_time"]
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == "before\n"
+    assert "ZeroDivisionError" in files["html"].read_text()
+    assert "before" in files["log"].read_text()
+
+
+async def test_input_folder_comes_along_and_new_files_come_back(jobs: Jobs) -> None:
+    jobs.write("project/data/in.txt", "hello")
+    jobs.write("project/big/ignored.txt", "x")
+    source = notebook("text = open('data/in.txt').read(); open('data/out.txt', 'w').write(text.upper());")
+    job_id = await jobs.create("project/n.ipynb", source, package_input_folder=True)
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    assert sorted(job["packaged_files"]) == ["big/ignored.txt", "data/in.txt", "data/out.txt"]
+    assert not (jobs.root / "project/data/out.txt").exists()
+    files = await jobs.download(job_id)
+    assert (files["files"] / "data/out.txt").read_text() == "HELLO"
+    assert (await jobs.get(job_id))["downloaded"]
+
+
+async def test_every_offered_format_is_made(jobs: Jobs) -> None:
+    offered = (await jobs.request("GET", "runtime_environments"))[0]["output_formats"]
+    # Qt and browser exporters need a display or a browser of their own; they are tried where they are set up.
+    formats = [one["name"] for one in offered if one["name"] not in ("webpdf", "qtpdf", "qtpng")]
+    assert {"ipynb", "html", "markdown", "script", "slides", "log"} <= set(formats)
+    source = notebook("import base64\nfrom IPython.display import Image\nImage(base64.b64decode('%s'))" % PIXEL)
+    job_id = await jobs.create("formats.ipynb", source, output_formats=formats)
+    job = await jobs.wait(job_id, timeout=120)
+    assert job["status"] == "COMPLETED", job
+    files = await jobs.download(job_id)
+    assert set(files) == {*formats, "input"}
+    assert "data:image/png;base64" in files["markdown"].read_text()
+    if "pdf" in files:
+        assert files["pdf"].read_bytes().startswith(b"%PDF")
+
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+async def test_the_notebooks_own_kernel_is_used(jobs: Jobs, bash_kernel: dict[str, str]) -> None:
+    source = notebook("echo $BASH_VERSION $greeting", kernel=bash_kernel)
+    job_id = await jobs.create("b.ipynb", source, parameters={"greeting": "hej"})
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    assert outputs((await jobs.download(job_id))["ipynb"]).strip().endswith("hej")
+
+
+async def test_an_unknown_kernel_is_named(jobs: Jobs) -> None:
+    kernel = {"name": "nope", "display_name": "?", "language": "python"}
+    job = await jobs.wait(await jobs.create("k.ipynb", notebook("1", kernel=kernel)))
+    assert job["status"] == "FAILED"
+    assert "nope" in job["status_message"]
+
+
+async def test_a_kernel_that_dies_is_told_with_its_cell(jobs: Jobs) -> None:
+    source = notebook("print('alive')", "import os; os._exit(3)")
+    job = await jobs.wait(await jobs.create("d.ipynb", source))
+    assert job["status"] == "FAILED"
+    assert job["status_message"] == "DeadKernelError: Kernel died (cell 2)"
+
+
+async def test_stop_ends_the_run_at_once_and_for_good(jobs: Jobs, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    code = f"import time, pathlib\nfor _ in range(600):\n    pathlib.Path({str(flag)!r}).write_text(str(time.time())); time.sleep(.1)"
+    job_id = await jobs.create("s.ipynb", notebook(code))
+    assert (await jobs.wait(job_id, until="IN_PROGRESS"))["status"] == "IN_PROGRESS"
+    while not flag.exists():
+        await jobs.get(job_id)
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+    before = flag.read_text()
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    assert flag.read_text() == before
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+
+
+async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Path) -> None:
+    ended = await jobs.create("e.ipynb", notebook("1"))
+    running = await jobs.create("r.ipynb", notebook("import time; time.sleep(60)"))
+    await jobs.wait(ended)
+    await jobs.wait(running, until="IN_PROGRESS")
+    for job_id in (ended, running, running):
+        await jobs.request("DELETE", "jobs", job_id)
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "jobs"))["jobs"] == []
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.get(ended)
+    assert f"There is no job {ended}" in error.value.response.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"input_uri": "missing.ipynb"}, "'missing.ipynb' does not exist"),
+        ({"input_uri": "../outside.ipynb"}, "outside the root folder"),
+        ({"input_uri": "text.ipynb"}, "not a notebook"),
+        ({"input_uri": "json.ipynb"}, "not a notebook"),
+        ({"output_formats": ["htm"]}, "no output format 'htm'. Possible: html"),
+        ({"runtime_environment_name": "../../etc"}, "no environment '../../etc'"),
+        ({"parameters": {"a b": "1"}}, "'a b' cannot be the name of a parameter"),
+        ({"name": "n" * 500}, "The name has 500 characters; 256 are possible"),
+    ],
+)
+async def test_bad_input_is_refused_with_nothing_left_behind(
+    jobs: Jobs, staging_path: Path, fields: dict[str, object], words: str
+) -> None:
+    jobs.write("text.ipynb", "no json")
+    jobs.write("json.ipynb", "{}")
+    (jobs.root.parent / "outside.ipynb").write_text(notebook("1"))
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("good.ipynb", notebook("1"), **fields)
+    assert words in json.loads(error.value.response.body)["message"]
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "jobs"))["jobs"] == []
+
+
+async def test_an_idempotency_token_runs_once(jobs: Jobs, staging_path: Path) -> None:
+    job_id = await jobs.create("t.ipynb", notebook("1"), idempotency_token="same")
+    with pytest.raises(HTTPClientError, match="409"):
+        await jobs.create("t.ipynb", idempotency_token="same")
+    assert [path.name for path in staging_path.iterdir()] == [job_id]
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
