@@ -141,21 +141,13 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
             try:
                 packaged = self._stage(folder, path, bool(model.package_input_folder))
                 self._insert(job_id, model, packaged)
-                self._submit(job_id)
+                self.runs_on.submit(job_id)
             except BaseException:
+                # Should the engine have taken the run after all, its steps find no row and do nothing.
                 self.database.delete_job(job_id)
                 folder.delete()
                 raise
         return job_id
-
-    def _submit(self, job_id: str) -> None:
-        try:
-            self.runs_on.submit(job_id)
-        except ArgoSchedulerError:
-            # The answer may have been lost, not the call. What went wrong with the call is what the user must read.
-            with contextlib.suppress(ArgoSchedulerError):
-                self.runs_on.delete(job_id)
-            raise
 
     def _stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
         """Copy the input to the run's folder; return the relative paths of what came with it."""

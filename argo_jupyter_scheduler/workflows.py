@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hera.workflows import Container, Parameter, Step, Steps, TTLStrategy, Workflow
-from hera.workflows.models import EnvVar, Volume, VolumeMount
+from hera.workflows import Container, Parameter, Step, Steps, Workflow
+from hera.workflows.models import EnvVar, TTLStrategy, Volume, VolumeMount
 
 from argo_jupyter_scheduler import plan
 

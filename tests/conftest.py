@@ -15,6 +15,8 @@ from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.database import LIVE, Database
 
+from .argo_stand_in import ArgoStandIn
+
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -67,9 +69,32 @@ def database(db_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def scheduler_config() -> dict[str, Any]:
-    """Traits of `ArgoScheduler`; tests override it."""
-    return {}
+def argo() -> Iterator[ArgoStandIn]:
+    with ArgoStandIn() as argo:
+        yield argo
+
+
+@pytest.fixture
+def argo_config(argo: ArgoStandIn, jp_environ: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Traits that point the scheduler at the stand-in; a pod gets what a shared home would give it."""
+    monkeypatch.setenv("ARGO_TOKEN", f"Bearer {argo.token}")
+    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"argo_server": argo.url, "image": "stand-in", "environment": environment}
+
+
+@pytest.fixture(params=["local", "argo", "argo-pod-per-step"])
+def place(request: pytest.FixtureRequest) -> str:
+    """The places where a run can happen."""
+    return str(request.param)
+
+
+@pytest.fixture
+def scheduler_config(request: pytest.FixtureRequest, place: str) -> dict[str, Any]:
+    """Traits of `ArgoScheduler`."""
+    if place == "local":
+        return {}
+    return {**request.getfixturevalue("argo_config"), "pod_per_step": place == "argo-pod-per-step"}
 
 
 @pytest.fixture

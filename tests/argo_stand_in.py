@@ -1,0 +1,366 @@
+"""A stand-in for Argo's server and controller: a real HTTP server that runs the submitted templates' commands as processes.
+
+It answers as a real Argo did (the recordings in ``data/argo``), refuses what Argo refuses, and keeps the objects. A pod is a
+process with the manifest's environment and nothing of the tests', so a manifest must carry what its command needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+LABELS = "workflows.argoproj.io"
+
+
+class Refused(Exception):
+    """An answer that is an error, as Argo's gateway writes it."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.body = status, {"code": code, "message": message}
+
+
+@dataclass
+class Failure:
+    """An answer that a test asked for."""
+
+    status: int
+    body: str
+    times: int
+    path: str
+
+
+@dataclass
+class Run:
+    """A workflow that is under way."""
+
+    workflow: dict[str, Any]
+    thread: threading.Thread | None = None
+    pods: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+
+
+class ArgoStandIn:
+    """Argo's server and controller.
+
+    Attributes
+    ----------
+    requests
+        Method, path and authorization of every call.
+    hang_seconds
+        How long each answer takes.
+    pending
+        While set, no pod starts: its node is Pending with this message.
+    """
+
+    def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
+        self.token, self.version = token, version
+        self.requests: list[tuple[str, str]] = []
+        self.hang_seconds = 0.0
+        self.pending = ""
+        self.runs: dict[str, Run] = {}
+        self._failures: list[Failure] = []
+        self._lock = threading.RLock()
+        self._closing = False
+        stand_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _answer(self) -> None:
+                stand_in.handle(self)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _answer
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> ArgoStandIn:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._closing = True
+        for name in list(self.runs):
+            self._end(name)
+        self._server.shutdown()
+        self._server.server_close()
+
+    # What tests do to it
+
+    def fail_next(self, status: int, body: Any, times: int = 1, path: str = "") -> None:
+        """Answer the next calls whose path contains `path` with an error."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        self._failures.append(Failure(status, text, times, path))
+
+    def kill_pod(self, name: str, reason: str = "OOMKilled (exit code 137)") -> None:
+        """Kill the pod's processes, as the kernel does when memory is short."""
+        run = self.runs[name]
+        for node, pod in list(run.pods.items()):
+            run.reasons[node] = reason
+            _signal(pod, signal.SIGKILL)
+
+    def delete_pod(self, name: str) -> None:
+        """Lose a pod without its command having ended, so that Argo takes it for a success (``kubectl delete --force``)."""
+        self.kill_pod(name, "")
+
+    def wait(self, name: str, timeout: float = 60) -> dict[str, Any]:
+        """Return a workflow once it is over, exit handler included."""
+        run = self.runs[name]
+        assert run.thread
+        run.thread.join(timeout)
+        assert not run.thread.is_alive(), run.workflow["status"]
+        return run.workflow
+
+    # HTTP
+
+    def handle(self, http: BaseHTTPRequestHandler) -> None:
+        length = int(http.headers.get("Content-Length") or 0)
+        body = http.rfile.read(length)
+        self.requests.append((http.command, http.path))
+        time.sleep(self.hang_seconds)
+        status, answer = self._answer(http.command, http.path, http.headers.get("Authorization", ""), body)
+        data = answer.encode()
+        with contextlib.suppress(OSError):  # the caller may have given up
+            http.send_response(status)
+            http.send_header("Content-Type", "application/json")
+            http.send_header("Content-Length", str(len(data)))
+            http.end_headers()
+            http.wfile.write(data)
+
+    def _answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, str]:
+        for failure in self._failures:
+            if failure.path in target and failure.times > 0:
+                failure.times -= 1
+                return failure.status, failure.body
+        try:
+            if authorization != f"Bearer {self.token}":
+                raise Refused(401, 16, "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/")
+            with self._lock:
+                return 200, json.dumps(self._route(method, target, body))
+        except Refused as refused:
+            return refused.status, json.dumps(refused.body)
+
+    def _route(self, method: str, target: str, body: bytes) -> dict[str, Any]:
+        parts = urlsplit(target)
+        path = [unquote(part) for part in parts.path.strip("/").split("/")]
+        if path == ["api", "v1", "version"]:
+            return {"version": self.version}
+        if path[:3] != ["api", "v1", "workflows"] or len(path) < 4:
+            raise Refused(404, 5, "Not Found")
+        namespace, rest = path[3], path[4:]
+        if namespace != "dev":
+            raise Refused(403, 7, f"Permission denied, you are not allowed to use workflows in namespace {namespace}")
+        if method == "POST" and not rest:
+            return self._create(json.loads(body)["workflow"])
+        if method == "GET" and not rest:
+            return self._list(parse_qs(parts.query))
+        if rest[0] not in self.runs:
+            raise Refused(404, 5, f'workflows.argoproj.io "{rest[0]}" not found')
+        if method == "PUT" and rest[1:] == ["stop"]:
+            return self._stop(rest[0])
+        if method == "DELETE":
+            self._end(rest[0])
+            del self.runs[rest[0]]
+            return {}
+        return self.runs[rest[0]].workflow
+
+    def _list(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        label = query.get("listOptions.labelSelector", [""])[0]
+        found = [r.workflow for r in self.runs.values() if not label or label in r.workflow["metadata"]["labels"]]
+        items = [
+            {
+                "metadata": {key: w["metadata"][key] for key in ("name", "labels")},
+                "spec": {"arguments": {}},
+                "status": {key: w["status"].get(key) for key in ("phase", "message", "startedAt", "finishedAt")},
+            }
+            for w in found
+        ]
+        return {"metadata": {"resourceVersion": "1"}, "items": items or None}
+
+    def _create(self, workflow: dict[str, Any]) -> dict[str, Any]:
+        name = workflow["metadata"]["name"]
+        if not NAME.fullmatch(name):
+            raise Refused(400, 3, f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}"')
+        if name in self.runs:
+            raise Refused(409, 6, f'workflows.argoproj.io "{name}" already exists')
+        _check(workflow["spec"])
+        labels = workflow["metadata"].setdefault("labels", {})
+        labels[f"{LABELS}/creator"] = "system-serviceaccount-dev-argo-developer"
+        workflow["metadata"]["uid"] = str(uuid.uuid4())
+        workflow["metadata"]["creationTimestamp"] = _now()
+        workflow["status"] = {"phase": "Running", "startedAt": _now(), "nodes": {}}
+        run = self.runs[name] = Run(workflow)
+        run.thread = threading.Thread(target=self._execute, args=(run,), daemon=True)
+        run.thread.start()
+        return json.loads(json.dumps(workflow))
+
+    def _stop(self, name: str) -> dict[str, Any]:
+        run = self.runs[name]
+        if run.workflow["status"]["phase"] != "Running":
+            raise Refused(500, 13, f'cannot shutdown a completed workflow: workflow: "{name}", namespace: "dev"')
+        run.workflow["spec"]["shutdown"] = "Stop"
+        for node, pod in list(run.pods.items()):
+            run.reasons[node] = "workflow shutdown with strategy:  Stop"
+            _signal(pod, signal.SIGTERM)
+        return run.workflow
+
+    def _end(self, name: str) -> None:
+        run = self.runs[name]
+        run.workflow["spec"]["shutdown"] = "Terminate"
+        for pod in list(run.pods.values()):
+            _signal(pod, signal.SIGKILL)
+
+    # The controller
+
+    def _execute(self, run: Run) -> None:
+        spec, status = run.workflow["spec"], run.workflow["status"]
+        variables = {
+            "workflow.name": run.workflow["metadata"]["name"],
+            "workflow.uid": run.workflow["metadata"]["uid"],
+            "workflow.creationTimestamp": run.workflow["metadata"]["creationTimestamp"],
+        }
+        ok = self._template(run, spec["entrypoint"], spec["entrypoint"], variables, {})
+        ended = "Succeeded" if ok else "Failed"
+        if spec.get("shutdown") != "Terminate" and spec.get("onExit"):
+            failed = [n for n in status["nodes"].values() if n["phase"] in ("Failed", "Error")]
+            keys = ("displayName", "message", "phase")
+            listed = json.dumps([{key: node.get(key, "") for key in keys} for node in failed])
+            variables |= {"workflow.status": ended, "workflow.failures": json.dumps(listed)}
+            self._template(run, spec["onExit"], f"{run.workflow['metadata']['name']}.onExit", variables, {})
+        shutdown = spec.get("shutdown")
+        if shutdown:
+            ended, status["message"] = "Failed", f"Stopped with strategy '{shutdown}'"
+        elif not ok:
+            status["message"] = f"child '{run.workflow['metadata']['name']}-1' failed"
+        status.update(phase=ended, finishedAt=_now())
+
+    def _template(
+        self, run: Run, name: str, display: str, variables: dict[str, str], arguments: dict[str, str]
+    ) -> bool:
+        template = next(t for t in run.workflow["spec"]["templates"] if t["name"] == name)
+        inputs = {
+            f"inputs.parameters.{p['name']}": arguments.get(p["name"], _expand(p.get("value", ""), variables))
+            for p in template.get("inputs", {}).get("parameters", [])
+        }
+        if "container" in template:
+            return self._pod(run, display, template["container"], {**variables, **inputs})
+        return self._steps(run, template["steps"], dict(variables))
+
+    def _steps(self, run: Run, groups: list[list[dict[str, Any]]], variables: dict[str, str]) -> bool:
+        for group in groups:
+            for step in group:
+                if not _holds(_expand(step.get("when", ""), variables)):
+                    run.workflow["status"]["nodes"][step["name"]] = _node(step["name"], "Skipped")
+                    continue
+                ok = self._template(run, step["template"], step["name"], variables, {})
+                variables[f"steps.{step['name']}.status"] = "Succeeded" if ok else "Failed"
+                if not ok and not (step.get("continueOn") or {}).get("failed"):
+                    return False
+        return True
+
+    def _pod(self, run: Run, display: str, container: dict[str, Any], variables: dict[str, str]) -> bool:
+        node = run.workflow["status"]["nodes"].setdefault(display, _node(display, "Pending"))
+        while self.pending and not self._closing and not run.workflow["spec"].get("shutdown"):
+            node["message"] = self.pending
+            time.sleep(0.02)
+        if self._closing or run.workflow["spec"].get("shutdown") == "Terminate":
+            return False
+        command = [_expand(word, variables) for word in [*container["command"], *container.get("args", [])]]
+        if not shutil.which(command[0]):
+            node.update(phase="Failed", message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}")
+            return False
+        environment = {"PATH": os.defpath, **{e["name"]: e.get("value", "") for e in container.get("env", [])}}
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+            pod = subprocess.Popen(
+                command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+            )
+            node.update(phase="Running", message="")
+            run.pods[display] = pod
+            code = pod.wait()
+            del run.pods[display]
+            log.seek(0)
+            run.logs[display] = log.read().decode(errors="replace")
+        reason = run.reasons.pop(display, None)
+        if reason == "":
+            node.update(phase="Succeeded", message="pod deleted")
+        elif reason or code:
+            words = f"main: {reason}" if reason else f"main: Error (exit code {code if code > 0 else 128 - code})"
+            node.update(phase="Failed", message=words)
+        else:
+            node.update(phase="Succeeded")
+        return bool(node["phase"] == "Succeeded")
+
+
+def _check(spec: dict[str, Any]) -> None:
+    """Refuse what Argo refuses of a workflow's specification."""
+    templates = {template["name"]: template for template in spec["templates"]}
+    used = [spec.get("entrypoint"), spec.get("onExit", spec.get("entrypoint"))]
+    used += [s["template"] for t in templates.values() for group in t.get("steps", []) for s in group]
+    for name in used:
+        if name not in templates:
+            raise Refused(400, 3, f"template name '{name}' undefined")
+    known = r"(workflow\.(name|uid|status|failures|creationTimestamp(\.s)?)|steps\.[\w-]+\.status|inputs\.parameters\..+)"
+    for template in templates.values():
+        if "container" in template and not template["container"].get("image"):
+            raise Refused(400, 3, f"templates.{template['name']}.container.image may not be empty")
+        for variable in VARIABLE.findall(json.dumps(template)):
+            if not re.fullmatch(known, variable):
+                raise Refused(400, 3, f"templates.{template['name']}: failed to resolve {{{{{variable}}}}}")
+    mounts = {m["name"] for t in templates.values() for m in t.get("container", {}).get("volumeMounts", [])}
+    for name in mounts - {volume["name"] for volume in spec.get("volumes", [])}:
+        raise Refused(400, 3, f"volume '{name}' not found in workflow spec")
+
+
+def _expand(text: str, variables: dict[str, str]) -> str:
+    return VARIABLE.sub(lambda match: variables.get(match[1], match[0]), text)
+
+
+def _holds(condition: str) -> bool:
+    if not condition:
+        return True
+    left, operator, right = re.split(r"\s+(==|!=)\s+", condition)
+    return (left == right) == (operator == "==")
+
+
+def _node(display: str, phase: str) -> dict[str, Any]:
+    kind = "Skipped" if phase == "Skipped" else "Pod"
+    return {"displayName": display, "type": kind, "phase": phase, "message": ""}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _signal(pod: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal all of a pod: the end of its first process is the end of the others, also of a kernel's own session."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        family = psutil.Process(pod.pid).children(recursive=True)
+        os.killpg(pod.pid, number)
+        if number == signal.SIGKILL:
+            for process in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()

@@ -1,0 +1,178 @@
+"""What only the engine of Argo does: manifests, errors of the server, runs that are ended from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.steps.failure import reason_of
+from argo_jupyter_scheduler.workflows import PodShape, Site, build_workflow
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import Jobs, notebook, outputs
+
+DATA = Path(__file__).parent / "data"
+SLEEPS = notebook("import time; print('begun', flush=True); time.sleep(60)")
+
+
+def site(pod_per_step: bool) -> Site:
+    shape = PodShape(
+        image="quay.io/jupyter/scipy-notebook:2025-10-20",
+        python="/opt/conda/bin/python",
+        environment={"HOME": "/home/jovyan"},
+        volumes=[{"name": "home", "persistentVolumeClaim": {"claimName": "home-jovyan"}}],
+        volume_mounts=[{"name": "home", "mountPath": "/home/jovyan", "subPath": "a"}],
+        service_account="argo-workflow",
+    )
+    data = "/home/jovyan/.local/share/jupyter"
+    return Site("dev", f"sqlite:///{data}/scheduler.sqlite", f"{data}/scheduler {{{{x}}}} 100%", pod_per_step, shape)
+
+
+@pytest.mark.parametrize("name", ["run-now", "run-now-pod-per-step"])
+def test_manifests(name: str) -> None:
+    built = build_workflow("2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11", site(pod_per_step=name.endswith("step")))
+    assert built == yaml.safe_load((DATA / f"{name}.yaml").read_text()), yaml.safe_dump(built, sort_keys=False)
+
+
+def test_reason_of_failures_as_argo_passes_them() -> None:
+    recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
+    assert reason_of(recorded) == "OOMKilled (exit code 137)"
+    assert reason_of("") == reason_of("{{workflow.failures}}") == reason_of('"[]"') == ""
+
+
+async def test_a_workflow_runs_the_steps_and_the_exit_handler_is_skipped(jobs: Jobs, argo: ArgoStandIn) -> None:
+    job_id = await jobs.create("w.ipynb", notebook("1"))
+    await jobs.wait(job_id)
+    workflow = argo.wait(f"job-{job_id}")
+    assert workflow["status"]["phase"] == "Succeeded"
+    nodes = {name: node["phase"] for name, node in workflow["status"]["nodes"].items()}
+    assert nodes == {"main": "Succeeded", "failure": "Skipped"}
+
+
+async def test_a_failed_run_is_failed_for_argo_too(jobs: Jobs, argo: ArgoStandIn) -> None:
+    job_id = await jobs.create("w.ipynb", notebook("1 / 0"))
+    job = await jobs.wait(job_id)
+    assert argo.wait(f"job-{job_id}")["status"]["phase"] == "Failed"
+    assert (await jobs.get(job_id))["status_message"] == job["status_message"]
+
+
+async def test_the_exit_handler_tells_what_killed_main(jobs: Jobs, argo: ArgoStandIn) -> None:
+    job_id = await jobs.create("o.ipynb", SLEEPS)
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    argo.kill_pod(f"job-{job_id}")
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("FAILED", "OOMKilled (exit code 137)")
+
+
+async def test_argos_success_alone_is_no_proof(jobs: Jobs, argo: ArgoStandIn) -> None:
+    job_id = await jobs.create("l.ipynb", SLEEPS)
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    argo.delete_pod(f"job-{job_id}")
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("FAILED", "pod deleted")
+
+
+async def test_a_workflow_that_is_deleted_behind_our_back(jobs: Jobs, argo: ArgoStandIn, database: Database) -> None:
+    job_id = await jobs.create("g.ipynb", SLEEPS)
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    argo._end(f"job-{job_id}")
+    del argo.runs[f"job-{job_id}"]
+    database.set(job_id, create_time=int(time.time() * 1000) - 120_000)
+    job = await jobs.wait(job_id)
+    assert job["status"] == "FAILED"
+    assert "no longer exists in Argo" in job["status_message"]
+
+
+async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, database: Database) -> None:
+    argo.pending = "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
+    job_id = await jobs.create("q.ipynb", notebook("1"))
+    assert (await jobs.get(job_id))["status"] == "QUEUED"
+    before = (await jobs.get(job_id))["create_time"]
+    database.set(job_id, create_time=int(time.time() * 1000) - 120_000)
+    while not (await jobs.get(job_id)).get("status_message"):
+        await asyncio.sleep(0.1)
+    job = await jobs.get(job_id)
+    assert (job["status"], job["status_message"]) == ("QUEUED", argo.pending)
+    database.set(job_id, create_time=before)
+    argo.pending = ""
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("COMPLETED", None)
+
+
+async def test_nothing_that_a_user_typed_is_in_the_manifest(jobs: Jobs, argo: ArgoStandIn) -> None:
+    fields = {"name": "zebra-1", "parameters": {"zebra_2": "zebra-3 {{workflow.name}}"}, "tags": ["zebra-4"]}
+    job_id = await jobs.create("zebra {{x}}.ipynb", notebook("print(zebra_2)"), **fields)
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    assert "zebra" not in json.dumps(argo.runs[f"job-{job_id}"].workflow["spec"])
+    assert outputs((await jobs.download(job_id))["ipynb"]) == "zebra-3 {{workflow.name}}\n"
+
+
+def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
+    errors = json.loads((DATA / "argo" / "errors.json").read_text())
+    return status, next(one["response"] for one in errors if one["status"] == status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (*recorded_error(401), "Argo refused the token (401)"),
+        (*recorded_error(403), "Argo does not allow this (403): "),
+        (*recorded_error(400), "Argo refused the workflow (400): "),
+        (500, {"code": 2, "message": "boom"}, "has a problem (500): boom"),
+        (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
+        (200, "not json", "cannot be reached"),
+    ],
+)
+async def test_an_answer_of_argo_that_is_an_error_is_told_in_the_dialog(
+    jobs: Jobs, argo: ArgoStandIn, staging_path: Path, status: int, body: Any, words: str
+) -> None:
+    await jobs.environment()
+    argo.fail_next(status, body, times=9, path="/workflows/dev")
+    await refused(jobs, staging_path, words)
+
+
+async def test_argo_that_hangs_is_given_up_and_jupyterlab_answers_meanwhile(
+    jobs: Jobs, argo: ArgoStandIn, staging_path: Path
+) -> None:
+    await jobs.environment()
+    argo.hang_seconds = 30
+    begun = time.monotonic()
+    creating = asyncio.create_task(refused(jobs, staging_path, "did not answer within"))
+    await asyncio.sleep(0.5)
+    asked = time.monotonic()
+    await jobs.request("GET", "jobs")
+    assert time.monotonic() - asked < 1
+    await creating
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("scheduler_config", [{"argo_server": "placeholder"}], indirect=True)
+async def test_argo_that_refuses_connections(jobs: Jobs, staging_path: Path) -> None:
+    await refused(jobs, staging_path, "cannot be reached")
+
+
+@pytest.fixture
+def scheduler_config(request: pytest.FixtureRequest, argo_config: dict[str, Any]) -> dict[str, Any]:
+    """Argo, in one pod a run; or nobody at a port that was free a moment ago."""
+    if hasattr(request, "param"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return {**argo_config, "argo_server": f"http://127.0.0.1:{free.getsockname()[1]}"}
+    return argo_config
+
+
+async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("good.ipynb", notebook("1"))
+    assert words in json.loads(error.value.response.body)["message"]
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "jobs"))["jobs"] == []
