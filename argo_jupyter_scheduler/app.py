@@ -135,7 +135,9 @@ def parser() -> argparse.ArgumentParser:
         help="a parameter of the notebook; may be repeated",
     )
     one.add_argument("--env", help="environment to run in; by default this installation's own")
-    one.add_argument("--format", action="append", help="output format; may be repeated; default ipynb and html")
+    one.add_argument(
+        "--format", action="append", help="output format; may be repeated; default ipynb and html"
+    )
     one.add_argument("--input-folder", action="store_true", help="run with the notebook's folder")
     one.set_defaults(call=run)
     return whole
@@ -145,3 +147,7 @@ def main() -> int:
     """Run the command."""
     options = parser().parse_args()
     return int(options.call(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -134,7 +134,9 @@ class Database:
         """Write columns that are no part of the job's state, such as ``packaged_files``."""
         values = {key: json.dumps(value) if key in _JSON else value for key, value in values.items()}
         with self._engine.begin() as connection:
-            connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(update_time=now(), **values))
+            connection.execute(
+                update(jobs).where(jobs.c.job_id == job_id).values(update_time=now(), **values)
+            )
 
     # Transitions. Each returns whether it changed the row.
 
@@ -206,9 +208,7 @@ class Database:
             with connection.begin():
                 return bool(connection.execute(statement).rowcount)
 
-    def _ended(
-        self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE
-    ) -> bool:
+    def _ended(self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE) -> bool:
         text = None if message is None else shorten(message)
         return self._transition(job_id, only_if, status=status, status_message=text, end_time=now())
 

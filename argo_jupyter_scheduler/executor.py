@@ -51,11 +51,11 @@ class ArgoExecutor(ExecutionManager):
     # Handlers pass the class explicitly, so neither of the two may be a classmethod
     # (jupyter_scheduler.handlers.ConfigHandler and jupyter_scheduler.scheduler.Scheduler.create_job, 2.12).
 
-    def supported_features(cls) -> dict[JobFeature, bool]:  # type: ignore[override]  # noqa: N805
+    def supported_features(cls) -> dict[JobFeature, bool]:  # noqa: N805
         """Return which fields the dialog shows."""
         return {feature: feature in _SUPPORTED for feature in JobFeature}
 
-    def validate(cls, input_path: str) -> bool:  # type: ignore[override]  # noqa: N805
+    def validate(cls, input_path: str) -> bool:  # noqa: N805
         """Return whether the file is a notebook; one without a kernel gets the environment's."""
         try:
             nbformat.read(input_path, as_version=4)

@@ -36,7 +36,5 @@ def for_notebook(parameters: Mapping[str, object] | None) -> dict[str, object]:
 def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
     """Return the parameters that become environment variables of the kernel, as they were typed."""
     return {
-        name: str(value)
-        for name, value in (parameters or {}).items()
-        if not name.startswith(SLACK_PREFIX)
+        name: str(value) for name, value in (parameters or {}).items() if not name.startswith(SLACK_PREFIX)
     }

@@ -23,9 +23,8 @@ from jupyter_scheduler.models import (
 from jupyter_scheduler.orm import Job
 from jupyter_scheduler.scheduler import Scheduler
 from sqlalchemy.exc import NoResultFound
-from traitlets import Bool, Enum, Integer
+from traitlets import Bool, Enum, Integer, default
 from traitlets import Type as TypeTrait
-from traitlets import default
 
 from argo_jupyter_scheduler import checks
 from argo_jupyter_scheduler.argo_traits import ArgoTraits

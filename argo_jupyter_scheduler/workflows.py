@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, Parameter, Step, Steps, Workflow
-from hera.workflows.models import EnvVar, TTLStrategy, Volume, VolumeMount
+from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount
 
 from argo_jupyter_scheduler import plan
 
@@ -112,7 +112,7 @@ def _pod_per_step(job_id: str, site: Site) -> None:
         for name in steps:
             # `success` judges by what `main` left behind, and its failure makes the workflow Failed.
             last = name == steps[-1]
-            Step(name=name, template=name, continue_on=None if last else {"failed": True, "error": True})
+            Step(name=name, template=name, continue_on=None if last else ContinueOn(failed=True, error=True))
 
 
 def _exit_handler(job_id: str, site: Site) -> None:

@@ -156,7 +156,9 @@ class ArgoStandIn:
                 return failure.status, failure.body
         try:
             if authorization != f"Bearer {self.token}":
-                raise Refused(401, 16, "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/")
+                raise Refused(
+                    401, 16, "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
+                )
             with self._lock:
                 return 200, json.dumps(self._route(method, target, body))
         except Refused as refused:
@@ -171,7 +173,9 @@ class ArgoStandIn:
             raise Refused(404, 5, "Not Found")
         namespace, rest = path[3], path[4:]
         if namespace != "dev":
-            raise Refused(403, 7, f"Permission denied, you are not allowed to use workflows in namespace {namespace}")
+            raise Refused(
+                403, 7, f"Permission denied, you are not allowed to use workflows in namespace {namespace}"
+            )
         if method == "POST" and not rest:
             return self._create(json.loads(body)["workflow"])
         if method == "GET" and not rest:
@@ -188,12 +192,16 @@ class ArgoStandIn:
 
     def _list(self, query: dict[str, list[str]]) -> dict[str, Any]:
         label = query.get("listOptions.labelSelector", [""])[0]
-        found = [r.workflow for r in self.runs.values() if not label or label in r.workflow["metadata"]["labels"]]
+        found = [
+            r.workflow for r in self.runs.values() if not label or label in r.workflow["metadata"]["labels"]
+        ]
         items = [
             {
                 "metadata": {key: w["metadata"][key] for key in ("name", "labels")},
                 "spec": {"arguments": {}},
-                "status": {key: w["status"].get(key) for key in ("phase", "message", "startedAt", "finishedAt")},
+                "status": {
+                    key: w["status"].get(key) for key in ("phase", "message", "startedAt", "finishedAt")
+                },
             }
             for w in found
         ]
@@ -202,7 +210,9 @@ class ArgoStandIn:
     def _create(self, workflow: dict[str, Any]) -> dict[str, Any]:
         name = workflow["metadata"]["name"]
         if not NAME.fullmatch(name):
-            raise Refused(400, 3, f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}"')
+            raise Refused(
+                400, 3, f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}"'
+            )
         if name in self.runs:
             raise Refused(409, 6, f'workflows.argoproj.io "{name}" already exists')
         _check(workflow["spec"])
@@ -219,7 +229,9 @@ class ArgoStandIn:
     def _stop(self, name: str) -> dict[str, Any]:
         run = self.runs[name]
         if run.workflow["status"]["phase"] != "Running":
-            raise Refused(500, 13, f'cannot shutdown a completed workflow: workflow: "{name}", namespace: "dev"')
+            raise Refused(
+                500, 13, f'cannot shutdown a completed workflow: workflow: "{name}", namespace: "dev"'
+            )
         run.workflow["spec"]["shutdown"] = "Stop"
         for node, pod in list(run.pods.items()):
             run.reasons[node] = "workflow shutdown with strategy:  Stop"
@@ -289,9 +301,15 @@ class ArgoStandIn:
             return False
         command = [_expand(word, variables) for word in [*container["command"], *container.get("args", [])]]
         if not shutil.which(command[0]):
-            node.update(phase="Failed", message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}")
+            node.update(
+                phase="Failed",
+                message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}",
+            )
             return False
-        environment = {"PATH": os.defpath, **{e["name"]: e.get("value", "") for e in container.get("env", [])}}
+        environment = {
+            "PATH": os.defpath,
+            **{e["name"]: e.get("value", "") for e in container.get("env", [])},
+        }
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
             pod = subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -306,7 +324,9 @@ class ArgoStandIn:
         if reason == "":
             node.update(phase="Succeeded", message="pod deleted")
         elif reason or code:
-            words = f"main: {reason}" if reason else f"main: Error (exit code {code if code > 0 else 128 - code})"
+            words = (
+                f"main: {reason}" if reason else f"main: Error (exit code {code if code > 0 else 128 - code})"
+            )
             node.update(phase="Failed", message=words)
         else:
             node.update(phase="Succeeded")

@@ -83,17 +83,24 @@ def argo_config(argo: ArgoStandIn, jp_environ: None, monkeypatch: pytest.MonkeyP
     return {"argo_server": argo.url, "image": "stand-in", "environment": environment}
 
 
-@pytest.fixture(params=["local", "argo", "argo-pod-per-step"])
+PLACES: list[Any] = ["local", "argo", "argo-pod-per-step"]
+if "ARGO_SERVER" in os.environ:
+    PLACES.append(pytest.param("real-argo", marks=pytest.mark.argo))
+
+
+@pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest) -> str:
     """The places where a run can happen."""
     return str(request.param)
 
 
 @pytest.fixture
-def scheduler_config(request: pytest.FixtureRequest, place: str) -> dict[str, Any]:
+def scheduler_config(request: pytest.FixtureRequest, place: str, jp_environ: None) -> dict[str, Any]:
     """Traits of `ArgoScheduler`."""
     if place == "local":
         return {}
+    if place == "real-argo":
+        return real_argo()
     return {**request.getfixturevalue("argo_config"), "pod_per_step": place == "argo-pod-per-step"}
 
 
@@ -106,6 +113,19 @@ def jp_server_config(staging_path: Path, db_url: str, scheduler_config: dict[str
     config["ArgoScheduler"] = {"staging_path": str(staging_path), **scheduler_config}
     config["ArgoTaskRunner"] = {"mend_interval": 0.3}
     return config
+
+
+def real_argo() -> dict[str, Any]:
+    """Traits for a real Argo, whose pods see this machine's folders; see docs/developing.md."""
+    folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
+    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
+    return {
+        "image": os.environ.get("ARGO_TEST_IMAGE", "registry.local/host:1"),
+        "environment": {name: os.environ[name] for name in kept if name in os.environ},
+        "volumes": [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()],
+        "volume_mounts": [{"name": name, "mountPath": folder} for folder, name in names.items()],
+    }
 
 
 class Jobs:

@@ -34,13 +34,17 @@ def site(pod_per_step: bool) -> Site:
         service_account="argo-workflow",
     )
     data = "/home/jovyan/.local/share/jupyter"
-    return Site("dev", f"sqlite:///{data}/scheduler.sqlite", f"{data}/scheduler {{{{x}}}} 100%", pod_per_step, shape)
+    return Site(
+        "dev", f"sqlite:///{data}/scheduler.sqlite", f"{data}/scheduler {{{{x}}}} 100%", pod_per_step, shape
+    )
 
 
 @pytest.mark.parametrize("name", ["run-now", "run-now-pod-per-step"])
 def test_manifests(name: str) -> None:
     built = build_workflow("2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11", site(pod_per_step=name.endswith("step")))
-    assert built == yaml.safe_load((DATA / f"{name}.yaml").read_text()), yaml.safe_dump(built, sort_keys=False)
+    assert built == yaml.safe_load((DATA / f"{name}.yaml").read_text()), yaml.safe_dump(
+        built, sort_keys=False
+    )
 
 
 def test_reason_of_failures_as_argo_passes_them() -> None:
@@ -49,7 +53,9 @@ def test_reason_of_failures_as_argo_passes_them() -> None:
     assert reason_of("") == reason_of("{{workflow.failures}}") == reason_of('"[]"') == ""
 
 
-async def test_a_workflow_runs_the_steps_and_the_exit_handler_is_skipped(jobs: Jobs, argo: ArgoStandIn) -> None:
+async def test_a_workflow_runs_the_steps_and_the_exit_handler_is_skipped(
+    jobs: Jobs, argo: ArgoStandIn
+) -> None:
     job_id = await jobs.create("w.ipynb", notebook("1"))
     await jobs.wait(job_id)
     workflow = argo.wait(f"job-{job_id}")
@@ -81,7 +87,9 @@ async def test_argos_success_alone_is_no_proof(jobs: Jobs, argo: ArgoStandIn) ->
     assert (job["status"], job["status_message"]) == ("FAILED", "pod deleted")
 
 
-async def test_a_workflow_that_is_deleted_behind_our_back(jobs: Jobs, argo: ArgoStandIn, database: Database) -> None:
+async def test_a_workflow_that_is_deleted_behind_our_back(
+    jobs: Jobs, argo: ArgoStandIn, database: Database
+) -> None:
     job_id = await jobs.create("g.ipynb", SLEEPS)
     await jobs.wait(job_id, until="IN_PROGRESS")
     argo._end(f"job-{job_id}")

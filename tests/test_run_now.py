@@ -25,7 +25,14 @@ async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:
 
 
 async def test_parameters_are_typed_and_in_the_environment(jobs: Jobs) -> None:
-    text = {"n": "3", "x": "1.5", "yes": "True", "none": "None", "word": "a 'b' {{c}} $(d) ü", "SLACK_TOKEN": "xoxb-1"}
+    text = {
+        "n": "3",
+        "x": "1.5",
+        "yes": "True",
+        "none": "None",
+        "word": "a 'b' {{c}} $(d) ü",
+        "SLACK_TOKEN": "xoxb-1",
+    }
     code = "import os, json; print(json.dumps([n, x, yes, none, word])); print(os.environ['n'], os.environ['word'])"
     slack = "print('SLACK_TOKEN' in os.environ, 'SLACK_TOKEN' in globals())"
     source = notebook(code, slack, parameters="n = 0; word = ''")
@@ -73,7 +80,7 @@ async def test_every_offered_format_is_made(jobs: Jobs) -> None:
     # Qt and browser exporters need a display or a browser of their own; they are tried where they are set up.
     formats = [one["name"] for one in offered if one["name"] not in ("webpdf", "qtpdf", "qtpng")]
     assert {"ipynb", "html", "markdown", "script", "slides", "log"} <= set(formats)
-    source = notebook("import base64\nfrom IPython.display import Image\nImage(base64.b64decode('%s'))" % PIXEL)
+    source = notebook(f"import base64\nfrom IPython.display import Image\nImage(base64.b64decode('{PIXEL}'))")
     job_id = await jobs.create("formats.ipynb", source, output_formats=formats)
     job = await jobs.wait(job_id, timeout=120)
     assert job["status"] == "COMPLETED", job
@@ -84,9 +91,7 @@ async def test_every_offered_format_is_made(jobs: Jobs) -> None:
         assert files["pdf"].read_bytes().startswith(b"%PDF")
 
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 async def test_the_notebooks_own_kernel_is_used(jobs: Jobs, bash_kernel: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -43,7 +44,12 @@ class ArgoEngine(Engine):
     """
 
     def __init__(
-        self, connection: Connection, shape: PodShape, database: Database, staging_path: str, pod_per_step: bool
+        self,
+        connection: Connection,
+        shape: PodShape,
+        database: Database,
+        staging_path: str,
+        pod_per_step: bool,
     ) -> None:
         self._api = ArgoApi(connection)
         self._database = database
@@ -172,24 +178,29 @@ class ArgoApi:
                 answer: dict[str, Any] = response.json()
                 return answer
         except requests.exceptions.InvalidHeader:  # its text has the token
-            raise EngineRefused("The token for Argo has characters that no token has; see ARGO_TOKEN.") from None
-        except requests.exceptions.SSLError as error:
-            raise EngineUnavailable(
-                f"The certificate of Argo's server at {at.url} is not trusted: {_innermost(error)}. "
-                "Set c.ArgoScheduler.argo_ca_bundle."
-            ) from error
-        except requests.exceptions.Timeout as error:
-            raise EngineUnavailable(
-                f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
-            ) from error
+            raise EngineRefused(
+                "The token for Argo has characters that no token has; see ARGO_TOKEN."
+            ) from None
         except (requests.exceptions.RequestException, ValueError) as error:
-            raise EngineUnavailable(
-                f"Argo's server at {at.url} cannot be reached: {_innermost(error)}. Is ARGO_SERVER right?"
-            ) from error
+            raise EngineUnavailable(self._unreachable(error)) from error
         words = _message(response)
         if response.status_code in accepted or (accepted_words and accepted_words in words):
             return {}
         raise _error(response.status_code, words, at)
+
+    def _unreachable(self, error: BaseException) -> str:
+        at = self._connection
+        cause = _innermost(error)
+        if isinstance(error, requests.exceptions.Timeout) or isinstance(
+            cause, urllib3.exceptions.TimeoutError
+        ):
+            return f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
+        if isinstance(error, requests.exceptions.SSLError):
+            return (
+                f"The certificate of Argo's server at {at.url} is not trusted: {cause}. "
+                "Set c.ArgoScheduler.argo_ca_bundle."
+            )
+        return f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?"
 
     def _headers(self) -> dict[str, str]:
         token = self._connection.token.strip()
@@ -205,10 +216,13 @@ def _message(response: requests.Response) -> str:
         return response.reason or "no reason given"
 
 
-def _innermost(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     """Return what really happened, without the layers of urllib3 and requests around it."""
-    inner = getattr(error.args[0], "reason", error.args[0]) if error.args else error
-    return str(inner).split(": ", 1)[-1]
+    while True:
+        inner = getattr(error, "reason", None) or next(iter(error.args), None)
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
 
 
 def _error(status: int, words: str, at: Connection) -> Exception:
@@ -226,5 +240,7 @@ def _error(status: int, words: str, at: Connection) -> Exception:
     if status == 404:
         return EngineRefused(f"Argo's server at {at.url} does not know this (404): {words}.")
     if status == 429 or status >= 500:
-        return EngineUnavailable(f"Argo's server at {at.url} has a problem ({status}): {words}. Try again later.")
+        return EngineUnavailable(
+            f"Argo's server at {at.url} has a problem ({status}): {words}. Try again later."
+        )
     return EngineRefused(f"Argo refused the workflow ({status}): {words}.")

@@ -107,7 +107,14 @@ def _start(database: Database, staging_path: str, job_id: str) -> None:
         [
             sys.executable,
             *("-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"),
-            *("--db-url", quote(database.url), "--staging-path", quote(str(staging_path)), "--job-id", job_id),
+            *(
+                "--db-url",
+                quote(database.url),
+                "--staging-path",
+                quote(str(staging_path)),
+                "--job-id",
+                job_id,
+            ),
         ],
         env={**os.environ, **database.environment, JOB_VARIABLE: job_id},
         cwd=folder.private,

@@ -78,10 +78,14 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
         )
     except PapermillExecutionError as error:
         injected = len(notebook.cells) < progress.cells
-        raise NotebookFailed(_cell_message(error, injected and error.cell_index > progress.injected)) from error
+        raise NotebookFailed(
+            _cell_message(error, injected and error.cell_index > progress.injected)
+        ) from error
     except RunEnded:
         raise
-    except Exception as error:  # kernel gone, no such kernel, no parameters in this language: all are the run's end
+    except (
+        Exception
+    ) as error:  # kernel gone, no such kernel, no parameters in this language: all are the run's end
         where = f" (cell {progress.number})" if progress.number else ""
         raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error
 

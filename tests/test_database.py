@@ -1,0 +1,82 @@
+"""Every change of a job's status, from every status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from jupyter_scheduler.models import Status
+from jupyter_scheduler.orm import Job, create_session
+
+from argo_jupyter_scheduler.database import LIVE, Database
+
+
+@pytest.fixture
+def insert(db_url: str) -> Iterator[Callable[..., str]]:
+    session = create_session(db_url)
+
+    def insert(job_id: str = "a", **values: object) -> str:
+        common = {"runtime_environment_name": "e", "input_filename": "n.ipynb", "name": "n"}
+        with session() as open_session:
+            open_session.add(Job(job_id=job_id, **{**common, "status": "QUEUED", **values}))
+            open_session.commit()
+        return job_id
+
+    yield insert
+    session.kw["bind"].dispose()
+
+
+TRANSITIONS: dict[str, tuple[Callable[[Database], bool], tuple[str, ...]]] = {
+    "IN_PROGRESS": (lambda d: d.started("a"), ("CREATED", "QUEUED", "IN_PROGRESS")),
+    "COMPLETED": (lambda d: d.completed("a"), LIVE),
+    "FAILED": (lambda d: d.failed("a", "why"), LIVE),
+    "STOPPED": (lambda d: d.stopped("a"), LIVE),
+}
+
+
+@pytest.mark.parametrize("before", [status.value for status in Status])
+@pytest.mark.parametrize("after", list(TRANSITIONS))
+def test_a_transition_changes_what_it_may_and_no_end_status(
+    database: Database, insert: Callable[..., str], before: str, after: str
+) -> None:
+    insert(status=before)
+    transition, allowed = TRANSITIONS[after]
+    assert transition(database) == (before in allowed)
+    row = database.job("a")
+    assert row
+    assert row["status"] == (after if before in allowed else before)
+
+
+def test_a_retried_pod_keeps_the_first_start(database: Database, insert: Callable[..., str]) -> None:
+    insert(start_time=5)
+    database.started("a")
+    assert (database.job("a") or {})["start_time"] == 5
+
+
+def test_old_information_changes_nothing(database: Database, insert: Callable[..., str]) -> None:
+    insert(status="IN_PROGRESS")
+    assert not database.failed("a", "gone", only_if=["QUEUED"])
+    assert database.waiting_because("a", "Unschedulable") is False
+
+
+def test_a_message_fits_its_column(database: Database, insert: Callable[..., str]) -> None:
+    insert()
+    database.failed("a", "x" * 5000)
+    assert len((database.job("a") or {})["status_message"]) == 1024
+
+
+def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
+    database: Database, insert: Callable[..., str]
+) -> None:
+    insert("first", pid=0, create_time=1)
+    insert("second", pid=0, create_time=2)
+    insert("third", pid=0, create_time=2)
+    insert("argo", create_time=0)
+    assert not database.claim("second", 11, places=1)
+    assert database.claim("first", 11, places=1)
+    assert not database.claim("first", 12, places=9)
+    assert not database.claim("second", 12, places=1)
+    assert database.claim("second", 12, places=2)
+    database.completed("first")
+    assert database.claim("third", 13, places=2)
+    assert not database.claim("argo", 14, places=9)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jupyter_scheduler.utils import create_output_filename
+from papermill.cli import _resolve_type
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.files import PRIVATE, RunFolder, copy_folder, output_filename, write_whole
+from argo_jupyter_scheduler.parameters import for_environment, for_notebook, typed
+from argo_jupyter_scheduler.workflows import literal
+
+
+@given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))
+def test_output_names_are_those_of_the_panel(name: str, create_time: int, output_format: str) -> None:
+    assert output_filename(name, create_time, output_format) == create_output_filename(
+        name, create_time, output_format
+    )
+
+
+@given(
+    st.one_of(
+        st.text(), st.integers().map(str), st.floats().map(str), st.sampled_from(["True", "None", "1_0"])
+    )
+)
+def test_values_are_read_as_papermill_reads_them(text: str) -> None:
+    assert repr(typed(text)) == repr(_resolve_type(text))
+
+
+@given(st.text())
+def test_nothing_is_left_that_argo_expands(text: str) -> None:
+    from urllib.parse import unquote
+
+    assert "{{" not in literal(text)
+    assert unquote(literal(text)) == text.encode("utf-8", "replace").decode() or max(text) >= "\ud800"
+
+
+def test_slack_parameters_reach_no_notebook() -> None:
+    given = {"SLACK_TOKEN": "xoxb", "SLACK_CHANNEL": "c", "n": "1"}
+    assert for_notebook(given) == {"n": 1}
+    assert for_environment(given) == {"n": "1"}
+    assert for_notebook(None) == {}
+
+
+def test_a_folder_is_copied_without_what_cannot_be(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    staging = home / "staging"
+    (home / "data").mkdir(parents=True)
+    staging.mkdir()
+    (home / "n.ipynb").write_text("{}")
+    (home / "data" / "a.txt").write_text("a")
+    (staging / "other.txt").write_text("another run's")
+    (home / PRIVATE).mkdir()
+    (home / PRIVATE / "run.json").write_text("{}")
+    (home / "link.txt").symlink_to("data/a.txt")
+    (home / "dangling").symlink_to("nowhere")
+    (home / "data" / "loop").symlink_to("..")
+    os.mkfifo(home / "pipe")
+    run = RunFolder(staging, "id")
+    run.create()
+    assert copy_folder(home, run.path, leave_out=staging) == ["data/a.txt", "link.txt", "n.ipynb"]
+    assert run.files() == ["data/a.txt", "link.txt", "n.ipynb"]
+    run.delete()
+    run.delete()
+    assert not run.path.exists()
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_whole(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_password_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database("postgresql+psycopg://user:secret@localhost/jupyter")
+    assert "secret" not in database.url
+    monkeypatch.setenv("ARGO_JUPYTER_SCHEDULER_DB_PASSWORD", database.environment.popitem()[1])
+    assert Database(database.url).environment == {"ARGO_JUPYTER_SCHEDULER_DB_PASSWORD": "secret"}

@@ -1,0 +1,134 @@
+"""What only this machine's engine does: a queue, and runs whose process is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
+from argo_jupyter_scheduler.files import RunFolder
+
+from .conftest import Jobs, notebook, outputs
+
+
+@pytest.fixture
+def scheduler_config() -> dict[str, Any]:
+    return {"max_concurrent_runs": 1}
+
+
+def marked(job_id: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(JOB_VARIABLE) == job_id:
+                found.append(process)
+    return found
+
+
+WAIT_FOR = "import pathlib, time\nwhile not pathlib.Path({!r}).exists(): time.sleep(.05)"
+
+
+async def test_runs_wait_for_their_turn_in_order(jobs: Jobs, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    first = await jobs.create("first.ipynb", notebook(WAIT_FOR.format(str(gate))))
+    log = tmp_path / "order"
+    later = [
+        await jobs.create(f"{n}.ipynb", notebook(f"open({str(log)!r}, 'a').write('{n}')")) for n in range(3)
+    ]
+    await jobs.wait(first, until="IN_PROGRESS")
+    assert [(await jobs.get(job_id))["status"] for job_id in later] == ["QUEUED"] * 3
+    await jobs.request("PATCH", "jobs", later[1], body={"status": "STOPPED"})
+    gate.touch()
+    ends = [(await jobs.wait(job_id))["status"] for job_id in [first, *later]]
+    assert ends == ["COMPLETED", "COMPLETED", "STOPPED", "COMPLETED"]
+    assert log.read_text() == "02"
+
+
+async def test_a_killed_run_is_failed_and_the_next_one_starts(jobs: Jobs) -> None:
+    killed = await jobs.create("k.ipynb", notebook("import time; time.sleep(60)"))
+    following = await jobs.create("n.ipynb", notebook("print('next')"))
+    await jobs.wait(killed, until="IN_PROGRESS")
+    [process] = [p for p in marked(killed) if "argo_jupyter_scheduler.steps" in p.cmdline()]
+    process.kill()
+    job = await jobs.wait(killed)
+    assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
+    assert (await jobs.wait(following))["status"] == "COMPLETED"
+    assert marked(killed) == []
+
+
+async def test_stop_ends_also_what_left_the_process_tree(jobs: Jobs, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    away = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)"
+    code = f"import subprocess, sys, time, pathlib\nsubprocess.run([sys.executable, '-c', {away!r}])\npathlib.Path({str(flag)!r}).touch()\ntime.sleep(60)"
+    job_id = await jobs.create("t.ipynb", notebook(code))
+    while not flag.exists():
+        await asyncio.sleep(0.1)
+    assert len(marked(job_id)) >= 3
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    assert marked(job_id) == []
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+
+
+def test_a_reused_pid_is_not_taken_for_the_run(database: Database, staging_path: Path) -> None:
+    engine = LocalEngine(database, str(staging_path), 1)
+    me = psutil.Process()
+    job = {"job_id": "a", "pid": me.pid, "status": "IN_PROGRESS"}
+    folder = RunFolder(staging_path, "a")
+    folder.create()
+    folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time()})
+    assert engine.observe([job]) == {}
+    folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time() - 60})
+    assert engine.observe([job])["a"].ended
+
+
+async def test_the_steps_import_none_of_the_users_modules(jobs: Jobs) -> None:
+    jobs.write("folder/json.py", "raise SystemExit('the wrong json')")
+    jobs.write("folder/logging.py", "raise SystemExit('the wrong logging')")
+    source = notebook("print(open('json.py').read())")
+    job_id = await jobs.create("folder/n.ipynb", source, package_input_folder=True)
+    job = await jobs.wait(job_id)
+    # The kernel runs in the user's folder and sees the user's modules; that is the user's own affair.
+    assert job["status"] in ("COMPLETED", "FAILED")
+    assert "SystemExit" not in (job["status_message"] or "")
+
+
+async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> None:
+    """The command is killed in the middle of a run; the run ends all the same."""
+    gate = tmp_path / "gate"
+    (tmp_path / "n.ipynb").write_text(notebook(WAIT_FOR.format(str(gate)), "print('done')"))
+    environment = {"JUPYTER_DATA_DIR": str(tmp_path / "data"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "argo_jupyter_scheduler.app", "run", str(tmp_path / "n.ipynb")]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stderr=asyncio.subprocess.DEVNULL
+    )
+    database_file = tmp_path / "data" / "scheduler.sqlite"
+    while not database_file.exists():
+        await asyncio.sleep(0.1)
+    database = Database(f"sqlite:///{database_file}")
+    while not [job for job in rows(database) if job["status"] == "IN_PROGRESS"]:
+        await asyncio.sleep(0.1)
+    process.kill()
+    await process.wait()
+    gate.touch()
+    while rows(database):
+        await asyncio.sleep(0.1)
+    [folder] = (tmp_path / "data" / "scheduler_staging_area").iterdir()
+    [executed] = folder.glob("n-*.ipynb")
+    assert outputs(executed) == "done\n"
+    assert (database.job(folder.name) or {})["status"] == "COMPLETED"
+
+
+def rows(database: Database) -> list[dict[str, Any]]:
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        return database.live_jobs()
+    except OperationalError:  # the tables are just being made
+        return []
