@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import json
 import os
 import shutil
@@ -62,10 +63,18 @@ def output_formats() -> dict[str, str]:
 
 
 def _can_make(name: str) -> bool:
+    """Return whether a format works here; the dialog ticks all that are offered, so one that fails spoils each run."""
     from importlib.util import find_spec
 
     programs = all(shutil.which(program) for program in _PROGRAMS.get(name, ()))
-    return programs and (name not in _MODULES or find_spec(_MODULES[name]) is not None)
+    module = name not in _MODULES or find_spec(_MODULES[name]) is not None
+    return programs and module and (name != "webpdf" or _playwright_has_a_browser())
+
+
+def _playwright_has_a_browser() -> bool:
+    """Return whether ``playwright install chromium`` was run; nbconvert uses that browser only."""
+    folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or os.path.expanduser("~/.cache/ms-playwright")
+    return bool(glob.glob(os.path.join(glob.escape(folder), "chromium*")))
 
 
 class ArgoEnvironmentManager(EnvironmentManager):

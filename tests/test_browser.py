@@ -7,16 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from argo_jupyter_scheduler.engines.local import LocalEngine  # noqa: F401 (the engine that the browser's jobs run on)
-
-sync_api = pytest.importorskip("playwright.sync_api")
+from playwright import sync_api
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium")
@@ -30,8 +28,19 @@ def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     root.mkdir()
     shutil.copy(ROOT / "examples" / "analysis.ipynb", root)
     environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
-    environment |= {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+    environment |= {
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        "--port=0",
+    ]
     command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--LabApp.news_url=''"]
     with open(tmp_path / "lab.log", "wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
@@ -43,8 +52,6 @@ def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
-    import time
-
     for _ in range(600):
         for file in (tmp_path / "runtime").glob("jpserver-*.json"):
             url = str(json.loads(file.read_text())["url"])
@@ -61,7 +68,12 @@ def page() -> Iterator[Any]:
         assert not os.environ.get("REQUIRE_BROWSER"), "Chromium is missing: apt-get install chromium"
         pytest.skip("Chromium is missing")
     with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        options = [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(60_000)
@@ -78,28 +90,48 @@ def picture(page: Any, name: str) -> None:
         (folder / f"{name}.png").write_bytes(image)
 
 
-def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(page: Any, lab: tuple[str, Path]) -> None:
+def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
+    page: Any, lab: tuple[str, Path]
+) -> None:
     url, root = lab
     page.goto(f"{url}lab/tree/analysis.ipynb?token=t&reset")
-    page.get_by_text("Bike rides by weather").first.wait_for()
-    page.locator("[data-command='scheduling:create-from-notebook'], jp-button[title*='notebook job' i]").first.click()
+    page.get_by_role("button", name="No", exact=True).click()  # no Jupyter news
+    page.locator("[data-jp-item-name='create-job'] jp-button").click()
     page.get_by_label("Job name").fill("bike-rides")
+    page.get_by_role("checkbox", name="Markdown").uncheck()
     picture(page, "create-job")
     page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_text("bike-rides").first.wait_for()
     for _ in range(120):
-        page.get_by_role("button", name="Reload").first.click()
+        page.get_by_role("button", name="Reload").click()
         page.wait_for_timeout(500)
         if page.get_by_text("Completed", exact=True).count():
             break
-    page.get_by_text("Completed", exact=True).first.wait_for()
+    page.get_by_title('Download output files for "bike-rides"').click()
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Reload").click()
+    page.get_by_role("link", name="HTML").wait_for()
     picture(page, "jobs-completed")
-    page.get_by_role("button", name="Download").first.click() if page.get_by_role(
-        "button", name="Download"
-    ).count() else page.locator("[title*='ownload']").first.click()
-    page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Reload").first.click()
-    page.get_by_role("link", name="HTML").first.wait_for()
-    picture(page, "jobs-downloaded")
-    names = sorted(path.suffix for path in (root / "jobs").rglob("*") if path.is_file())
-    assert names == [".html", ".ipynb", ".ipynb"]
+    [folder] = (root / "jobs").iterdir()
+    suffixes = sorted(path.suffix for path in folder.iterdir())
+    assert {".html", ".ipynb", ".log"} <= set(suffixes)
+    assert ".markdown" not in suffixes
+    page.get_by_title('Open detail view for "bike-rides"').click()
+    page.get_by_text("analysis.ipynb").first.wait_for()
+    picture(page, "job-detail")
+
+
+def test_a_failing_notebook_shows_its_error(page: Any, lab: tuple[str, Path]) -> None:
+    url, root = lab
+    shutil.copy(ROOT / "examples" / "failing.ipynb", root)
+    page.goto(f"{url}lab/tree/failing.ipynb?token=t&reset")
+    page.get_by_role("button", name="No", exact=True).click()
+    page.locator("[data-jp-item-name='create-job'] jp-button").click()
+    page.get_by_role("button", name="Create", exact=True).click()
+    for _ in range(120):
+        page.get_by_role("button", name="Reload").click()
+        page.wait_for_timeout(500)
+        if page.get_by_text("Failed", exact=True).count():
+            break
+    page.get_by_title('Open detail view for "failing"').click()
+    page.get_by_text("ZeroDivisionError: division by zero (cell 4, In [3])").wait_for()
+    picture(page, "job-failed")

@@ -1,0 +1,243 @@
+"""How long *run now* takes for the smallest notebook, beside bare papermill and nbconvert in a shell.
+
+``python benchmarks/run_now.py [--runs 5] [--json FILE]``
+
+Everything is measured in one run, and figures of runs are ratios against the shell's median, since machines are noisy. With
+``ARGO_SERVER`` set, and the variables that docs/developing.md names, the real Argo is measured too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LIVE = ("CREATED", "QUEUED", "IN_PROGRESS", "STOPPING")
+
+
+class Server:
+    """A Jupyter server with the scheduler, and its REST API."""
+
+    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("ARGO_")}
+        folders = {
+            f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("DATA", "RUNTIME", "CONFIG")
+        }
+        self.environment = {**clean, **folders, **(environment or {})}
+        command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--port=0"]
+        command += [
+            "--IdentityProvider.token=t",
+            "--ServerApp.disable_check_xsrf=True",
+            f"--ServerApp.root_dir={folder}",
+        ]
+        self.log = open(folder / "server.log", "wb")  # noqa: SIM115 (closed in `close`)
+        self.process = subprocess.Popen(
+            [*command, *options], env=self.environment, cwd=folder, stdout=self.log, stderr=self.log
+        )
+        while not (files := list((folder / "runtime").glob("jpserver-*.json"))):
+            if self.process.poll() is not None:
+                raise SystemExit((folder / "server.log").read_text())
+            time.sleep(0.1)
+        self.url = json.loads(files[0].read_text())["url"]
+        self.environment_name = self.call("GET", "runtime_environments")[0]["name"]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the scheduler's REST API."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}scheduler/{path}", data, method=method)
+        request.add_header("Authorization", "token t")
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.loads(response.read() or b"null")
+
+    def create(self) -> str:
+        """Create a job of the smallest notebook; return its id."""
+        fields = {"input_uri": "hello.ipynb", "name": "hello", "output_formats": ["ipynb", "html"]}
+        return str(
+            self.call("POST", "jobs", {**fields, "runtime_environment_name": self.environment_name})["job_id"]
+        )
+
+    def wait(self, job_id: str, interval: float = 0.05) -> dict[str, Any]:
+        """Return a job once it has ended."""
+        while (job := self.call("GET", f"jobs/{job_id}"))["status"] in LIVE:
+            time.sleep(interval)
+        return dict(job)
+
+    def close(self) -> None:
+        """End the server."""
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+
+@contextmanager
+def server(*options: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    """Start a server in a folder of its own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (Path(folder) / "hello.ipynb").write_bytes((ROOT / "examples" / "hello.ipynb").read_bytes())
+        for name in ("runtime", "data", "config"):
+            (Path(folder) / name).mkdir()
+        running = Server(Path(folder), *options, environment=environment)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def shell() -> float:
+    """Seconds for the same work in a shell."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "hello.ipynb").write_bytes((ROOT / "examples" / "hello.ipynb").read_bytes())
+        line = "papermill hello.ipynb out.ipynb && jupyter nbconvert --to html out.ipynb"
+        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        return timed(
+            lambda: subprocess.run(
+                line, shell=True, cwd=folder, env=environment, check=True, capture_output=True
+            )
+        )
+
+
+def completed(running: Server) -> tuple[float, float]:
+    """Seconds of one POST, and from it to COMPLETED."""
+    begun = time.perf_counter()
+    job_id = running.create()
+    posted = time.perf_counter() - begun
+    job = running.wait(job_id)
+    if job["status"] != "COMPLETED":
+        raise SystemExit(f"A run failed: {job['status_message']}")
+    return posted, time.perf_counter() - begun
+
+
+def crowd(running: Server, jobs: int) -> dict[str, float]:
+    """Run many jobs at once; return what they took at most."""
+    worst = {"api_seconds": 0.0, "run_megabytes": 0.0}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            worst["api_seconds"] = max(
+                worst["api_seconds"], timed(lambda: running.call("GET", "jobs?max_items=25"))
+            )
+            for process in psutil.process_iter(["cmdline"]):
+                if "argo_jupyter_scheduler.steps" in (process.info["cmdline"] or []):
+                    try:
+                        family = [process, *process.children(recursive=True)]
+                        used = sum(one.memory_info().rss for one in family) / 1e6
+                    except psutil.NoSuchProcess:
+                        continue
+                    worst["run_megabytes"] = max(worst["run_megabytes"], used)
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        ids = list(pool.map(lambda _: running.create(), range(jobs)))
+        ends = list(pool.map(lambda job_id: running.wait(job_id, interval=2), ids))
+    done.set()
+    watcher.join()
+    return {**worst, "jobs": jobs, "completed": sum(end["status"] == "COMPLETED" for end in ends)}
+
+
+def import_seconds() -> float:
+    """Seconds of imports of the step `failure` alone."""
+    code = "import argo_jupyter_scheduler.steps.__main__, argo_jupyter_scheduler.steps.failure"
+    answer = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], check=True, capture_output=True, text=True
+    )
+    rows = re.findall(r"import time:\s+(\d+) \|", answer.stderr)
+    return sum(map(int, rows)) / 1e6
+
+
+def real_argo() -> tuple[list[str], dict[str, str]]:
+    """Return the options and the environment of a server on the real Argo."""
+    folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
+    names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
+    volumes = [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()]
+    mounts = [{"name": name, "mountPath": folder} for folder, name in names.items()]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME")}
+    options = [
+        f"--ArgoScheduler.image={os.environ.get('ARGO_TEST_IMAGE', 'registry.local/host:1')}",
+        *(f"--ArgoScheduler.volumes={json.dumps(volume)}" for volume in volumes),
+        *(f"--ArgoScheduler.volume_mounts={json.dumps(mount)}" for mount in mounts),
+        *(f"--ArgoScheduler.environment={key}={value}" for key, value in kept.items()),
+    ]
+    return options, {key: value for key, value in os.environ.items() if key.startswith("ARGO_")}
+
+
+def measure(runs: int) -> dict[str, Any]:
+    """Measure everything once; a warm-up is not counted."""
+    results: dict[str, Any] = {"failure_import_seconds": import_seconds()}
+    argo = "ARGO_SERVER" in os.environ
+    options, environment = real_argo() if argo else ([], {})
+    shells, local, posts, on_argo = [], [], [], []
+    with server() as here, server(*options, environment=environment) as there:
+        for number in range(runs + 1):
+            figures = (shell(), completed(here), completed(there) if argo else (0.0, 0.0))
+            if number:
+                shells.append(figures[0])
+                posts.append(figures[1][0])
+                local.append(figures[1][1])
+                on_argo.append(figures[2][1])
+        results["crowd"] = crowd(here, 20)
+    results["shell_seconds"] = statistics.median(shells)
+    results["local_seconds"] = statistics.median(local)
+    results["post_seconds"] = statistics.median(posts)
+    results["local_ratio"] = results["local_seconds"] / results["shell_seconds"]
+    if argo:
+        results["argo_seconds"] = statistics.median(on_argo)
+        results["argo_ratio"] = results["argo_seconds"] / results["shell_seconds"]
+    return results
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    results = measure(options.runs)
+    rows = [
+        ("papermill && nbconvert in a shell", f"{results['shell_seconds']:.2f} s", ""),
+        ("create → COMPLETED, this machine, over the shell", f"{results['local_ratio']:.2f}", "≤ 0.9"),
+        (
+            "create → COMPLETED, Argo, over the shell",
+            f"{results.get('argo_ratio', float('nan')):.2f}",
+            "≤ 1.0",
+        ),
+        ("POST /scheduler/jobs, this machine", f"{results['post_seconds'] * 1000:.0f} ms", "≤ 150 ms"),
+        ("imports of the step failure", f"{results['failure_import_seconds']:.2f} s", "≤ 0.5 s"),
+        ("20 jobs at once: completed", str(results["crowd"]["completed"]), "20"),
+        ("20 jobs at once: memory of a run", f"{results['crowd']['run_megabytes']:.0f} MB", "≤ 250 MB"),
+        ("20 jobs at once: slowest answer", f"{results['crowd']['api_seconds']:.2f} s", "≤ 1 s"),
+    ]
+    print("\n".join(f"{name:<52}{value:>10}  {goal}" for name, value, goal in rows))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
