@@ -55,7 +55,9 @@ def job(model: Any, path: Path, environments: Any) -> None:
     _known(model.output_formats or [], environments.output_formats_mapping(), "output format")
     offered = [environment.name for environment in environments.list_environments()]
     _known([model.runtime_environment_name], offered, "environment")
-    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    language = _section(metadata, "kernelspec").get("language") or _section(metadata, "language_info").get(
+        "name"
+    )
     _parameters(model.parameters or {}, python=language in (None, "python"))
 
 
@@ -78,7 +80,14 @@ def _notebook_metadata(path: Path) -> dict[str, Any]:
         raise InvalidJob(f"'{path.name}' is not a notebook: {error}") from error
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise InvalidJob(f"'{path.name}' is not a notebook.")
-    return dict(notebook.get("metadata") or {})
+    return _section(notebook, "metadata")
+
+
+def _section(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key) or {}
+    if not isinstance(value, dict):
+        raise InvalidJob(f"The notebook is damaged: its {key} is no object.")
+    return value
 
 
 def _known(names: Iterable[str], known: Iterable[str], what: str) -> None:

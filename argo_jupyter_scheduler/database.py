@@ -101,7 +101,7 @@ class Database:
     @property
     def url(self) -> str:
         """The address without its password: it may be shown, and put on a command line."""
-        return self._url.set(password=None).render_as_string()
+        return self._url._replace(password=None).render_as_string()  # `set` takes None for "as before"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -115,6 +115,12 @@ class Database:
     def job(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's row with its JSON columns decoded, or None."""
         return next(iter(self._select(jobs.c.job_id == job_id)), None)
+
+    def is_live(self, job_id: str) -> bool:
+        """Return whether a job is there and has not ended."""
+        query = select(jobs.c.job_id).where(jobs.c.job_id == job_id, jobs.c.status.in_(LIVE))
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def live_jobs(self) -> list[dict[str, Any]]:
         """Return the rows of all jobs that have not ended, oldest first."""

@@ -20,9 +20,9 @@ from jupyter_scheduler.models import (
     Status,
     UpdateJob,
 )
-from jupyter_scheduler.orm import Job
+from jupyter_scheduler.orm import Job, JobDefinition
 from jupyter_scheduler.scheduler import Scheduler
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Bool, Enum, Integer, default
 from traitlets import Type as TypeTrait
 
@@ -194,7 +194,10 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
 
     async def stop_job(self, job_id: str) -> None:
         """Stop a job: its row says so at once, then its process tree or workflow ends."""
-        self.database.stopped(job_id)
+        with _told_to_the_user():
+            if self.database.job(job_id) is None:
+                raise JobNotFound(f"There is no job {job_id}.")
+            self.database.stopped(job_id)
         await _in_thread(lambda: self._told(self.runs_on.stop, job_id))
 
     async def delete_job(self, job_id: str) -> None:
@@ -244,6 +247,16 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
         attributes |= model.dict(exclude_none=True)
         return self.create_job_now(CreateJob(**attributes, input_uri=definition.input_filename), staged)
 
+    def delete_job_definition(self, job_definition_id: str) -> None:
+        """Delete a definition with its staged input; jobs of the past keep their rows and files."""
+        if self.task_runner:
+            self.task_runner.delete_job_definition(job_definition_id)
+        with self.db_session() as session:
+            session.query(JobDefinition).filter(JobDefinition.job_definition_id == job_definition_id).delete()
+            session.commit()
+        with _told_to_the_user():
+            RunFolder(self.staging_path, job_definition_id).delete()
+
     def _told(self, call: Callable[[str], None], job_id: str) -> None:
         with _told_to_the_user():
             call(job_id)
@@ -262,5 +275,7 @@ def _told_to_the_user() -> Iterator[None]:
         raise
     except ArgoSchedulerError as error:
         raise SchedulerError(str(error)) from error
+    except SQLAlchemyError as error:
+        raise SchedulerError(f"The scheduler's database cannot be used: {error}") from error
     except OSError as error:
         raise SchedulerError(f"The job's files could not be written or read: {error}") from error

@@ -25,11 +25,23 @@ class ArgoTaskRunner(TaskRunner):
         help="""Seconds between two looks at the runs that are under way. While Argo does not answer, up to a minute.""",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._starting: set[asyncio.Task[None]] = set()
+
     def create_job(self, job_definition_id: str) -> None:
-        """Start a run of a definition whose time has come."""
-        definition = self.scheduler.get_job_definition(job_definition_id)
-        if definition and definition.active:
-            self.scheduler.run_definition(job_definition_id, CreateJobFromDefinition())
+        """Start a run of a definition whose time has come, off the event loop: Argo may take its time."""
+        task = asyncio.get_running_loop().create_task(self._run_definition(job_definition_id))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _run_definition(self, job_definition_id: str) -> None:
+        try:
+            definition = self.scheduler.get_job_definition(job_definition_id)
+            if definition.active:
+                await self.scheduler.create_job_from_definition(job_definition_id, CreateJobFromDefinition())
+        except Exception:
+            self.log.exception("A run of job definition %s could not be started.", job_definition_id)
 
     async def start(self) -> None:
         """Run until the server ends."""

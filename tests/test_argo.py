@@ -178,6 +178,24 @@ def scheduler_config(request: pytest.FixtureRequest, argo_config: dict[str, Any]
     return argo_config
 
 
+async def test_a_stop_that_argo_did_not_hear_ends_the_run_at_the_next_cell(
+    jobs: Jobs, argo: ArgoStandIn, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(.05)"
+    job_id = await jobs.create(
+        "s.ipynb", notebook(wait, f"pathlib.Path({str(tmp_path / 'reached')!r}).touch()")
+    )
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    argo.fail_next(503, "busy", times=9, path="/stop")
+    with pytest.raises(HTTPClientError, match="500"):
+        await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    gate.touch()
+    assert argo.wait(f"job-{job_id}")["status"]["phase"] == "Failed"
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+    assert not (tmp_path / "reached").exists()
+
+
 async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"))

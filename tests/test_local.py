@@ -99,6 +99,31 @@ async def test_the_steps_import_none_of_the_users_modules(jobs: Jobs) -> None:
     assert "SystemExit" not in (job["status_message"] or "")
 
 
+def test_the_executor_alone_serves_jupyter_schedulers_own_scheduler(
+    database: Database, db_url: str, staging_path: Path
+) -> None:
+    from jupyter_scheduler.orm import Job, create_session
+
+    from argo_jupyter_scheduler.executor import ArgoExecutor
+
+    folder = RunFolder(staging_path, "own")
+    folder.create()
+    (folder.path / "n.ipynb").write_text(notebook("print('here')"))
+    common = {
+        "name": "n",
+        "input_filename": "n.ipynb",
+        "runtime_environment_name": "e",
+        "output_formats": ["ipynb"],
+    }
+    with create_session(db_url)() as session:
+        session.add(Job(job_id="own", status="QUEUED", **common))
+        session.commit()
+    ArgoExecutor("own", str(staging_path), db_url, {"input": str(folder.path / "n.ipynb")}).process()
+    assert (database.job("own") or {})["status"] == "COMPLETED"
+    [executed] = folder.path.glob("n-*.ipynb")
+    assert outputs(executed) == "here\n"
+
+
 async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> None:
     """The command is killed in the middle of a run; the run ends all the same."""
     gate = tmp_path / "gate"

@@ -154,6 +154,8 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
         ({"input_uri": "json.ipynb"}, "not a notebook"),
         ({"output_formats": ["htm"]}, "no output format 'htm'. Possible: html"),
         ({"runtime_environment_name": "../../etc"}, "no environment '../../etc'"),
+        ({"input_uri": "damaged.ipynb"}, "its kernelspec is no object"),
+        ({"input_uri": "folder.ipynb"}, "'folder.ipynb' does not exist"),
         ({"parameters": {"a b": "1"}}, "'a b' cannot be the name of a parameter"),
         ({"name": "n" * 500}, "The name has 500 characters; 256 are possible"),
     ],
@@ -163,6 +165,8 @@ async def test_bad_input_is_refused_with_nothing_left_behind(
 ) -> None:
     jobs.write("text.ipynb", "no json")
     jobs.write("json.ipynb", "{}")
+    jobs.write("damaged.ipynb", '{"nbformat": 4, "metadata": {"kernelspec": [1]}}')
+    (jobs.root / "folder.ipynb").mkdir()
     (jobs.root.parent / "outside.ipynb").write_text(notebook("1"))
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"), **fields)
@@ -177,3 +181,27 @@ async def test_an_idempotency_token_runs_once(jobs: Jobs, staging_path: Path) ->
         await jobs.create("t.ipynb", idempotency_token="same")
     assert [path.name for path in staging_path.iterdir()] == [job_id]
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+
+
+async def test_a_notebook_without_a_kernel_gets_one(jobs: Jobs) -> None:
+    source = json.loads(notebook("print(a)"))
+    source["metadata"] = {}
+    job_id = await jobs.create("nokernel.ipynb", json.dumps(source), parameters={"a": "7"})
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    assert outputs((await jobs.download(job_id))["ipynb"]) == "7\n"
+
+
+async def test_a_definition_can_be_run_now_and_deleted(jobs: Jobs, staging_path: Path) -> None:
+    jobs.write("d.ipynb", notebook("print(a)", parameters="a = 1"))
+    body = {"name": "d", "input_uri": "d.ipynb", "output_formats": ["ipynb"], "schedule": "0 0 1 1 *"}
+    body["runtime_environment_name"] = await jobs.environment()
+    definition = (await jobs.request("POST", "job_definitions", body=body))["job_definition_id"]
+    job_id = (
+        await jobs.request("POST", "job_definitions", definition, "jobs", body={"parameters": {"a": "5"}})
+    )["job_id"]
+    await jobs.request("DELETE", "job_definitions", definition)
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["job_definition_id"]) == ("COMPLETED", definition)
+    assert outputs((await jobs.download(job_id))["ipynb"]) == "5\n"
+    assert [path.name for path in staging_path.iterdir()] == [job_id]
+    assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []

@@ -191,9 +191,9 @@ class ArgoApi:
     def _unreachable(self, error: BaseException) -> str:
         at = self._connection
         cause = _innermost(error)
-        if isinstance(error, requests.exceptions.Timeout) or isinstance(
-            cause, urllib3.exceptions.TimeoutError
-        ):
+        # A refused connection counts as a timeout in urllib3's tree of errors.
+        refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
+        if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not refused:
             return f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
         if isinstance(error, requests.exceptions.SSLError):
             return (

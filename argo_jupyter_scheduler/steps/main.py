@@ -116,17 +116,18 @@ class _Progress:
             self.cells = self._code_cells_of_input + 1
         shift = 1 if 0 <= self.injected < cell_index else 0
         self.number = cell_index + 1 - shift
-        try:
-            self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": self.cells})
-        except FileNotFoundError:
-            raise RunEnded("The job was deleted while it ran.") from None
+        if not self._context.database.is_live(self._context.job_id):
+            # A stop or a delete that the engine could not carry out ends the run here at the latest.
+            raise RunEnded("The job was stopped or deleted while it ran.")
+        self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": self.cells})
 
 
 def _kernel(notebook: nbformat.NotebookNode) -> tuple[str, str]:
     """Return the kernel's name and language: the notebook's own, not whatever is called python3."""
     metadata = notebook.metadata
-    name = metadata.get("kernelspec", {}).get("name") or DEFAULT_KERNEL
-    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    spec = metadata.get("kernelspec") or {}
+    name = spec.get("name") or DEFAULT_KERNEL
+    language = spec.get("language") or (metadata.get("language_info") or {}).get("name")
     if not language:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
