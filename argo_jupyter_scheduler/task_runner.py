@@ -10,6 +10,9 @@ from jupyter_scheduler.task_runner import TaskRunner
 from traitlets import Float
 
 from argo_jupyter_scheduler.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.steps import rename_files
+from argo_jupyter_scheduler.steps.context import Context
 
 
 class ArgoTaskRunner(TaskRunner):
@@ -75,6 +78,16 @@ class ArgoTaskRunner(TaskRunner):
             if observation is None:
                 continue
             if observation.ended:
-                database.failed(job["job_id"], observation.message, only_if=[job["status"]])
+                self._end(job, observation.message)
             elif observation.message != job["status_message"]:
                 database.waiting_because(job["job_id"], observation.message)
+
+    def _end(self, job: dict[str, Any], message: str) -> None:
+        """Give a run that could not do it itself its end, judged by its files, and publish what there is."""
+        database, job_id = self.scheduler.database, job["job_id"]
+        folder = RunFolder(self.scheduler.staging_path, job_id)
+        rename_files.run(Context(job_id, database, folder))
+        if folder.read("result.json").get("succeeded"):
+            database.completed(job_id)
+        else:
+            database.failed(job_id, message, only_if=[job["status"]])

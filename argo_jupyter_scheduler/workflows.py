@@ -118,11 +118,13 @@ def _pod_per_step(job_id: str, site: Site) -> None:
 def _exit_handler(job_id: str, site: Site) -> None:
     """Add what Argo runs in the end, whatever became of the pods: `failure`, unless the workflow succeeded.
 
+    What a killed `main` has left (the notebook up to that cell, the log) is published first.
+
     A ``hooks.exit`` with an expression runs on success too (Argo 4.1); a step's ``when`` is obeyed.
     """
     _container(
         plan.FAILURE,
-        [plan.FAILURE],
+        [plan.RENAME_FILES, plan.FAILURE],
         job_id,
         site,
         arguments=["--failures", "{{inputs.parameters.failures}}"],

@@ -71,12 +71,28 @@ async def test_a_failed_run_is_failed_for_argo_too(jobs: Jobs, argo: ArgoStandIn
     assert (await jobs.get(job_id))["status_message"] == job["status_message"]
 
 
-async def test_the_exit_handler_tells_what_killed_main(jobs: Jobs, argo: ArgoStandIn) -> None:
-    job_id = await jobs.create("o.ipynb", SLEEPS)
-    await jobs.wait(job_id, until="IN_PROGRESS")
+async def test_the_exit_handler_tells_what_killed_main(jobs: Jobs, argo: ArgoStandIn, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    source = notebook("print('so far')", f"open({str(flag)!r}, 'w'); import time; time.sleep(60)")
+    job_id = await jobs.create("o.ipynb", source, output_formats=["ipynb", "log"])
+    while not flag.exists():
+        await jobs.get(job_id)
     argo.kill_pod(f"job-{job_id}")
     job = await jobs.wait(job_id)
     assert (job["status"], job["status_message"]) == ("FAILED", "OOMKilled (exit code 137)")
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == "so far\n"
+    assert "so far" in files["log"].read_text()
+
+
+async def test_a_run_that_could_not_write_its_end_is_judged_by_its_files(
+    jobs: Jobs, argo: ArgoStandIn, database: Database
+) -> None:
+    job_id = await jobs.create("j.ipynb", notebook("1"))
+    await jobs.wait(job_id)
+    argo.wait(f"job-{job_id}")
+    database.set(job_id, status="IN_PROGRESS")
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
 
 
 async def test_argos_success_alone_is_no_proof(jobs: Jobs, argo: ArgoStandIn) -> None:

@@ -99,7 +99,7 @@ class ArgoEngine(Engine):
         if phase is None:
             return Observation(ended=True, message=GONE) if patience_is_over else None
         if phase in ("Failed", "Error", "Succeeded"):
-            return Observation(True, self._reason(job["job_id"]) or NO_REASON, succeeded=phase == "Succeeded")
+            return Observation(ended=True, message=self._reason(job["job_id"]) or NO_REASON)
         if job["status"] in WAITING and patience_is_over:
             reason = self._reason(job["job_id"])
             return Observation(ended=False, message=reason) if reason else None

@@ -15,16 +15,14 @@ class Observation:
     Attributes
     ----------
     ended
-        Whether the run is over: its row must get an end.
+        Whether the run is over: its row must get an end. Which one, its files say: an engine's word is no proof that a run
+        did its work (Argo calls a workflow whose pod was lost Succeeded).
     message
         Why it ended, or why it still waits, in the engine's own words.
-    succeeded
-        Whether the engine takes the run for a success. No proof that it did its work: its files have to say so too.
     """
 
     ended: bool
     message: str
-    succeeded: bool = False
 
 
 class Engine(ABC):

@@ -55,8 +55,8 @@ def run_steps(steps: list[str], context: Context) -> int:
         for name in steps:
             if context.error and name not in plan.ALWAYS:
                 continue
-            if name == plan.FAILURE and len(steps) > 1 and not context.error:
-                continue
+            if name == plan.FAILURE and plan.SUCCESS in steps and not context.error:
+                continue  # this process saw the run succeed; the exit handler's knows that it did not
             _run_step(name, context)
             if context.over:
                 break
