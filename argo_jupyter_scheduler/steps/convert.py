@@ -36,9 +36,7 @@ def convert(folder: RunFolder, input_filename: str, output_formats: list[str]) -
             write_whole(
                 folder.output(output_format), _export(notebook, output_format, folder, input_filename)
             )
-        except (
-            Exception
-        ) as error:  # one format's trouble (no LaTeX, a broken template) must not cost the others
+        except Exception as error:  # one format's trouble (no LaTeX, say) must not cost the others
             log.exception("Format %s could not be made", output_format)
             failed.append(f"{output_format} ({type(error).__name__}: {str(error).strip()[:200]})")
     if failed:

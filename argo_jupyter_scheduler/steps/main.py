@@ -63,7 +63,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     values = parameters.for_notebook(job["parameters"])
     os.environ.update(parameters.for_environment(job["parameters"]))
     kernel, language = _kernel(notebook)
-    progress = _Progress(context, len(notebook.cells))
+    progress = _Progress(context, notebook)
     try:
         papermill.execute_notebook(
             _literal(source),
@@ -77,15 +77,12 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
             on_cell_start=progress,
         )
     except PapermillExecutionError as error:
-        injected = len(notebook.cells) < progress.cells
-        raise NotebookFailed(
-            _cell_message(error, injected and error.cell_index > progress.injected)
-        ) from error
+        text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
+        number = progress.number_in_input(error.cell_index)
+        raise NotebookFailed(f"{text} (cell {number}, In [{error.exec_count}])") from error
     except RunEnded:
         raise
-    except (
-        Exception
-    ) as error:  # kernel gone, no such kernel, no parameters in this language: all are the run's end
+    except Exception as error:  # kernel gone, no such kernel, no parameters in this language
         where = f" (cell {progress.number})" if progress.number else ""
         raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error
 
@@ -97,29 +94,33 @@ class _Progress:
     ----------
     number
         The cell's number in the input notebook, from 1; 0 before the first.
-    cells
-        How many cells there are, papermill's own among them.
-    injected
-        The index of papermill's own cell, -1 without.
     """
 
-    def __init__(self, context: Context, cells: int) -> None:
+    def __init__(self, context: Context, notebook: nbformat.NotebookNode) -> None:
         self._context = context
         self.number = 0
-        self.cells = cells
-        self.injected = -1
-        self._code_cells_of_input = cells
+        self._cells = len(notebook.cells)
+        # papermill replaces the cell that an earlier run of it injected, else it adds one.
+        self._adds = not any(_is_injected(cell) for cell in notebook.cells)
+        self._added_at: int | None = None
+
+    def number_in_input(self, cell_index: int) -> int:
+        """Return which cell of the input, from 1, stands at `cell_index` of the executed notebook."""
+        return cell_index + (0 if self._added_at is not None and self._added_at < cell_index else 1)
 
     def __call__(self, cell: Any, cell_index: int, **kwargs: Any) -> None:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            self.injected = cell_index
-            self.cells = self._code_cells_of_input + 1
-        shift = 1 if 0 <= self.injected < cell_index else 0
-        self.number = cell_index + 1 - shift
+        if self._adds and _is_injected(cell):
+            self._added_at = cell_index
+        self.number = self.number_in_input(cell_index)
+        cells = self._cells + (self._added_at is not None)
         if not self._context.database.is_live(self._context.job_id):
             # A stop or a delete that the engine could not carry out ends the run here at the latest.
             raise RunEnded("The job was stopped or deleted while it ran.")
-        self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": self.cells})
+        self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": cells})
+
+
+def _is_injected(cell: Any) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])
 
 
 def _kernel(notebook: nbformat.NotebookNode) -> tuple[str, str]:
@@ -141,9 +142,3 @@ def _kernel(notebook: nbformat.NotebookNode) -> tuple[str, str]:
 def _literal(path: Path) -> str:
     """Return a path in which papermill, which calls ``str.format`` on paths, leaves braces alone."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _cell_message(error: PapermillExecutionError, after_injected: bool) -> str:
-    number = error.cell_index + (0 if after_injected else 1)
-    text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
-    return f"{text} (cell {number}, In [{error.exec_count}])"
