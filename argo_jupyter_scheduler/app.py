@@ -99,7 +99,7 @@ def _wait(scheduler: ArgoScheduler, job_id: str, title: str) -> None:
             if status not in LIVE:
                 return
             if time.monotonic() - mended > MEND_SECONDS:
-                scheduler.task_runner.mend()
+                scheduler.mender.mend()
                 mended = time.monotonic()
             time.sleep(POLL_SECONDS)
 

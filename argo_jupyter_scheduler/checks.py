@@ -6,7 +6,7 @@ import difflib
 import json
 import keyword
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,13 @@ def input_path(root_dir: str, input_uri: str) -> Path:
     return path
 
 
-def job(model: Any, path: Path, environments: Any) -> None:
-    """Check what a user asks for.
+def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
+    """Check what a user asks for; what is not among the values is not looked at.
 
     Parameters
     ----------
-    model
-        ``CreateJob`` or ``CreateJobDefinition``.
+    values
+        Fields of a job or a job definition: ``name``, ``output_formats``, ``runtime_environment_name``, ``parameters``.
     path
         The input's full path.
     environments
@@ -50,15 +50,16 @@ def job(model: Any, path: Path, environments: Any) -> None:
     InvalidJob
         With the reason.
     """
-    name(model.name)
-    metadata = _notebook_metadata(path)
-    _known(model.output_formats or [], environments.output_formats_mapping(), "output format")
-    offered = [environment.name for environment in environments.list_environments()]
-    _known([model.runtime_environment_name], offered, "environment")
-    language = _section(metadata, "kernelspec").get("language") or _section(metadata, "language_info").get(
-        "name"
-    )
-    _parameters(model.parameters or {}, python=language in (None, "python"))
+    name(values.get("name"))
+    _known(values.get("output_formats") or [], environments.output_formats_mapping(), "output format")
+    if "runtime_environment_name" in values:
+        offered = [environment.name for environment in environments.list_environments()]
+        _known([values["runtime_environment_name"]], offered, "environment")
+    if "parameters" in values:
+        metadata = notebook_metadata(path)
+        kernel = _section(metadata, "kernelspec").get("language")
+        language = kernel or _section(metadata, "language_info").get("name")
+        _parameters(values["parameters"] or {}, python=language in (None, "python"))
 
 
 def name(value: str | None) -> None:
@@ -73,14 +74,24 @@ def name(value: str | None) -> None:
         raise InvalidJob(f"The name has {len(value)} characters; {NAME_LENGTH} are possible.")
 
 
-def _notebook_metadata(path: Path) -> dict[str, Any]:
+def notebook_metadata(path: Path) -> dict[str, Any]:
+    """Return a notebook's metadata.
+
+    Raises
+    ------
+    InvalidJob
+        It is no notebook, or damaged.
+    """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise InvalidJob(f"'{path.name}' is not a notebook: {error}") from error
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise InvalidJob(f"'{path.name}' is not a notebook.")
-    return _section(notebook, "metadata")
+    metadata = _section(notebook, "metadata")
+    for key in ("kernelspec", "language_info"):
+        _section(metadata, key)
+    return metadata
 
 
 def _section(parent: dict[str, Any], key: str) -> dict[str, Any]:

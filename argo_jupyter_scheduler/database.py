@@ -15,8 +15,22 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, column, create_engine, delete, func, or_, select, table, update
+from sqlalchemy import (
+    and_,
+    column,
+    create_engine,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import IntegrityError
 
 CREATED = "CREATED"
 QUEUED = "QUEUED"
@@ -41,38 +55,63 @@ LOCAL_WAITING = 0
 
 _JSON = ("runtime_environment_parameters", "output_formats", "tags", "parameters", "packaged_files")
 
+_WHAT = (
+    "runtime_environment_name",
+    "runtime_environment_parameters",
+    "compute_type",
+    "input_filename",
+    "output_formats",
+    "name",
+    "tags",
+    "parameters",
+    "email_notifications",
+    "timeout_seconds",
+    "retry_on_timeout",
+    "max_retries",
+    "min_retry_interval_millis",
+    "output_filename_template",
+    "package_input_folder",
+    "packaged_files",
+)
+"""Columns that say what is run: a definition's run has those of its definition."""
+
 jobs = table(
     "jobs",
-    *(
-        column(name)
-        for name in (
-            "job_id",
-            "job_definition_id",
-            "runtime_environment_name",
-            "runtime_environment_parameters",
-            "compute_type",
-            "input_filename",
-            "output_formats",
-            "name",
-            "tags",
-            "parameters",
-            "package_input_folder",
-            "packaged_files",
-            "create_time",
-            "update_time",
-            "start_time",
-            "end_time",
-            "status",
-            "status_message",
-            "pid",
-        )
-    ),
+    *(column(name) for name in ("job_id", "job_definition_id", *_WHAT)),
+    *(column(name) for name in ("create_time", "update_time", "start_time", "end_time")),
+    *(column(name) for name in ("status", "status_message", "url", "pid", "idempotency_token")),
 )
+
+definitions = table(
+    "job_definitions",
+    *(column(name) for name in ("job_definition_id", *_WHAT, "create_time", "update_time")),
+    *(column(name) for name in ("schedule", "timezone", "active")),
+)
+
+PAUSED = "The job definition was paused before this run began."
+REPLACED = "The next run of this schedule began while this one was still running, and replaced it."
 
 
 def now() -> int:
     """Return the time in milliseconds since 1970, as Jupyter-Scheduler stores it."""
     return int(time.time() * 1000)
+
+
+def run_token(job_definition_id: str, moment: object = "") -> str:
+    """Return what names a definition's scheduled run, in ``idempotency_token``: on Argo, its workflow's name.
+
+    Parameters
+    ----------
+    moment
+        The moment for which the run was scheduled, in seconds since 1970; empty for what all its runs have in front.
+    """
+    return f"job-def-{job_definition_id}-{moment}"
+
+
+def is_scheduled(job: dict[str, Any]) -> bool:
+    """Return whether a job's row is that of a definition's scheduled run."""
+    prefix = run_token(job["job_definition_id"])
+    return bool(job["job_definition_id"]) and str(job["idempotency_token"]).startswith(prefix)
 
 
 def shorten(message: str) -> str:
@@ -138,11 +177,111 @@ class Database:
 
     def set(self, job_id: str, **values: Any) -> None:
         """Write columns that are no part of the job's state, such as ``packaged_files``."""
+        self._set(jobs, jobs.c.job_id == job_id, values)
+
+    def _set(self, where: Any, condition: Any, values: dict[str, Any]) -> None:
         values = {key: json.dumps(value) if key in _JSON else value for key, value in values.items()}
         with self._engine.begin() as connection:
+            connection.execute(update(where).where(condition).values(**{"update_time": now(), **values}))
+
+    # Job definitions and their runs
+
+    def definition(self, job_definition_id: str) -> dict[str, Any] | None:
+        """Return a definition's row with its JSON columns decoded, or None."""
+        query = select(definitions).where(definitions.c.job_definition_id == job_definition_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return _decoded(dict(row)) if row else None
+
+    def set_definition(self, job_definition_id: str, **values: Any) -> None:
+        """Write columns of a definition."""
+        self._set(definitions, definitions.c.job_definition_id == job_definition_id, values)
+
+    def delete_definition(self, job_definition_id: str) -> None:
+        """Delete a definition's row, if there is one; the rows of its runs stay."""
+        with self._engine.begin() as connection:
             connection.execute(
-                update(jobs).where(jobs.c.job_id == job_id).values(update_time=now(), **values)
+                delete(definitions).where(definitions.c.job_definition_id == job_definition_id)
             )
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return of each definition: id, schedule, timezone, whether it is active, and when it was last changed."""
+        names = ("job_definition_id", "schedule", "timezone", "active", "update_time")
+        query = select(*(definitions.c[name] for name in names))
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def live_runs(self, job_definition_id: str) -> list[dict[str, Any]]:
+        """Return the rows of a definition's runs that have not ended, oldest first."""
+        return self._select(and_(jobs.c.job_definition_id == job_definition_id, jobs.c.status.in_(LIVE)))
+
+    def known(self, job_ids: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids that have a row."""
+        query = select(jobs.c.job_id).where(jobs.c.job_id.in_(tuple(job_ids)))
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def create_run(
+        self, job_id: str, job_definition_id: str, create_time: int, token: str, pid: int | None = None
+    ) -> bool:
+        """Write the row of a definition's scheduled run, QUEUED, copied from the definition's row as it is now.
+
+        A row that is there and still waits (the task runner's, for a pod that could not start) is brought up to date.
+
+        Parameters
+        ----------
+        create_time
+            Milliseconds since 1970.
+        token
+            What names the run in its engine, see `run_token`; becomes ``idempotency_token``.
+
+        Returns
+        -------
+        bool
+            Whether it wrote a row: not, if the definition is gone or the run has begun.
+        """
+        this = definitions.c.job_definition_id == job_definition_id
+        one = {name: select(definitions.c[name]).where(this).scalar_subquery() for name in _WHAT}
+        fresh = update(jobs).where(jobs.c.job_id == job_id, jobs.c.status.in_(WAITING), exists().where(this))
+        values = {
+            "job_id": job_id,
+            "job_definition_id": job_definition_id,
+            "create_time": create_time,
+            "update_time": now(),
+            "status": QUEUED,
+            "url": f"/jobs/{job_id}",
+            "pid": pid,
+            "idempotency_token": token,
+        }
+        new = insert(jobs).from_select(
+            [*_WHAT, *values],
+            select(
+                *(definitions.c[name] for name in _WHAT), *(literal(value) for value in values.values())
+            ).where(this, ~exists().where(jobs.c.job_id == job_id)),
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(fresh.values(**one, update_time=now())).rowcount:
+                return True
+        try:
+            with self._engine.begin() as connection:
+                return bool(connection.execute(new).rowcount)
+        except IntegrityError:  # somebody else wrote it just now
+            return False
+
+    def replace_runs(self, job_definition_id: str, before: int) -> None:
+        """Say STOPPED in the rows of a definition's scheduled runs that are live and older than `before` (ms)."""
+        statement = (
+            update(jobs)
+            .where(
+                jobs.c.job_definition_id == job_definition_id,
+                jobs.c.idempotency_token.startswith(run_token(job_definition_id), autoescape=True),
+                jobs.c.create_time < before,
+                jobs.c.status.in_(LIVE),
+            )
+            .values(status=STOPPED, status_message=REPLACED, end_time=now(), update_time=now())
+        )
+        with self._engine.begin() as connection:
+            connection.execute(statement)
 
     # Transitions. Each returns whether it changed the row.
 

@@ -30,7 +30,17 @@ class JobNotFound(ArgoSchedulerError):
 
 
 class EngineError(ArgoSchedulerError):
-    """The place where notebooks run did not do what was asked."""
+    """The place where notebooks run did not do what was asked.
+
+    Attributes
+    ----------
+    half_done
+        Whether it may have been done all the same, or in part: the answer to a change was lost.
+    """
+
+    def __init__(self, message: str, half_done: bool = False) -> None:
+        super().__init__(message)
+        self.half_done = half_done
 
 
 class EngineUnavailable(EngineError):

@@ -66,7 +66,7 @@ def use_timezone(name: str | None) -> None:
 
 
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, or of one job definition: what its runs start from.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class RunFolder:
 
     def create(self) -> None:
         """Make the folder. Only the server and `create-job-id` do: a step never brings a deleted run's folder back."""
-        self.private.mkdir(parents=True)
+        self.private.mkdir(parents=True, exist_ok=True)
 
     def delete(self) -> None:
         """Delete the folder and all within; a folder that is not there is no error."""
@@ -110,9 +110,74 @@ class RunFolder:
         """Write a private JSON file, whole."""
         write_whole(self.private / name, json.dumps(content, indent=1))
 
+    def stage(self, source: Path, whole_folder: bool, leave_out: Path) -> list[str]:
+        """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it."""
+        if whole_folder:
+            return [name for name in copy_folder(source.parent, self.path, leave_out) if name != source.name]
+        copy_whole(source, self.path / source.name)
+        return []
+
+    def take(self, other: RunFolder) -> None:
+        """Move another folder's files here, each whole; what is here besides, stays."""
+        for name in other.files():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(other.path / name, self.path / name)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Delete all files but these and the private ones."""
+        for name in set(self.files()) - names:
+            (self.path / name).unlink(missing_ok=True)
+
     def files(self) -> list[str]:
         """Return the relative paths of all files but the private ones."""
         return sorted(os.path.relpath(path, self.path) for path in _walk(self.path))
+
+
+class Unsettled:
+    """Job definitions whose change in the engine is under way: whoever finds one that was left there completes it.
+
+    Each is an empty file in ``<staging path>/.argo-jupyter-scheduler/unsettled``.
+    """
+
+    ABANDONED = 60.0
+    """Seconds after which a change is nobody's any more; longer than all calls of one together may take."""
+
+    def __init__(self, staging_path: str | Path) -> None:
+        self._folder = Path(staging_path) / PRIVATE / "unsettled"
+
+    @contextlib.contextmanager
+    def change(self, job_definition_id: str) -> Iterator[None]:
+        """Mark a change while it lasts; one that may be half done is left to whoever looks next."""
+        mark = self._folder / job_definition_id
+        self._folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        try:
+            yield
+        except BaseException as error:
+            if getattr(error, "half_done", True):
+                os.utime(mark, (0, 0))
+                raise
+            self._remove(mark)
+            raise
+        self._remove(mark)
+
+    def _remove(self, mark: Path) -> None:
+        """Remove a mark, and the marks' folder with the last one."""
+        mark.unlink(missing_ok=True)
+        for folder in (self._folder, self._folder.parent):
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
+
+    def left(self) -> list[str]:
+        """Return the ids whose change was left."""
+        if not self._folder.is_dir():
+            return []
+        found = []
+        for mark in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - mark.stat().st_mtime > self.ABANDONED:
+                    found.append(mark.name)
+        return found
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

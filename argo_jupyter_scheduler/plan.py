@@ -6,13 +6,17 @@ process on this machine, one pod on Argo, or one pod a step.
 
 from __future__ import annotations
 
+CREATE_JOB_ID = "create-job-id"
 MAIN = "main"
 RENAME_FILES = "rename-files"
 SUCCESS = "success"
 FAILURE = "failure"
 
 STEPS: tuple[str, ...] = (MAIN, RENAME_FILES, SUCCESS, FAILURE)
-"""Every step, in the order in which a run has them. `main` must succeed for `success` to run."""
+"""The steps of a run whose row and folder are there. `main` must succeed for `success` to run."""
+
+SCHEDULED_STEPS: tuple[str, ...] = (CREATE_JOB_ID, *STEPS)
+"""The steps of a scheduled run on Argo, which makes its row and folder itself."""
 
 ALWAYS: frozenset[str] = frozenset({RENAME_FILES, FAILURE})
 """Steps that also run after an earlier one failed. `failure` runs *only* then."""

@@ -14,30 +14,36 @@ from typing import Any, TypeVar
 from jupyter_scheduler.exceptions import IdempotencyTokenError, InputUriError, SchedulerError
 from jupyter_scheduler.models import (
     CreateJob,
+    CreateJobDefinition,
     CreateJobFromDefinition,
     DescribeJob,
     DescribeJobDefinition,
     Status,
     UpdateJob,
+    UpdateJobDefinition,
 )
-from jupyter_scheduler.orm import Job, JobDefinition
+from jupyter_scheduler.orm import Job
 from jupyter_scheduler.scheduler import Scheduler
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
-from traitlets import Bool, Enum, Integer, default
+from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
 from argo_jupyter_scheduler import checks
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
+from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.files import RunFolder, copy_folder, copy_whole, local_timezone
+from argo_jupyter_scheduler.files import RunFolder, local_timezone
+from argo_jupyter_scheduler.mender import Mender
 from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.steps.create_job_id import input_gone
+from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
 
 Result = TypeVar("Result")
 
 
-class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
+class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
     Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
@@ -50,12 +56,6 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
         config=True,
         help="""Where notebooks run: `argo`, `local` (this machine), or `auto`: Argo where the environment variable ARGO_SERVER
         or the trait `argo_server` is set, else this machine.""",
-    )
-    pod_per_step = Bool(
-        False,
-        config=True,
-        help="""Whether each step of a run gets a pod of its own, visible one by one in Argo's UI. Every further pod costs about
-        10 seconds, so by default one pod does a whole run.""",
     )
     max_concurrent_runs = Integer(
         min=1,
@@ -88,6 +88,8 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
         self.runs_on: Engine = self._make_engine()
+        self.definitions = Definitions(self)
+        self.mender = Mender(self.database, self.runs_on, self.staging_path, self.definitions)
 
     def _make_engine(self) -> Engine:
         argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
@@ -96,7 +98,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
 
             return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs)
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
-        from argo_jupyter_scheduler.workflows import PodShape
+        from argo_jupyter_scheduler.workflows import PodShape, Policy, Site
 
         shape = PodShape(
             image=self.image,
@@ -106,7 +108,17 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
             volume_mounts=list(self.volume_mounts),
             service_account=self.service_account,
         )
-        return ArgoEngine(self.connection(), shape, self.database, self.staging_path, self.pod_per_step)
+        policy = Policy(
+            concurrency=self.concurrency_policy,
+            starting_deadline_seconds=self.starting_deadline_seconds,
+            successful_limit=self.successful_jobs_history_limit,
+            failed_limit=self.failed_jobs_history_limit,
+            ttl_seconds=self.ttl_seconds_after_completion,
+            active_deadline_seconds=self.active_deadline_seconds,
+        )
+        connection, per_step = self.connection(), self.pod_per_step
+        site = Site(connection.namespace, self.database.url, self.staging_path, per_step, shape, policy)
+        return ArgoEngine(connection, self.database, site)
 
     # Jobs
 
@@ -118,7 +130,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
         SchedulerError, InputUriError, IdempotencyTokenError
             It cannot be run; nothing is left behind.
         """
-        return await _in_thread(lambda: self.create_job_now(model))
+        return await asyncio.to_thread(self.create_job_now, model)
 
     def create_job_now(self, model: CreateJob, input_path: Path | None = None) -> str:
         """Do what `create_job` does, in the calling thread.
@@ -131,14 +143,12 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
             The staged input of the job's definition; by default ``input_uri`` within the root folder.
         """
         with _told_to_the_user():
-            path = input_path or checks.input_path(self.root_dir, model.input_uri)
-            checks.job(model, path, self.environments_manager)
-            if not self.execution_manager_class.validate(self.execution_manager_class, str(path)):
-                raise InvalidJob(f"'{model.input_uri}' is not a notebook that can be executed.")
+            path = input_path or self.notebook(model.input_uri)
+            checks.fields(model.dict(), path, self.environments_manager)
             job_id = str(uuid.uuid4())
             folder = RunFolder(self.staging_path, job_id)
             try:
-                packaged = self._stage(folder, path, bool(model.package_input_folder))
+                packaged = self.stage(folder, path, bool(model.package_input_folder))
                 self._insert(job_id, model, packaged)
                 self.runs_on.submit(job_id)
             except BaseException:
@@ -148,24 +158,40 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
                 raise
         return job_id
 
-    def _stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
-        """Copy the input to the run's folder; return the relative paths of what came with it."""
+    def notebook(self, input_uri: str) -> Path:
+        """Return the full path of a notebook within the root folder.
+
+        Raises
+        ------
+        InvalidJob
+            It is none, or lies elsewhere.
+        """
+        path = checks.input_path(self.root_dir, input_uri)
+        checks.notebook_metadata(path)
+        if not self.execution_manager_class.validate(self.execution_manager_class, str(path)):
+            raise InvalidJob(f"'{input_uri}' is not a notebook that can be executed.")
+        return path
+
+    def run_settings(self) -> dict[str, Any]:
+        """Return what the steps need of this server's configuration; no secrets."""
+        return {"timezone": local_timezone(), **self.runs_on.run_settings()}
+
+    def stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
+        """Make a staging folder from an input; return the relative paths of what came with it."""
         folder.create()
-        settings = {"timezone": local_timezone(), **self.runs_on.run_settings()}
-        folder.write("run.json", settings)
-        if whole_folder:
-            copied = copy_folder(path.parent, folder.path, leave_out=Path(self.staging_path))
-            return [name for name in copied if name != path.name]
-        copy_whole(path, folder.path / path.name)
-        return []
+        folder.write("run.json", self.run_settings())
+        return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
 
     def _insert(self, job_id: str, model: CreateJob, packaged_files: list[str]) -> None:
         """Write the row in one INSERT, QUEUED from the start: the column's default would be STOPPED."""
         values = model.dict(exclude_none=True, exclude={"input_uri"})
         values.setdefault("output_formats", [])
         values.update(job_id=job_id, status=Status.QUEUED.value, packaged_files=packaged_files)
+        token = model.idempotency_token
+        if token and model.job_definition_id and token.startswith(run_token(model.job_definition_id)):
+            del values["idempotency_token"]  # copied from a scheduled run's row, whose name it is
         with self._create_lock, self.db_session() as session:
-            token = model.idempotency_token
+            token = values.get("idempotency_token")
             if token and session.query(Job).filter(Job.idempotency_token == token).first():
                 raise IdempotencyTokenError(token)
             session.add(Job(**values, **self.runs_on.new_row()))
@@ -198,21 +224,22 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
             if self.database.job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
             self.database.stopped(job_id)
-        await _in_thread(lambda: self._told(self.runs_on.stop, job_id))
+        await asyncio.to_thread(self._told, self.runs_on.stop, job_id)
 
     async def delete_job(self, job_id: str) -> None:
         """Delete a job with its workflow and files, also while it runs; one that is gone is no error."""
-        await _in_thread(lambda: self._told(self.delete_job_now, job_id))
+        await asyncio.to_thread(self._told, self.delete_job_now, job_id)
 
     def delete_job_now(self, job_id: str) -> None:
         """Do what `delete_job` does, in the calling thread."""
-        if self.database.job(job_id) is None:
+        job = self.database.job(job_id)
+        if job is None:
             return
         was_live = self.database.stopped(job_id)
         try:
             self.runs_on.delete(job_id)
         except ArgoSchedulerError:
-            if was_live:
+            if was_live or is_scheduled(job):  # a scheduled run that Argo has, gets its row again
                 raise
             self.log.warning("Job %s is deleted, its finished workflow could not be.", job_id)
         RunFolder(self.staging_path, job_id).delete()
@@ -237,33 +264,52 @@ class ArgoScheduler(PodTraits, ArgoTraits, Scheduler):
 
     async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
         """Start a run of a definition now, with changed parameters if there are any."""
-        return await _in_thread(lambda: self.run_definition(job_definition_id, model))
+        return await asyncio.to_thread(self.run_definition, job_definition_id, model)
 
     def run_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
         """Do what `create_job_from_definition` does, in the calling thread."""
         definition = self.get_job_definition(job_definition_id)
         staged = Path(self.get_staging_paths(definition)["input"])
+        if not staged.is_file():
+            raise SchedulerError(input_gone(staged.name))
         attributes = definition.dict(exclude={"schedule", "timezone"}, exclude_none=True)
         attributes |= model.dict(exclude_none=True)
         return self.create_job_now(CreateJob(**attributes, input_uri=definition.input_filename), staged)
 
-    def delete_job_definition(self, job_definition_id: str) -> None:
-        """Delete a definition with its staged input; jobs of the past keep their rows and files."""
-        if self.task_runner:
-            self.task_runner.delete_job_definition(job_definition_id)
-        with self.db_session() as session:
-            session.query(JobDefinition).filter(JobDefinition.job_definition_id == job_definition_id).delete()
-            session.commit()
+    async def create_job_definition(self, model: CreateJobDefinition) -> str:
+        """Store a job definition with its schedule; return its id.
+
+        Raises
+        ------
+        SchedulerError, InputUriError
+            It cannot be scheduled; nothing is left behind.
+        """
+        return await asyncio.to_thread(self._told, self.definitions.create, model)
+
+    async def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:
+        """Change a definition's schedule, input or other fields, pause or resume it."""
+        await asyncio.to_thread(self._told, self.definitions.update, job_definition_id, model)
+
+    async def delete_job_definition(self, job_definition_id: str) -> None:
+        """Delete a definition and end its runs; jobs of the past keep their rows and files."""
+        await asyncio.to_thread(self._told, self.definitions.delete, job_definition_id)
+
+    def get_job_definition(self, job_definition_id: str) -> DescribeJobDefinition:
+        """Return a job definition.
+
+        Raises
+        ------
+        SchedulerError
+            There is none with this id.
+        """
+        try:
+            return super().get_job_definition(job_definition_id)
+        except NoResultFound as error:
+            raise SchedulerError(f"There is no job definition {job_definition_id}.") from error
+
+    def _told(self, call: Callable[..., Result], *arguments: Any) -> Result:
         with _told_to_the_user():
-            RunFolder(self.staging_path, job_definition_id).delete()
-
-    def _told(self, call: Callable[[str], None], job_id: str) -> None:
-        with _told_to_the_user():
-            call(job_id)
-
-
-async def _in_thread(call: Callable[[], Result]) -> Result:
-    return await asyncio.to_thread(call)
+            return call(*arguments)
 
 
 @contextlib.contextmanager

@@ -1,25 +1,32 @@
-"""The task runner: starts scheduled runs on this machine, and mends rows that no run could write."""
+"""The task runner: the server's loop that mends rows and, without Argo, starts scheduled runs."""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
+from collections.abc import Callable
 from typing import Any
 
-from jupyter_scheduler.models import CreateJobFromDefinition
-from jupyter_scheduler.task_runner import TaskRunner
+from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
-from argo_jupyter_scheduler.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.files import RunFolder
-from argo_jupyter_scheduler.steps import rename_files
-from argo_jupyter_scheduler.steps.context import Context
+from argo_jupyter_scheduler import schedules
+from argo_jupyter_scheduler.database import REPLACED, is_scheduled, now, run_token
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
+from argo_jupyter_scheduler.steps.create_job_id import copy_input
+
+IDLE = 4
+"""How many times longer the interval is while nothing is under way."""
+
+GRACE = 60_000
+"""Milliseconds that a run may be late because this machine was busy; one that was missed in its sleep is later."""
+
+LONGEST = 60.0
+"""Seconds between two tries while the engine does not answer."""
 
 
-class ArgoTaskRunner(TaskRunner):
-    """Jupyter-Scheduler's own task runner for definitions, and a mender for jobs.
-
-    A run writes its own state. What no run can write (its process was killed, its pod never started) is written here.
-    """
+class ArgoTaskRunner(BaseTaskRunner):
+    """Mends rows every few seconds, and starts definitions' runs where the engine does not do that by itself."""
 
     mend_interval = Float(
         5.0,
@@ -27,67 +34,114 @@ class ArgoTaskRunner(TaskRunner):
         config=True,
         help="""Seconds between two looks at the runs that are under way. While Argo does not answer, up to a minute.""",
     )
+    poll_interval = Float(
+        1.0,
+        min=0.1,
+        config=True,
+        help="Without Argo: seconds between two looks at which job definitions are due.",
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._starting: set[asyncio.Task[None]] = set()
-
-    def create_job(self, job_definition_id: str) -> None:
-        """Start a run of a definition whose time has come, off the event loop: Argo may take its time."""
-        task = asyncio.get_running_loop().create_task(self._run_definition(job_definition_id))
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
-
-    async def _run_definition(self, job_definition_id: str) -> None:
-        try:
-            definition = self.scheduler.get_job_definition(job_definition_id)
-            if definition.active:
-                await self.scheduler.create_job_from_definition(job_definition_id, CreateJobFromDefinition())
-        except Exception:
-            self.log.exception("A run of job definition %s could not be started.", job_definition_id)
+    def __init__(self, scheduler: Any, config: Any = None) -> None:
+        super().__init__(config=config)
+        self.scheduler = scheduler
 
     async def start(self) -> None:
         """Run until the server ends."""
-        await asyncio.gather(super().start(), self._mend_for_ever())
+        loops = [self._repeat(self._mend, self.mend_interval)]
+        if not self.scheduler.runs_on.keeps_schedules:
+            loops.append(self._repeat(LocalSchedules(self.scheduler).start_due, self.poll_interval))
+        await asyncio.gather(*loops)
 
-    async def _mend_for_ever(self) -> None:
-        wait = self.mend_interval
+    def _mend(self) -> float:
+        return self.mend_interval * (1 if self.scheduler.mender.mend() else IDLE)
+
+    async def _repeat(self, call: Callable[[], Any], interval: float) -> None:
+        wait = interval
         while True:
             try:
-                await asyncio.to_thread(self.mend)
-                wait = self.mend_interval
+                wait = await asyncio.to_thread(call) or interval
             except ArgoSchedulerError as error:
-                if wait == self.mend_interval:  # said once, not each time
+                if wait <= interval * IDLE:  # said once, not each time
                     self.log.warning("Runs cannot be looked after for now: %s", error)
-                wait = min(wait * 2, 60.0)
+                wait = min(max(wait, interval * IDLE) * 2, LONGEST)
             except Exception:
                 self.log.exception("Runs could not be looked after; this is tried again.")
-                wait = min(wait * 2, 60.0)
+                wait = min(wait * 2, LONGEST)
             await asyncio.sleep(wait)
 
-    def mend(self) -> None:
-        """Bring the rows of jobs that have not ended in line with what the engine knows, once.
 
-        Each change is guarded by the status that was read, so old information changes nothing.
-        """
-        database = self.scheduler.database
-        live: list[dict[str, Any]] = database.live_jobs()
-        observations = self.scheduler.runs_on.observe(live)
-        for job in live:
-            observation = observations.get(job["job_id"])
-            if observation is None:
+class LocalSchedules:
+    """Starts the runs of definitions on this machine.
+
+    A run's id is derived from its definition and its moment, so a second server, or the same one after a restart, does not start it
+    again.
+
+    Parameters
+    ----------
+    scheduler
+        The `ArgoScheduler`.
+    clock
+        Returns the time in milliseconds since 1970.
+    """
+
+    def __init__(self, scheduler: Any, clock: Callable[[], int] = now) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._next: dict[str, tuple[object, int | None]] = {}
+        deadline = scheduler.starting_deadline_seconds * 1000
+        self._latest = max(deadline, GRACE)
+        self._since = clock() - deadline
+        """Only what is due after this is looked at; what a server did not see while it was off, lies before."""
+
+    def start_due(self) -> None:
+        """Start a run of each active definition whose moment has come."""
+        moment = self._clock()
+        upcoming: dict[str, tuple[object, int | None]] = {}
+        for row in self._scheduler.database.schedules():
+            if not row["active"] or not row["schedule"]:
                 continue
-            if observation.ended:
-                self._end(job, observation.message)
-            elif observation.message != job["status_message"]:
-                database.waiting_because(job["job_id"], observation.message)
+            definition_id, key = row["job_definition_id"], (row["schedule"], row["timezone"])
+            known = self._next.get(definition_id)
+            try:
+                schedule = schedules.parse(*key)
+            except InvalidJob:  # stored by another backend
+                continue
+            if known is None or known[0] != key:
+                known = (key, schedule.after(max(self._since, row["update_time"])))
+            due = known[1]
+            if due is not None and due <= moment:
+                following = schedule.after(due)
+                while following is not None and following <= moment:  # of several missed ones, the last
+                    due, following = following, schedule.after(following)
+                if moment - due <= self._latest:
+                    self._start(definition_id, due)
+                known = (key, following)
+            upcoming[definition_id] = known
+        self._next = upcoming
+        self._since = moment
 
-    def _end(self, job: dict[str, Any], message: str) -> None:
-        """Give a run that could not do it itself its end, judged by its files, and publish what there is."""
-        database, job_id = self.scheduler.database, job["job_id"]
-        folder = RunFolder(self.scheduler.staging_path, job_id)
-        rename_files.run(Context(job_id, database, folder))
-        if folder.read("result.json").get("succeeded"):
-            database.completed(job_id)
-        else:
-            database.failed(job_id, message, only_if=[job["status"]])
+    def _start(self, definition_id: str, due: int) -> None:
+        scheduler, database = self._scheduler, self._scheduler.database
+        job_id = str(uuid.uuid5(uuid.UUID(definition_id), str(due)))
+        if database.job(job_id):
+            return
+        before = [job for job in database.live_runs(definition_id) if is_scheduled(job)]
+        if before and scheduler.concurrency_policy == "Forbid":
+            return
+        if scheduler.concurrency_policy == "Replace":
+            for job in before:
+                database.stopped(job["job_id"], REPLACED)
+                scheduler.runs_on.stop(job["job_id"])
+        definition = database.definition(definition_id)
+        if definition is None:
+            return
+        written = (job_id, definition_id, self._clock(), run_token(definition_id, due // 1000))
+        mine = scheduler.runs_on.new_row()
+        try:  # the folder comes first: a row of this machine may be taken at once
+            copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
+        except (RunError, OSError) as error:
+            database.create_run(*written)
+            database.failed(job_id, str(error))
+            return
+        if database.create_run(*written, **mine):
+            scheduler.runs_on.submit(job_id)

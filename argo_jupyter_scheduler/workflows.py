@@ -1,4 +1,4 @@
-"""Builds a run's Workflow. Pure: no I/O.
+"""Builds a run's Workflow and a definition's CronWorkflow. Pure: no I/O.
 
 A manifest holds ids and paths, never what a user typed: Argo expands ``{{…}}`` in it, and whoever may list workflows can read it.
 """
@@ -8,17 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hera.workflows import Container, Parameter, Step, Steps, Workflow
-from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount
+from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
+from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount, WorkflowMetadata
 
 from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
 
 JOB_LABEL = "jupyter-scheduler-job-id"
+DEFINITION_LABEL = "jupyter-scheduler-job-definition-id"
+MANAGER = {"app.kubernetes.io/managed-by": "argo-jupyter-scheduler"}
+"""On every object, since a list can select by one label only. The key is one that Kubernetes recommends."""
+
 OVERRIDE_LABEL = "jupyterflow-override"
 """Asks Nebari's admission controller to give the pods the shape of the user's JupyterLab pod."""
-
-SECONDS_AFTER_COMPLETION = 24 * 3600
-"""How long Argo keeps a finished workflow, for whoever wants to look at its pods' logs."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,32 @@ class PodShape:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """How Argo treats runs.
+
+    Attributes
+    ----------
+    concurrency
+        ``Allow``, ``Forbid`` or ``Replace``: what becomes of a schedule's run that is still under way at the next one.
+    starting_deadline_seconds
+        How late a scheduled run may begin; 0 for not at all.
+    successful_limit, failed_limit
+        How many finished workflows of a schedule are kept.
+    ttl_seconds
+        How long a finished workflow is kept.
+    active_deadline_seconds
+        How long a run may take; 0 for as long as it wants.
+    """
+
+    concurrency: str = "Replace"
+    starting_deadline_seconds: int = 0
+    successful_limit: int = 4
+    failed_limit: int = 20
+    ttl_seconds: int = 24 * 3600
+    active_deadline_seconds: int = 0
+
+
+@dataclass(frozen=True)
 class Site:
     """What all runs share.
 
@@ -61,6 +89,8 @@ class Site:
         Whether each step gets a pod of its own.
     shape
         The pods' shape.
+    policy
+        How Argo treats runs.
     """
 
     namespace: str
@@ -68,6 +98,7 @@ class Site:
     staging_path: str
     pod_per_step: bool
     shape: PodShape
+    policy: Policy = Policy()
 
 
 def workflow_name(job_id: str) -> str:
@@ -80,54 +111,120 @@ def literal(text: str) -> str:
     return text.replace("%", "%25").replace("{", "%7B")
 
 
+def cron_workflow_name(job_definition_id: str) -> str:
+    """Return the name of a definition's cron workflow; its runs' are this with a hyphen and a moment."""
+    return f"job-def-{job_definition_id}"
+
+
 def build_workflow(job_id: str, site: Site) -> dict[str, Any]:
     """Return the manifest of one run, as Argo's API takes it."""
-    shape = site.shape
     with Workflow(
         name=workflow_name(job_id),
-        namespace=site.namespace,
-        labels={JOB_LABEL: job_id, OVERRIDE_LABEL: "true"},
-        entrypoint="steps",
-        on_exit="exit",
-        ttl_strategy=TTLStrategy(seconds_after_completion=SECONDS_AFTER_COMPLETION),
-        service_account_name=shape.service_account or None,
-        volumes=[Volume.model_validate(volume) for volume in shape.volumes] or None,
+        labels={**MANAGER, JOB_LABEL: job_id, OVERRIDE_LABEL: "true"},
+        **_common(site),
     ) as workflow:
-        if site.pod_per_step:
-            _pod_per_step(job_id, site)
-        else:
-            main = _container("main", plan.STEPS, job_id, site)
-            with Steps(name="steps"):
-                Step(name="main", template=main.name)
-        _exit_handler(job_id, site)
+        _templates(plan.STEPS, ["--job-id", job_id], site)
     manifest: dict[str, Any] = workflow.to_dict()
     return manifest
 
 
-def _pod_per_step(job_id: str, site: Site) -> None:
-    steps = [name for name in plan.STEPS if name != plan.FAILURE]  # that one is the exit handler's
-    for name in steps:
-        _container(name, [name], job_id, site)
+def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bool = False) -> dict[str, Any]:
+    """Return the manifest of a definition's cron workflow.
+
+    It names the definition's id; what is run, each run reads from the definition's row.
+
+    Parameters
+    ----------
+    definition
+        The definition's row.
+    one_schedule
+        Whether Argo is one that knows `schedule` only (before 3.6); later ones know `schedules`, and 3.6 and 3.7 refuse both.
+    """
+    definition_id = definition["job_definition_id"]
+    policy = site.policy
+    identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
+    identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
+    labels = {**MANAGER, DEFINITION_LABEL: definition_id}
+    schedule = (
+        {"schedule": definition["schedule"]} if one_schedule else {"schedules": [definition["schedule"]]}
+    )
+    with CronWorkflow(
+        name=cron_workflow_name(definition_id),
+        labels={**labels, OVERRIDE_LABEL: "true"},
+        # Nebari's label stays off here: its admission controller would change a run a second time, and break it.
+        workflow_metadata=WorkflowMetadata(labels=labels),
+        timezone=definition["timezone"] or DEFAULT_TIMEZONE,
+        cron_suspend=not definition["active"],
+        concurrency_policy=policy.concurrency,
+        starting_deadline_seconds=policy.starting_deadline_seconds,
+        successful_jobs_history_limit=policy.successful_limit,
+        failed_jobs_history_limit=policy.failed_limit,
+        **schedule,
+        **_common(site),
+    ) as cron_workflow:
+        _templates(plan.SCHEDULED_STEPS, identity, site)
+    manifest: dict[str, Any] = cron_workflow.to_dict()
+    return manifest
+
+
+def _common(site: Site) -> dict[str, Any]:
+    """Return what a workflow's specification has beside its templates."""
+    shape, policy = site.shape, site.policy
+    return {
+        "namespace": site.namespace,
+        "entrypoint": "steps",
+        "on_exit": "exit",
+        "ttl_strategy": TTLStrategy(seconds_after_completion=policy.ttl_seconds),
+        "active_deadline_seconds": policy.active_deadline_seconds or None,
+        "service_account_name": shape.service_account or None,
+        "volumes": [Volume.model_validate(volume) for volume in shape.volumes] or None,
+    }
+
+
+def _templates(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
+    """Add the templates to hera's workflow of the surrounding ``with``.
+
+    Parameters
+    ----------
+    steps
+        The run's steps, in order.
+    identity
+        The arguments that tell a step which run it belongs to.
+    """
+    if site.pod_per_step:
+        _pod_per_step(steps, identity, site)
+    else:
+        main = _container("main", steps, identity, site)
+        with Steps(name="steps"):
+            Step(name="main", template=main.name)
+    _exit_handler(steps, identity, site)
+
+
+def _pod_per_step(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
+    names = [name for name in steps if name != plan.FAILURE]  # that one is the exit handler's
+    for name in names:
+        _container(name, [name], identity, site)
     with Steps(name="steps"):
-        for name in steps:
+        for name in names:
             # `success` judges by what `main` left behind, and its failure makes the workflow Failed.
-            last = name == steps[-1]
+            last = name == names[-1]
             Step(name=name, template=name, continue_on=None if last else ContinueOn(failed=True, error=True))
 
 
-def _exit_handler(job_id: str, site: Site) -> None:
+def _exit_handler(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
     """Add what Argo runs in the end, whatever became of the pods: `failure`, unless the workflow succeeded.
 
-    What a killed `main` has left (the notebook up to that cell, the log) is published first.
+    What a killed `main` has left (the notebook up to that cell, the log) is published first; the row of a run whose first pod
+    never came to write it, is made.
 
     A ``hooks.exit`` with an expression runs on success too (Argo 4.1); a step's ``when`` is obeyed.
     """
+    first = [name for name in steps if name == plan.CREATE_JOB_ID]
     _container(
         plan.FAILURE,
-        [plan.RENAME_FILES, plan.FAILURE],
-        job_id,
+        [*first, plan.RENAME_FILES, plan.FAILURE],
+        [*identity, "--failures", "{{inputs.parameters.failures}}"],
         site,
-        arguments=["--failures", "{{inputs.parameters.failures}}"],
         inputs=[Parameter(name="failures", value="{{workflow.failures}}")],
     )
     with Steps(name="exit"):
@@ -137,10 +234,9 @@ def _exit_handler(job_id: str, site: Site) -> None:
 def _container(
     name: str,
     steps: tuple[str, ...] | list[str],
-    job_id: str,
+    arguments: list[str],
     site: Site,
     *,
-    arguments: list[str] | None = None,
     inputs: list[Parameter] | None = None,
 ) -> Container:
     shape = site.shape
@@ -151,8 +247,7 @@ def _container(
         args=[
             *("--db-url", literal(site.db_url)),
             *("--staging-path", literal(site.staging_path)),
-            *("--job-id", job_id),
-            *(arguments or []),
+            *arguments,
         ],
         inputs=inputs,
         env=[EnvVar(name=key, value=value) for key, value in shape.environment.items()] or None,

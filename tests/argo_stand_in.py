@@ -1,5 +1,7 @@
 """A stand-in for Argo's server and controller: a real HTTP server that runs the submitted templates' commands as processes.
 
+Its clock stands still for cron workflows until a test moves it (`tick`).
+
 It answers as a real Argo did (the recordings in ``data/argo``), refuses what Argo refuses, and keeps the objects. A pod is a
 process with the manifest's environment and nothing of the tests', so a manifest must carry what its command needs.
 """
@@ -7,6 +9,7 @@ process with the manifest's environment and nothing of the tests', so a manifest
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,6 +25,9 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytz
+from croniter import croniter
 
 VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -68,6 +74,10 @@ class ArgoStandIn:
         How long each answer takes.
     pending
         While set, no pod starts: its node is Pending with this message.
+    controller_is_up
+        While not, no cron workflow fires; what a restarted one makes up for, ``startingDeadlineSeconds`` says.
+    nebari
+        Whether Nebari's admission controller is there.
     """
 
     def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
@@ -75,7 +85,12 @@ class ArgoStandIn:
         self.requests: list[tuple[str, str]] = []
         self.hang_seconds = 0.0
         self.pending = ""
+        self.controller_is_up = True
+        self.nebari = False
         self.runs: dict[str, Run] = {}
+        self.crons: dict[str, dict[str, Any]] = {}
+        self.clock = time.time()
+        self._versions = itertools.count(1)
         self._failures: list[Failure] = []
         self._lock = threading.RLock()
         self._closing = False
@@ -133,6 +148,165 @@ class ArgoStandIn:
         assert not run.thread.is_alive(), run.workflow["status"]
         return run.workflow
 
+    def collect(self, name: str) -> None:
+        """Delete a workflow with its pods, as a user of kubectl or Argo's garbage collection does."""
+        self._end(name)
+        del self.runs[name]
+
+    def runs_of(self, cron: str) -> list[str]:
+        """Return the names of a cron workflow's runs, oldest first."""
+        return sorted(name for name in self.runs if name.startswith(f"{cron}-"))
+
+    def tick(self, minutes: int = 1) -> None:
+        """Move the clock on by whole minutes, one by one; the controller does what is due at each."""
+        for _ in range(minutes):
+            with self._lock:
+                self.clock = (self.clock // 60 + 1) * 60
+                for cron in list(self.crons.values()):
+                    self._fire(cron)
+
+    # Cron workflows
+
+    def _fire(self, cron: dict[str, Any]) -> None:
+        spec, seen = cron["spec"], cron["_seen"]
+        if not self.controller_is_up:
+            return
+        text = spec["schedule"] if self._major_minor() < (3, 6) else spec["schedules"][0]
+        due = _due(text, spec.get("timezone") or "UTC", seen, self.clock)
+        cron["_seen"] = self.clock
+        missed = due and due[-1] < self.clock
+        if (
+            not due
+            or spec.get("suspend")
+            or (missed and self.clock - due[-1] > spec.get("startingDeadlineSeconds", 0))
+        ):
+            return
+        name = cron["metadata"]["name"]
+        active = [
+            run
+            for run in map(self.runs.get, self.runs_of(name))
+            if run and run.workflow["status"]["phase"] == "Running"
+        ]
+        if active and spec.get("concurrencyPolicy") == "Forbid":
+            return
+        if spec.get("concurrencyPolicy") == "Replace":
+            for run in active:
+                self._end(run.workflow["metadata"]["name"])
+        denied = self.nebari and self._denied(cron)
+        metadata = cron["metadata"]
+        metadata["resourceVersion"] = str(next(self._versions))
+        metadata.setdefault("annotations", {})["cronworkflows.argoproj.io/last-used-schedule"] = text
+        cron["_fired"], cron["_touched"] = True, False
+        if denied:
+            return
+        labels = {**spec.get("workflowMetadata", {}).get("labels", {}), f"{LABELS}/cron-workflow": name}
+        child = {"metadata": {"name": f"{name}-{int(due[-1])}", "namespace": "dev", "labels": labels}}
+        child["metadata"]["ownerReferences"] = [
+            {"kind": "CronWorkflow", "name": name, "uid": metadata["uid"]}
+        ]
+        self._start({**child, "spec": json.loads(json.dumps(spec["workflowSpec"]))}, self.clock)
+
+    def _denied(self, cron: dict[str, Any]) -> bool:
+        """Return whether Nebari's admission controller denies a cron workflow's next run."""
+        containers = [t["container"] for t in cron["spec"]["workflowSpec"]["templates"] if t.get("container")]
+        return bool(cron.get("_fired") and cron.get("_touched")) or any(
+            c["image"] != "users" for c in containers
+        )
+
+    def _major_minor(self) -> tuple[int, int]:
+        major, minor, *_ = self.version.removeprefix("v").split(".")
+        return int(major), int(minor)
+
+    def _cron(self, method: str, rest: list[str], target: str, body: bytes) -> dict[str, Any]:
+        if method == "POST":
+            return self._create_cron(json.loads(body)["cronWorkflow"])
+        if not rest:
+            return {"items": [_public(cron) for cron in self.crons.values()] or None}
+        name = rest[0]
+        if name not in self.crons:
+            raise Refused(404, 5, f'cronworkflows.argoproj.io "{name}" not found')
+        cron = self.crons[name]
+        if method == "GET":
+            return _public(cron)
+        if method == "DELETE":
+            del self.crons[name]
+            for run in self.runs_of(name):
+                owned = self.runs[run].workflow["metadata"].get("ownerReferences", [{}])[0].get("uid")
+                if owned == cron["metadata"]["uid"]:
+                    if "propagationPolicy=Orphan" in target:
+                        del self.runs[run].workflow["metadata"]["ownerReferences"]
+                    else:
+                        self.collect(run)
+            return {}
+        if rest[1:] in (["suspend"], ["resume"]):
+            cron["spec"]["suspend"] = rest[1] == "suspend"
+            self._touch(cron)
+            return _public(cron)
+        sent = json.loads(body)["cronWorkflow"]
+        version = sent["metadata"].get("resourceVersion")
+        if not version:
+            text = "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+            raise Refused(400, 3, f'cronworkflows.argoproj.io "{name}" is invalid: {text}')
+        if version != cron["metadata"]["resourceVersion"]:
+            words = (
+                "the object has been modified; please apply your changes to the latest version and try again"
+            )
+            text = f'Operation cannot be fulfilled on cronworkflows.argoproj.io "{name}": {words}'
+            raise Refused(500, 2, text) if self._major_minor() < (3, 6) else Refused(409, 6, text)
+        self._check_cron(sent["spec"])
+        cron.update(metadata=sent["metadata"], spec=sent["spec"])
+        cron["_seen"] = self.clock
+        self._touch(cron)
+        return _public(cron)
+
+    def _touch(self, cron: dict[str, Any]) -> None:
+        cron["metadata"]["resourceVersion"] = str(next(self._versions))
+        cron["_touched"] = True
+
+    def _create_cron(self, cron: dict[str, Any]) -> dict[str, Any]:
+        metadata, name = cron["metadata"], cron["metadata"]["name"]
+        if len(name) > 52:
+            raise Refused(400, 3, f'cron workflow name "{name}" must not be more than 52 characters long')
+        if name in self.crons:
+            raise Refused(409, 6, f'cronworkflows.argoproj.io "{name}" already exists')
+        self._check_cron(cron["spec"])
+        if self.nebari:
+            _mutate(cron, cron["spec"]["workflowSpec"])
+        metadata.setdefault("labels", {})[f"{LABELS}/creator"] = "system-serviceaccount-dev-argo-developer"
+        metadata.update(uid=str(uuid.uuid4()), resourceVersion=str(next(self._versions)))
+        metadata["creationTimestamp"] = _stamp(self.clock)
+        cron["_seen"] = self.clock
+        self.crons[name] = cron
+        return _public(cron)
+
+    def _check_cron(self, spec: dict[str, Any]) -> None:
+        _check(spec["workflowSpec"])
+        version = self._major_minor()
+        one, several = spec.get("schedule"), spec.get("schedules")
+        code = (500, 2) if version < (3, 6) else (400, 3)
+        if version < (3, 6) and not one:
+            raise Refused(*code, "cron schedule is malformed: empty spec string")
+        if version >= (3, 6) and not several:
+            raise Refused(*code, "cron workflow must have at least one schedule")
+        if (3, 6) <= version < (4, 0) and one and several:
+            raise Refused(
+                *code, "cron workflow cant be configured with both Spec.Schedule and Spec.Schedules"
+            )
+        text = one if version < (3, 6) else several[0]
+        if not croniter.is_valid(text):
+            raise Refused(
+                *code, f"cron schedule {text} is malformed: end of range (61) above maximum (59): 61"
+            )
+        if version >= (3, 6) and spec.get("timezone") not in pytz.all_timezones_set:
+            raise Refused(*code, f'invalid timezone "{spec.get("timezone")}": unknown time zone')
+        # Written by Argo's own types: what is false or empty is dropped, containers get their defaults.
+        if not spec.get("suspend"):
+            spec.pop("suspend", None)
+        for template in spec["workflowSpec"]["templates"]:
+            template.update(inputs=template.get("inputs", {}), outputs={}, metadata={})
+            if "container" in template:
+                template["container"] = {"name": "", "resources": {}, **template["container"]}
+
     # HTTP
 
     def handle(self, http: BaseHTTPRequestHandler) -> None:
@@ -169,13 +343,15 @@ class ArgoStandIn:
         path = [unquote(part) for part in parts.path.strip("/").split("/")]
         if path == ["api", "v1", "version"]:
             return {"version": self.version}
-        if path[:3] != ["api", "v1", "workflows"] or len(path) < 4:
+        if path[:2] != ["api", "v1"] or path[2] not in ("workflows", "cron-workflows") or len(path) < 4:
             raise Refused(404, 5, "Not Found")
         namespace, rest = path[3], path[4:]
         if namespace != "dev":
             raise Refused(
                 403, 7, f"Permission denied, you are not allowed to use workflows in namespace {namespace}"
             )
+        if path[2] == "cron-workflows":
+            return self._cron(method, rest, target, body)
         if method == "POST" and not rest:
             return self._create(json.loads(body)["workflow"])
         if method == "GET" and not rest:
@@ -185,22 +361,23 @@ class ArgoStandIn:
         if method == "PUT" and rest[1:] == ["stop"]:
             return self._stop(rest[0])
         if method == "DELETE":
-            self._end(rest[0])
-            del self.runs[rest[0]]
+            self.collect(rest[0])
             return {}
         return self.runs[rest[0]].workflow
 
     def _list(self, query: dict[str, list[str]]) -> dict[str, Any]:
         label = query.get("listOptions.labelSelector", [""])[0]
-        found = [
-            r.workflow for r in self.runs.values() if not label or label in r.workflow["metadata"]["labels"]
-        ]
+        key, _, value = label.partition("=")
+        found = [r.workflow for r in self.runs.values() if r.workflow["metadata"]["labels"].get(key) == value]
         items = [
             {
-                "metadata": {key: w["metadata"][key] for key in ("name", "labels")},
+                "metadata": {
+                    key: w["metadata"][key] for key in ("name", "uid", "labels", "creationTimestamp")
+                },
                 "spec": {"arguments": {}},
                 "status": {
-                    key: w["status"].get(key) for key in ("phase", "message", "startedAt", "finishedAt")
+                    key: w["status"].get(key)
+                    for key in ("phase", "message", "startedAt", "finishedAt", "nodes")
                 },
             }
             for w in found
@@ -216,12 +393,17 @@ class ArgoStandIn:
         if name in self.runs:
             raise Refused(409, 6, f'workflows.argoproj.io "{name}" already exists')
         _check(workflow["spec"])
+        if self.nebari:
+            _mutate(workflow, workflow["spec"])
+        return self._start(workflow, time.time())
+
+    def _start(self, workflow: dict[str, Any], created: float) -> dict[str, Any]:
         labels = workflow["metadata"].setdefault("labels", {})
         labels[f"{LABELS}/creator"] = "system-serviceaccount-dev-argo-developer"
         workflow["metadata"]["uid"] = str(uuid.uuid4())
-        workflow["metadata"]["creationTimestamp"] = _now()
-        workflow["status"] = {"phase": "Running", "startedAt": _now(), "nodes": {}}
-        run = self.runs[name] = Run(workflow)
+        workflow["metadata"]["creationTimestamp"] = _stamp(created)
+        workflow["status"] = {"phase": "Running", "startedAt": _stamp(time.time()), "nodes": {}}
+        run = self.runs[workflow["metadata"]["name"]] = Run(workflow)
         run.thread = threading.Thread(target=self._execute, args=(run,), daemon=True)
         run.thread.start()
         return json.loads(json.dumps(workflow))
@@ -266,7 +448,7 @@ class ArgoStandIn:
             ended, status["message"] = "Failed", f"Stopped with strategy '{shutdown}'"
         elif not ok:
             status["message"] = f"child '{run.workflow['metadata']['name']}-1' failed"
-        status.update(phase=ended, finishedAt=_now())
+        status.update(phase=ended, finishedAt=_stamp(time.time()))
 
     def _template(
         self, run: Run, name: str, display: str, variables: dict[str, str], arguments: dict[str, str]
@@ -369,8 +551,32 @@ def _node(display: str, phase: str) -> dict[str, Any]:
     return {"displayName": display, "type": kind, "phase": phase, "message": ""}
 
 
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _stamp(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _due(schedule: str, zone: str, after: float, until: float) -> list[float]:
+    times = croniter(schedule, datetime.fromtimestamp(after, pytz.timezone(zone)))
+    return list(
+        itertools.takewhile(lambda moment: moment <= until, iter(lambda: times.get_next(float), None))
+    )
+
+
+def _public(cron: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a cron workflow as Argo shows it."""
+    shown = {key: value for key, value in cron.items() if not key.startswith("_")}
+    return dict(json.loads(json.dumps(shown)))
+
+
+def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Do what Nebari's admission controller does on CREATE to objects with its label; each time it is done, it adds."""
+    if "jupyterflow-override" not in thing["metadata"].get("labels", {}):
+        return
+    for template in spec["templates"]:
+        if template.get("container"):
+            container = template["container"]
+            container["image"] = "users"
+            container["env"] = [*(container.get("env") or []), {"name": "NEBARI", "value": "1"}]
 
 
 def _signal(pod: subprocess.Popen[bytes], number: signal.Signals) -> None:

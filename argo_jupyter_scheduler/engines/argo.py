@@ -1,29 +1,57 @@
-"""The engine of Argo Workflows: one Workflow a run."""
+"""The engine of Argo Workflows: a Workflow a run, a CronWorkflow a definition."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
-
-from argo_jupyter_scheduler.database import WAITING, Database, now
-from argo_jupyter_scheduler.engines.base import Engine, Observation
+from argo_jupyter_scheduler.database import REPLACED, WAITING, Database, is_scheduled, now
+from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
-from argo_jupyter_scheduler.errors import EngineRefused, EngineUnavailable
-from argo_jupyter_scheduler.workflows import JOB_LABEL, PodShape, Site, build_workflow, workflow_name
+from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.steps.create_job_id import milliseconds
+from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO
+from argo_jupyter_scheduler.workflows import (
+    DEFINITION_LABEL,
+    MANAGER,
+    Site,
+    build_cron_workflow,
+    build_workflow,
+    cron_workflow_name,
+    workflow_name,
+)
 
-FIELDS = "items.metadata.name,items.metadata.labels,items.status.phase,items.status.message"
-"""What a list answers with; everything else would make it slow."""
+FIELDS = ",".join(
+    f"items.{name}"
+    for name in (
+        *("metadata.name", "metadata.uid", "metadata.labels", "metadata.creationTimestamp"),
+        *("status.phase", "status.message", "status.nodes"),
+    )
+)
+"""What a list answers with; everything else (each run's whole manifest) would make it slow."""
+
+OURS = ",".join("=".join(label) for label in MANAGER.items())
 
 PATIENCE = 60_000
 """Milliseconds that a job may wait before its row tells why, or be without a workflow before it counts as gone."""
 
+ROW_PATIENCE = 10_000
+"""Milliseconds after which a scheduled run's pod should have written its row; it takes one or two seconds."""
+
+TRIES = 5
+"""How often a change of a live object is tried again when somebody else changed it in between."""
+
+LINGERS = 5.0
+"""Seconds that a deleted object may still be seen (Argo 4.1: a moment)."""
+
 GONE = "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
 NO_REASON = "Argo ended the run without saying why."
+CONFIRMATIONS = 20
+"""How many workflows that a list does not have are asked for one by one, a cycle."""
+
+ENDED = ("Failed", "Error", "Succeeded")
 
 
 class ArgoEngine(Engine):
@@ -33,214 +61,249 @@ class ArgoEngine(Engine):
     ----------
     connection
         How Argo's server is reached.
-    shape
-        The pods' shape.
     database
         Where the rows are.
-    staging_path
-        The staging area, at the same path here and in the pods.
-    pod_per_step
-        Whether each step of a run gets a pod of its own.
+    site
+        What all runs share.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        shape: PodShape,
-        database: Database,
-        staging_path: str,
-        pod_per_step: bool,
-    ) -> None:
+    keeps_schedules = True
+
+    def __init__(self, connection: Connection, database: Database, site: Site) -> None:
         self._api = ArgoApi(connection)
         self._database = database
-        self._site = Site(connection.namespace, database.url, staging_path, pod_per_step, shape)
+        self._site = site
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {}
+        return {"concurrency_policy": self._site.policy.concurrency}
 
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
     def submit(self, job_id: str) -> None:  # noqa: D102
+        self._check_shape()
+        # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
+        self._api.call(
+            "POST", WORKFLOWS, "", {"workflow": build_workflow(job_id, self._site)}, accepted=(409,)
+        )
+
+    def stop(self, job_id: str) -> None:  # noqa: D102
+        name = self._workflow_of(job_id)
+        # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
+        body = {"name": name, "namespace": self._site.namespace}
+        words = "completed workflow"
+        self._api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
+
+    def delete(self, job_id: str) -> None:  # noqa: D102
+        self._api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
+
+    def _check_shape(self) -> None:
         if not self._site.shape.image:
             raise EngineRefused(
                 "No image is configured for the run's pods. Set c.ArgoScheduler.image to one that has "
                 "argo-jupyter-scheduler, such as this server's own."
             )
-        # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call("POST", "", {"workflow": build_workflow(job_id, self._site)}, accepted=(409,))
 
-    def stop(self, job_id: str) -> None:  # noqa: D102
-        name = workflow_name(job_id)
-        # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
-        body = {"name": name, "namespace": self._site.namespace}
-        self._api.call("PUT", f"/{name}/stop", body, accepted=(404,), accepted_words="completed workflow")
+    def _workflow_of(self, job_id: str) -> str:
+        job = self._database.job(job_id)
+        return _workflow_of(job) if job else workflow_name(job_id)
 
-    def delete(self, job_id: str) -> None:  # noqa: D102
-        self._api.call("DELETE", f"/{workflow_name(job_id)}", accepted=(404,))
+    # Schedules
 
-    def observe(self, jobs: Sequence[dict[str, Any]]) -> dict[str, Observation]:
-        """Return what Argo knows, from one slim list and one more call for each run that is in trouble."""
+    def schedule(self, definition: dict[str, Any]) -> None:
+        """Make a definition's cron workflow what its row says.
+
+        The live object is read, changed and written back, so that what others put into it stays. Where an admission controller
+        rewrote it on its way in (Nebari's), it is replaced by our own manifest instead, since such a controller sees only what is
+        created; to pause is Argo's suspend in either case.
+        """
+        self._check_shape()
+        wanted = build_cron_workflow(definition, self._site, one_schedule=self._api.version < (3, 6))
+        name = wanted["metadata"]["name"]
+        for _ in range(TRIES):
+            live = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            if not live:
+                self._create(wanted)
+                return
+            edited, suspended = _edited(live, wanted), wanted["spec"]["suspend"]
+            if not edited and suspended == bool(live["spec"].get("suspend")):
+                return
+            if _rewritten(live, wanted) and (edited or not suspended):
+                self._replace(live, wanted)
+                return
+            body: dict[str, Any] = {"name": name, "namespace": self._site.namespace}
+            if edited:
+                path = f"/{name}"
+                body["cronWorkflow"] = _merged(live, wanted)
+            else:
+                path = f"/{name}/{'suspend' if suspended else 'resume'}"
+            # Changed or deleted since it was read; Argo 3.4 says 500 for a change. It is read again.
+            words = "the object has been modified"
+            if self._api.call("PUT", CRON_WORKFLOWS, path, body, accepted=(404, 409), accepted_words=words):
+                return
+        raise EngineUnavailable(
+            f"Argo's cron workflow {name} is changed by others all the time. Try again later."
+        )
+
+    def _create(self, wanted: dict[str, Any]) -> None:
+        # One that exists is this call's own earlier try, as in `submit`.
+        body = {"namespace": self._site.namespace, "cronWorkflow": wanted}
+        self._api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
+
+    def _replace(self, live: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """Delete the live object without its runs, and create ours; interrupted, the definition's row is the truth."""
+        name, old = live["metadata"]["name"], live["metadata"]["uid"]
+        others = {
+            key: value
+            for key, value in live["metadata"].get("labels", {}).items()
+            if not key.startswith("workflows.argoproj.io/")  # Argo's own, of the one that goes
+        }
+        wanted["metadata"]["labels"] = {**others, **wanted["metadata"]["labels"]}
+        orphan = {"deleteOptions.propagationPolicy": "Orphan"}
+        self._api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
+        give_up = time.monotonic() + LINGERS
+        while True:
+            try:
+                self._create(wanted)
+            except EngineError as error:
+                error.half_done = True  # there is none now, and there should be one
+                raise
+            there = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            if there and there["metadata"]["uid"] != old:
+                return
+            if time.monotonic() > give_up:
+                raise EngineUnavailable(f"Argo's cron workflow {name} could not be replaced.", half_done=True)
+            time.sleep(0.2)
+
+    def unschedule(self, job_definition_id: str) -> None:  # noqa: D102
+        path = f"/{cron_workflow_name(job_definition_id)}"
+        self._api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
+
+    def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
+        query = {"listOptions.labelSelector": OURS, "fields": "items.metadata.name"}
+        items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        names = {item["metadata"]["name"] for item in items}
+        return [one for one in definitions if cron_workflow_name(one) not in names]
+
+    # What became of the runs
+
+    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
+        """Return what Argo knows, from one slim list."""
         mine = [job for job in jobs if job["pid"] is None]
-        if not mine:
-            return {}
-        query = {"listOptions.labelSelector": JOB_LABEL, "fields": FIELDS}
-        items = self._api.call("GET", "", query=query).get("items") or []
-        phases = {item["metadata"]["name"]: item.get("status", {}).get("phase", "") for item in items}
+        if not mine and not definitions:
+            return Sight()
+        query = {"listOptions.labelSelector": OURS, "fields": FIELDS}
+        items = self._api.call("GET", WORKFLOWS, "", query=query).get("items") or []
+        by_name = {item["metadata"]["name"]: item for item in items}
+        newest: dict[str, int] = {}
+        runs = []
+        ours = frozenset(definitions)
+        for item in items:
+            run = _scheduled_run(item)
+            if run is None:
+                continue
+            newest[run.job_definition_id] = max(newest.get(run.job_definition_id, 0), run.create_time)
+            due = now() - run.create_time > ROW_PATIENCE
+            if run.job_definition_id in ours and (due or _phase(item) in ENDED):
+                runs.append(run)
         found = {}
+        missing = []
         for job in mine:
-            observation = self._observation(job, phases.get(workflow_name(job["job_id"])))
+            item = by_name.get(_workflow_of(job))
+            if item is None:
+                missing.append(job)
+                continue
+            replaced = is_scheduled(job) and newest.get(job["job_definition_id"], 0) > job["create_time"]
+            observation = _observation(job, item, replaced)
             if observation:
                 found[job["job_id"]] = observation
-        return found
+        late = [job for job in missing if _has_waited(job)]
+        for job in late[:CONFIRMATIONS]:  # a list may be that of a server that has just begun
+            if not self.exists(job["job_id"]):
+                found[job["job_id"]] = Observation(ended=True, message=GONE)
+        return Sight(found, runs)
 
-    def _observation(self, job: dict[str, Any], phase: str | None) -> Observation | None:
-        patience_is_over = now() - job["create_time"] > PATIENCE
-        if phase is None:
-            return Observation(ended=True, message=GONE) if patience_is_over else None
-        if phase in ("Failed", "Error", "Succeeded"):
-            return Observation(ended=True, message=self._reason(job["job_id"]) or NO_REASON)
-        if job["status"] in WAITING and patience_is_over:
-            reason = self._reason(job["job_id"])
-            return Observation(ended=False, message=reason) if reason else None
+    def exists(self, job_id: str) -> bool:  # noqa: D102
+        query = {"fields": "metadata.name"}
+        path = f"/{self._workflow_of(job_id)}"
+        return bool(self._api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
+
+
+def _workflow_of(job: dict[str, Any]) -> str:
+    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
+
+
+def _has_waited(job: dict[str, Any]) -> bool:
+    return bool(now() - job["create_time"] > PATIENCE)
+
+
+def _phase(item: dict[str, Any]) -> str:
+    return str((item.get("status") or {}).get("phase") or "")
+
+
+def _scheduled_run(item: dict[str, Any]) -> ScheduledRun | None:
+    metadata = item["metadata"]
+    definition_id = metadata.get("labels", {}).get(DEFINITION_LABEL)
+    if not definition_id:
         return None
-
-    def _reason(self, job_id: str) -> str:
-        """Return what Argo says of the pods that failed or cannot start."""
-        workflow = self._api.call("GET", f"/{workflow_name(job_id)}", accepted=(404,))
-        status = workflow.get("status") or {}
-        nodes = (status.get("nodes") or {}).values()
-        messages = [node["message"] for node in nodes if node.get("type") == "Pod" and node.get("message")]
-        if not messages and status.get("message"):
-            messages = [status["message"]]
-        return "; ".join(dict.fromkeys(str(message).removeprefix("main: ") for message in messages))
+    created = milliseconds(metadata["creationTimestamp"])
+    return ScheduledRun(metadata["uid"], definition_id, created, metadata["name"])
 
 
-class ArgoApi:
-    """Calls of Argo's REST API, each with a time limit and an error that a user can act on."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        retry = Retry(
-            connect=2,
-            read=1,
-            status=2,
-            backoff_factor=0.2,
-            status_forcelist=(429, 502, 503, 504),
-            # Each call may be repeated, also a POST: names are derived, so a second one meets the first's object.
-            allowed_methods=None,
-            raise_on_status=False,
-            respect_retry_after_header=False,  # a user is waiting
-        )
-        self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(max_retries=retry))
-        self._session.mount("http://", HTTPAdapter(max_retries=retry))
-        self._session.trust_env = False  # a .netrc must not replace the token
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None = None,
-        *,
-        query: dict[str, str] | None = None,
-        accepted: tuple[int, ...] = (),
-        accepted_words: str | None = None,
-    ) -> dict[str, Any]:
-        """Call ``api/v1/workflows/<namespace><path>`` and return the answer; empty for an accepted error.
-
-        Parameters
-        ----------
-        accepted
-            Statuses of errors that are as good as success, such as 404 for a delete.
-        accepted_words
-            Words that make any error as good as success.
-
-        Raises
-        ------
-        EngineUnavailable
-            It did not answer in time, or with an error of its own.
-        EngineRefused
-            It answered no.
-        """
-        at = self._connection
-        try:
-            response = self._session.request(
-                method,
-                f"{at.url}api/v1/workflows/{at.namespace}{path}",
-                params=query,
-                json=body,
-                headers=self._headers(),
-                verify=at.verify,
-                timeout=(at.timeout / 4, at.timeout / 2),
-            )
-            if response.ok:
-                answer: dict[str, Any] = response.json()
-                return answer
-        except requests.exceptions.InvalidHeader:  # its text has the token
-            raise EngineRefused(
-                "The token for Argo has characters that no token has; see ARGO_TOKEN."
-            ) from None
-        except (requests.exceptions.RequestException, ValueError) as error:
-            raise EngineUnavailable(self._unreachable(error)) from error
-        words = _message(response)
-        if response.status_code in accepted or (accepted_words and accepted_words in words):
-            return {}
-        raise _error(response.status_code, words, at)
-
-    def _unreachable(self, error: BaseException) -> str:
-        at = self._connection
-        cause = _innermost(error)
-        # A refused connection counts as a timeout in urllib3's tree of errors.
-        refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
-        if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not refused:
-            return f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
-        if isinstance(error, requests.exceptions.SSLError):
-            return (
-                f"The certificate of Argo's server at {at.url} is not trusted: {cause}. "
-                "Set c.ArgoScheduler.argo_ca_bundle."
-            )
-        return f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?"
-
-    def _headers(self) -> dict[str, str]:
-        token = self._connection.token.strip()
-        if not token:
-            return {}
-        return {"Authorization": token if " " in token else f"Bearer {token}"}
+def _observation(job: dict[str, Any], item: dict[str, Any], replaced: bool) -> Observation | None:
+    if _phase(item) in ENDED:
+        shutdown = str(item["status"].get("message"))
+        if shutdown.startswith("Stopped with strategy"):
+            replaced = replaced and "Terminate" in shutdown
+            return Observation(ended=True, message=REPLACED if replaced else STOPPED_IN_ARGO, stopped=True)
+        return Observation(ended=True, message=_reason(item) or NO_REASON)
+    if job["status"] in WAITING and _has_waited(job):
+        reason = _reason(item)
+        return Observation(ended=False, message=reason) if reason else None
+    return None
 
 
-def _message(response: requests.Response) -> str:
-    try:
-        return str(response.json()["message"])[:500]
-    except (ValueError, KeyError, TypeError):
-        return response.reason or "no reason given"
+def _reason(item: dict[str, Any]) -> str:
+    """Return what Argo says of the pods that failed or cannot start."""
+    status = item.get("status") or {}
+    nodes = (status.get("nodes") or {}).values()
+    messages = [node["message"] for node in nodes if node.get("type") == "Pod" and node.get("message")]
+    if not messages and status.get("message"):
+        messages = [status["message"]]
+    return "; ".join(dict.fromkeys(str(message).removeprefix("main: ") for message in messages))
 
 
-def _innermost(error: BaseException) -> BaseException:
-    """Return what really happened, without the layers of urllib3 and requests around it."""
-    while True:
-        inner = getattr(error, "reason", None) or next(iter(error.args), None)
-        if not isinstance(inner, BaseException):
-            return error
-        error = inner
+def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Return whether the schedule or its policy differ; what is run is no part of the object."""
+    keys = set(wanted["spec"]) - {"workflowSpec", "suspend"}
+    return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
 
 
-def _error(status: int, words: str, at: Connection) -> Exception:
-    """Return the error for an answer of Argo's."""
-    if status == 401:
-        return EngineRefused(
-            "Argo refused the token (401). It may have expired: restart your JupyterLab server to get a new one, "
-            "or ask your administrator."
-        )
-    if status == 403:
-        return EngineRefused(
-            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, "
-            f"get, list, update and delete workflows in namespace {at.namespace}."
-        )
-    if status == 404:
-        return EngineRefused(f"Argo's server at {at.url} does not know this (404): {words}.")
-    if status == 429 or status >= 500:
-        return EngineUnavailable(
-            f"Argo's server at {at.url} has a problem ({status}): {words}. Try again later."
-        )
-    return EngineRefused(f"Argo refused the workflow ({status}): {words}.")
+def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the live object with what we want in it, and all else as it is."""
+    kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
+    ours = {key: value for key, value in wanted["spec"]["workflowSpec"].items() if key != "templates"}
+    spec = {**kept, **wanted["spec"], "workflowSpec": {**live["spec"]["workflowSpec"], **ours}}
+    labels = {**live["metadata"].get("labels", {}), **wanted["metadata"]["labels"]}
+    return {**live, "metadata": {**live["metadata"], "labels": labels}, "spec": spec}
+
+
+def _rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Return whether the live containers are not those that we send: an admission controller's work.
+
+    So are those of an older configuration, which a replace brings up to date.
+    """
+
+    def containers(manifest: dict[str, Any]) -> dict[str, Any]:
+        templates = manifest["spec"]["workflowSpec"]["templates"]
+        return {one["name"]: _without_empties(one["container"]) for one in templates if one.get("container")}
+
+    return containers(live) != containers(wanted)
+
+
+def _without_empties(value: Any) -> Any:
+    """Return `value` without what Argo adds when it writes an object: ``name: ""``, ``resources: {}``."""
+    if isinstance(value, dict):
+        cleaned = {key: _without_empties(one) for key, one in value.items()}
+        return {key: one for key, one in cleaned.items() if one not in (None, "", {}, [])}
+    return [_without_empties(one) for one in value] if isinstance(value, list) else value

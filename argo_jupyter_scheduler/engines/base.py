@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -19,18 +19,60 @@ class Observation:
         did its work (Argo calls a workflow whose pod was lost Succeeded).
     message
         Why it ended, or why it still waits, in the engine's own words.
+    stopped
+        Whether somebody, or the next run, ended it.
     """
 
     ended: bool
     message: str
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """A definition's run that an engine has started by itself.
+
+    Attributes
+    ----------
+    job_id, job_definition_id
+        Whose run it is.
+    create_time
+        When it was made, in milliseconds since 1970.
+    token
+        What names it in its engine.
+    """
+
+    job_id: str
+    job_definition_id: str
+    create_time: int
+    token: str
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What an engine sees at one moment.
+
+    Attributes
+    ----------
+    jobs
+        What is known of live jobs, by their id; one about which there is nothing to say is left out.
+    runs
+        Runs of definitions that should have written their row by now.
+    """
+
+    jobs: dict[str, Observation] = field(default_factory=dict)
+    runs: list[ScheduledRun] = field(default_factory=list)
 
 
 class Engine(ABC):
     """A place where notebooks run.
 
-    All methods block; the scheduler calls them off the event loop. They know runs by their id only: what a run is, its row and
-    its folder say. Every method may be called twice.
+    All methods block; the scheduler calls them off the event loop. They know runs and definitions by their id: what a run is, its
+    row and its folder say. Every method may be called twice.
     """
+
+    keeps_schedules: bool
+    """Whether the engine starts the runs of definitions by itself, also while JupyterLab is off."""
 
     @abstractmethod
     def run_settings(self) -> dict[str, Any]:
@@ -56,8 +98,28 @@ class Engine(ABC):
 
     @abstractmethod
     def delete(self, job_id: str) -> None:
-        """End a run and forget it; one that never was is no error."""
+        """End a run and forget it, while its row is still there; one that never was is no error."""
 
     @abstractmethod
-    def observe(self, jobs: Sequence[dict[str, Any]]) -> dict[str, Observation]:
-        """Return what is known of the given live jobs (rows); a job about which there is nothing to say is left out."""
+    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
+        """Return what is known of the given live jobs (rows), and the runs of the given definitions (ids)."""
+
+    def exists(self, job_id: str) -> bool:
+        """Return whether the engine knows the run of a row."""
+        return True
+
+    def schedule(self, definition: dict[str, Any]) -> None:  # noqa: B027 (an engine need not keep schedules)
+        """Make the engine's schedule of a definition what its row says, whatever there is: made, changed, paused or resumed.
+
+        Raises
+        ------
+        EngineUnavailable, EngineRefused
+            It is not so, or not yet.
+        """
+
+    def unschedule(self, job_definition_id: str) -> None:  # noqa: B027
+        """Forget a definition's schedule; one that is gone is no error."""
+
+    def unscheduled(self, definitions: Sequence[str]) -> list[str]:
+        """Return those of the definitions (ids) that the engine does not know."""
+        return []

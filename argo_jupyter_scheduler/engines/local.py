@@ -20,7 +20,7 @@ import psutil
 
 from argo_jupyter_scheduler import plan
 from argo_jupyter_scheduler.database import LOCAL_WAITING, WAITING, Database
-from argo_jupyter_scheduler.engines.base import Engine, Observation
+from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
 from argo_jupyter_scheduler.files import RunFolder
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
@@ -49,6 +49,8 @@ class LocalEngine(Engine):
         How many runs may be under way at once.
     """
 
+    keeps_schedules = False
+
     def __init__(self, database: Database, staging_path: str, places: int) -> None:
         self._database = database
         self._staging_path = staging_path
@@ -71,7 +73,7 @@ class LocalEngine(Engine):
     def delete(self, job_id: str) -> None:  # noqa: D102
         self.stop(job_id)
 
-    def observe(self, jobs: Sequence[dict[str, Any]]) -> dict[str, Observation]:
+    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
         """Return an end for each job whose process is gone, and start those whose turn has come."""
         gone = {}
         for job in jobs:
@@ -81,7 +83,7 @@ class LocalEngine(Engine):
                 _kill(job["job_id"], None)  # its kernel may have outlived it
                 gone[job["job_id"]] = Observation(ended=True, message=KILLED)
         start_waiting(self._database, self._staging_path, self._places)
-        return gone
+        return Sight(gone)
 
     def _process_of(self, job: dict[str, Any]) -> psutil.Process | None:
         folder = RunFolder(self._staging_path, job["job_id"])

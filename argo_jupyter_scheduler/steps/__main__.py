@@ -20,46 +20,57 @@ from argo_jupyter_scheduler import plan
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
-from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.output import tee
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the named steps in order; return the exit code, 0 or 1."""
     parser = argparse.ArgumentParser(prog="python -m argo_jupyter_scheduler.steps", description=__doc__)
-    parser.add_argument("steps", nargs="+", choices=plan.STEPS, metavar="STEP", help="/".join(plan.STEPS))
+    parser.add_argument("steps", nargs="+", choices=plan.SCHEDULED_STEPS, metavar="STEP")
     parser.add_argument("--db-url", required=True, help="the scheduler's database, without a password")
     parser.add_argument("--staging-path", required=True, help="the staging area")
     parser.add_argument("--job-id", required=True)
     parser.add_argument("--failures", default="", help="Argo's {{workflow.failures}}, for the exit handler")
     parser.add_argument("--local", action="store_true", help="one of this machine's runs: wait for its turn")
+    parser.add_argument("--definition-id", help="for a scheduled run on Argo: its job definition")
+    parser.add_argument("--workflow", help="for a scheduled run on Argo: {{workflow.name}}")
+    parser.add_argument("--created", help="for a scheduled run on Argo: {{workflow.creationTimestamp}}")
     options = parser.parse_args(arguments)
 
     staging_path = unquote(options.staging_path)  # see workflows.literal
     folder = RunFolder(staging_path, options.job_id)
-    context = Context(options.job_id, Database(unquote(options.db_url)), folder, options.failures)
+    scheduled = None
+    if options.definition_id:
+        scheduled = Scheduled(options.definition_id, options.workflow, options.created)
+    database = Database(unquote(options.db_url))
+    context = Context(options.job_id, database, folder, options.failures, scheduled)
     if not options.local:
         return run_steps(options.steps, context)
 
     from argo_jupyter_scheduler.engines.local import own_run
 
     with own_run(context.database, staging_path, options.job_id) as mine:
-        return run_steps(options.steps, context) if mine else 0
+        return run_steps(options.steps, context, local=True) if mine else 0
 
 
-def run_steps(steps: list[str], context: Context) -> int:
+def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
     """Run `steps` as `plan` says which run after a failed one; return 0 if none failed, else 1."""
     signal.signal(signal.SIGTERM, _end)
+    if plan.CREATE_JOB_ID in steps:
+        _run_step(plan.CREATE_JOB_ID, context)  # makes the folder in which the log lies
     use_timezone(context.folder.read("run.json").get("timezone"))
     with tee(context.folder.log):
         for name in steps:
-            if context.error and name not in plan.ALWAYS:
+            if context.over:
+                break
+            if name == plan.CREATE_JOB_ID or (context.error and name not in plan.ALWAYS):
                 continue
             if name == plan.FAILURE and plan.SUCCESS in steps and not context.error:
                 continue  # this process saw the run succeed; the exit handler's knows that it did not
+            if name == plan.FAILURE and context.ended and not local:
+                continue  # why it was told to end (a deadline, a drained node, a next run), Argo knows better
             _run_step(name, context)
-            if context.over:
-                break
     return 1 if context.error else 0
 
 
@@ -70,6 +81,7 @@ def _run_step(name: str, context: Context) -> None:
     except ArgoSchedulerError as error:
         log.error("%s", error)
         context.error = context.error or str(error)
+        context.ended = context.ended or isinstance(error, RunEnded)
     except Exception as error:  # a step's bug or a full disk must still end in a row that says so
         log.exception("Step %s failed", name)
         context.error = context.error or f"{type(error).__name__}: {error}"

@@ -12,13 +12,20 @@ from typing import Any
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
+STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
+
+SHUTDOWN = "workflow shutdown with strategy"
+"""How Argo begins the message of a node that a stop or a terminate ended (3.4 and 4.1)."""
 
 
 def run(context: Context) -> None:
     """Write FAILED and why: the exception and its cell, else Argo's own words."""
-    result = context.folder.read("result.json")
-    message = context.error or result.get("error") or reason_of(context.failures) or UNKNOWN
-    context.database.failed(context.job_id, message)
+    reason = reason_of(context.failures)
+    error = context.error or context.folder.read("result.json").get("error")
+    if reason.startswith(SHUTDOWN) and not error:
+        context.database.stopped(context.job_id, STOPPED_IN_ARGO)
+    else:
+        context.database.failed(context.job_id, error or reason or UNKNOWN)
 
 
 def reason_of(failures: str) -> str:

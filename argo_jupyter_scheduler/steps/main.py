@@ -48,7 +48,9 @@ def run(context: Context) -> None:
         convert.convert(context.folder, job["input_filename"], job["output_formats"] or [])
     except RunError as failure:
         error = error or failure
-    context.folder.write("result.json", {"succeeded": error is None, "error": str(error) if error else None})
+    if not isinstance(error, RunEnded):  # why it was ended, others know better
+        result = {"succeeded": error is None, "error": str(error) if error else None}
+        context.folder.write("result.json", result)
     if error:
         raise error
 

@@ -1,0 +1,167 @@
+"""Job definitions: rows, staged inputs and the engine's schedules, kept in line.
+
+The definition's row is the truth. A change writes it first, then tells the engine; if that fails, the row is what it was before,
+and the user is told. A mark in the staging area stands for as long as a change is under way, so one that was interrupted in
+between is completed by the task runner (`settle`).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from pathlib import Path
+from typing import Any
+
+from jupyter_scheduler.models import CreateJobDefinition, UpdateJobDefinition
+from jupyter_scheduler.orm import JobDefinition
+
+from argo_jupyter_scheduler import checks, schedules
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, JobNotFound
+from argo_jupyter_scheduler.files import RunFolder, Unsettled
+
+DELETED = "The job definition was deleted while this run was under way."
+
+log = logging.getLogger("argo_jupyter_scheduler")
+
+
+class Definitions:
+    """What `ArgoScheduler` does with job definitions; all methods block.
+
+    Parameters
+    ----------
+    scheduler
+        The `ArgoScheduler`.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self._database: Database = scheduler.database
+        self._engine: Engine = scheduler.runs_on
+        self._staging_path = Path(scheduler.staging_path)
+        self._unsettled = Unsettled(scheduler.staging_path)
+
+    def create(self, model: CreateJobDefinition) -> str:
+        """Store a definition and its schedule; return its id.
+
+        Raises
+        ------
+        ArgoSchedulerError
+            It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
+        """
+        path = self._scheduler.notebook(model.input_uri)
+        checks.fields(model.dict(), path, self._scheduler.environments_manager)
+        schedules.parse(model.schedule, model.timezone)
+        definition_id = str(uuid.uuid4())
+        folder = RunFolder(self._staging_path, definition_id)
+        try:
+            with self._unsettled.change(definition_id):
+                packaged = self._scheduler.stage(folder, path, bool(model.package_input_folder))
+                values = model.dict(exclude_none=True, exclude={"input_uri"})
+                values.setdefault("output_formats", [])
+                values.update(job_definition_id=definition_id, packaged_files=packaged, active=True)
+                with self._scheduler.db_session() as session:
+                    session.add(JobDefinition(**values))
+                    session.commit()
+                self._engine.schedule(self._database.definition(definition_id) or {})
+        except BaseException:
+            # A schedule that the engine has made after all is unmade by `settle`: its definition has no row.
+            self._database.delete_definition(definition_id)
+            folder.delete()
+            raise
+        return definition_id
+
+    def update(self, definition_id: str, model: UpdateJobDefinition) -> None:
+        """Change, pause or resume a definition; runs that are under way go on as they are.
+
+        Raises
+        ------
+        ArgoSchedulerError
+            It is not possible; the definition is as it was.
+        """
+        before = self._existing(definition_id)
+        changes = model.dict(exclude_unset=True, exclude_none=True, exclude={"url"})
+        input_uri = changes.pop("input_uri", None)
+        folder = RunFolder(self._staging_path, definition_id)
+        path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
+        if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
+            asked = {"parameters": before["parameters"], **changes} if input_uri else changes
+            checks.fields(asked, path, self._scheduler.environments_manager)
+        if "schedule" in changes or "timezone" in changes or changes.get("active"):
+            schedules.parse(
+                changes.get("schedule", before["schedule"]), changes.get("timezone", before["timezone"])
+            )
+        beside = RunFolder(self._staging_path, f"{definition_id}.{uuid.uuid4()}.new")
+        try:
+            if input_uri:  # copied before anything is changed: a full disk changes nothing
+                packaged = self._scheduler.stage(beside, path, bool(before["package_input_folder"]))
+            with self._unsettled.change(definition_id):
+                self._database.set_definition(definition_id, **changes)
+                try:
+                    self._engine.schedule({**before, **changes})
+                except BaseException:
+                    self._database.set_definition(definition_id, **{key: before[key] for key in changes})
+                    raise
+                if input_uri:
+                    folder.take(beside)
+                    self._database.set_definition(
+                        definition_id, input_filename=path.name, packaged_files=packaged
+                    )
+                    folder.keep_only({path.name, *packaged})
+                folder.write("run.json", self._scheduler.run_settings())
+        finally:
+            beside.delete()
+
+    def delete(self, definition_id: str) -> None:
+        """Delete a definition, its schedule and its staged input, and end its runs; runs of the past keep rows and files.
+
+        Raises
+        ------
+        ArgoSchedulerError
+            The schedule could not be deleted; the definition is as it was.
+        """
+        if self._database.definition(definition_id) is None:
+            return
+        with self._unsettled.change(definition_id):
+            self._engine.unschedule(definition_id)
+            for job in self._database.live_runs(definition_id):
+                self._database.stopped(job["job_id"], DELETED)
+                try:
+                    self._engine.stop(job["job_id"])
+                except ArgoSchedulerError as error:  # it ends itself at its next cell
+                    log.warning(
+                        "Run %s of a deleted job definition could not be stopped: %s", job["job_id"], error
+                    )
+            self._database.delete_definition(definition_id)
+            RunFolder(self._staging_path, definition_id).delete()
+
+    def settle(self) -> None:
+        """Complete changes that were left half done, by a server that was killed or an engine that was away."""
+        for definition_id in self._unsettled.left():
+            self._try_to_settle(definition_id)
+
+    def schedule_what_is_missing(self) -> None:
+        """Give each active definition whose schedule somebody deleted in the engine one again."""
+        active = [row["job_definition_id"] for row in self._database.schedules() if row["active"]]
+        for definition_id in self._engine.unscheduled(active) if active else []:
+            log.warning("The schedule of job definition %s was gone, and is made again.", definition_id)
+            self._try_to_settle(definition_id)
+
+    def _try_to_settle(self, definition_id: str) -> None:
+        try:
+            with self._unsettled.change(definition_id):
+                definition = self._database.definition(definition_id)
+                if definition:
+                    self._engine.schedule(definition)
+                if self._database.definition(definition_id) is None:  # also one that was deleted just now
+                    self._engine.unschedule(definition_id)
+                    RunFolder(self._staging_path, definition_id).delete()
+        except ArgoSchedulerError as error:
+            log.warning("Job definition %s could not be brought in line for now: %s", definition_id, error)
+
+    def _existing(self, definition_id: str) -> dict[str, Any]:
+        definition = self._database.definition(definition_id)
+        if definition is None:
+            raise JobNotFound(f"There is no job definition {definition_id}.")
+        return definition

@@ -1,0 +1,162 @@
+"""When a definition runs: cron's five fields and descriptors as Argo takes them, in a time zone.
+
+The grammar is that of ``robfig/cron`` v3's ``ParseStandard``, which Argo calls (3.4 to 4.1): what one place refuses, all do.
+The next time is croniter's, of fields that are written out, so that the two libraries' dialects cannot differ.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytz
+from croniter import CroniterBadDateError, croniter
+
+from argo_jupyter_scheduler.errors import InvalidJob
+
+DEFAULT_TIMEZONE = "Etc/UTC"
+
+SCHEDULE_LENGTH = 256
+"""Characters in the column ``schedule`` (``jupyter_scheduler.orm.JobDefinition``)."""
+
+_DESCRIPTORS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("minute", 0, 59, []),
+    ("hour", 0, 23, []),
+    ("day of month", 1, 31, []),
+    ("month", 1, 12, _MONTHS),
+    ("day of week", 0, 6, _DAYS),
+)
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule that was understood.
+
+    Attributes
+    ----------
+    fields
+        Five fields of written-out numbers or ``*``; empty for a constant delay.
+    every
+        Seconds between two runs, for ``@every``; else 0.
+    timezone
+        IANA's name.
+    """
+
+    fields: str
+    every: int
+    timezone: str
+
+    def after(self, moment: int) -> int | None:
+        """Return the next time after `moment`, both in milliseconds since 1970; None if there is none."""
+        if self.every:
+            return (moment // 1000 + self.every) * 1000
+        start = datetime.fromtimestamp(moment / 1000, pytz.timezone(self.timezone))
+        try:
+            return int(croniter(self.fields, start).get_next(float)) * 1000
+        except CroniterBadDateError:  # the 31st of February
+            return None
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(schedule: str | None, timezone: str | None) -> Schedule:
+    """Read a schedule.
+
+    Parameters
+    ----------
+    schedule
+        Five fields, or ``@daily`` and the like, or ``@every 1h30m``.
+    timezone
+        IANA's name; UTC where there is none.
+
+    Raises
+    ------
+    InvalidJob
+        With what is wrong in it.
+    """
+    zone = timezone or DEFAULT_TIMEZONE
+    if zone not in pytz.all_timezones_set:
+        raise InvalidJob(f"There is no time zone '{zone}'. Names are like 'Europe/Berlin' or 'UTC'.")
+    words = (schedule or "").split()
+    if not words:
+        raise InvalidJob(
+            "The schedule is empty. It needs five fields, such as '0 6 * * *' for every day at 6:00."
+        )
+    if len(str(schedule)) > SCHEDULE_LENGTH:
+        raise InvalidJob(f"The schedule has {len(str(schedule))} characters; {SCHEDULE_LENGTH} are possible.")
+    if words[0] == "@every" and len(words) == 2:
+        return Schedule("", _seconds(words[1]), zone)
+    if len(words) == 1 and words[0] in _DESCRIPTORS:
+        words = _DESCRIPTORS[words[0]].split()
+    if words[0].startswith("@"):
+        known = ", ".join([*_DESCRIPTORS, "@every 1h30m"])
+        raise InvalidJob(f"The schedule '{schedule}' is not known. Possible: five fields, or {known}.")
+    if len(words) != len(_FIELDS):
+        raise InvalidJob(
+            f"The schedule '{schedule}' has {len(words)} fields. Five are needed: minute, hour, day of month, month, "
+            "day of week; there are no seconds."
+        )
+    written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
+    return Schedule(" ".join(written), 0, zone)
+
+
+def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
+    numbers: set[int] = set()
+    for part in text.split(","):
+        found = _range(part, low, high, names)
+        if found is None:
+            raise InvalidJob(
+                f"The schedule's {name} '{text}' is not possible: it takes numbers from {low} to {high}"
+                f"{f', {names[0].upper()} to {names[-1].upper()}' if names else ''}, '*', ranges such as "
+                f"'{low}-{low + 2}', steps such as '*/2', and lists of them."
+            )
+        if not found:
+            return "*"
+        numbers.update(found)
+    return ",".join(str(number) for number in sorted(numbers))
+
+
+def _range(part: str, low: int, high: int, names: list[str]) -> list[int] | None:
+    """Return the numbers that a part of a field stands for, none for any, None if it is malformed."""
+    span, slash, step_text = part.partition("/")
+    first_text, hyphen, last_text = span.partition("-")
+    if slash and not (step_text.isdecimal() and int(step_text) > 0):
+        return None
+    step = int(step_text) if slash else 1
+    if span in ("*", "?"):
+        return [] if step == 1 else list(range(low, high + 1, step))
+    first = _number(first_text, low, names)
+    last = _number(last_text, low, names) if hyphen else (high if slash else first)
+    if first is None or last is None or not low <= first <= last <= high:
+        return None
+    return list(range(first, last + 1, step))
+
+
+def _number(text: str, low: int, names: list[str]) -> int | None:
+    if text.lower() in names:
+        return names.index(text.lower()) + low
+    return int(text) if text.isdecimal() and text.isascii() else None
+
+
+def _seconds(text: str) -> int:
+    match = _DURATION.fullmatch(text)
+    parts = [float(part or 0) for part in match.groups()] if match else [0.0]
+    seconds = int(sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False)))
+    if seconds < 1:
+        raise InvalidJob(
+            f"'@every {text}' is not possible: it takes a duration such as 1h30m, of a second or more."
+        )
+    return seconds

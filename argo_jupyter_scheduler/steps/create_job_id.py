@@ -1,0 +1,86 @@
+"""The step `create-job-id`: gives a scheduled run its own row and its own staging folder.
+
+The run's id is its workflow's, so a second attempt meets what the first one made.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.database import PAUSED
+from argo_jupyter_scheduler.errors import RunError
+from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.steps.context import Context, log
+
+
+def run(context: Context) -> None:
+    """Write the row from the definition's row as it is now, and copy the definition's input.
+
+    Raises
+    ------
+    RunError
+        The definition's input is not there.
+    """
+    database, scheduled = context.database, context.scheduled
+    if scheduled is None or context.folder.read("run.json"):
+        return  # an earlier attempt did it
+    created = milliseconds(scheduled.created)
+    definition_id = scheduled.job_definition_id
+    if not database.create_run(context.job_id, definition_id, created, scheduled.workflow):
+        log.info("Job definition %s was deleted, or this run has ended: nothing to do.", definition_id)
+        context.over = True
+        return
+    definition = database.definition(definition_id) or {}
+    if not definition.get("active"):
+        database.stopped(context.job_id, PAUSED)
+        context.over = True
+        return
+    settings = RunFolder(context.folder.path.parent, definition_id).read("run.json")
+    if settings.get("concurrency_policy") == "Replace":
+        # Argo has ended the earlier runs before it made this one; nobody else could say so.
+        database.replace_runs(definition_id, before=created)
+    try:
+        copy_input(context.folder.path.parent, database.job(context.job_id) or {})
+    except RunError:  # the input may just have been replaced by one of another name
+        database.create_run(context.job_id, definition_id, created, scheduled.workflow)
+        copy_input(context.folder.path.parent, database.job(context.job_id) or {})
+
+
+def copy_input(staging_path: Path, job: dict[str, Any]) -> None:
+    """Copy a definition's staged input, or its folder, to the folder of one of its runs.
+
+    Parameters
+    ----------
+    staging_path
+        The staging area.
+    job
+        The run's row, or what of it is needed: ``job_id``, ``job_definition_id``, ``input_filename``, ``package_input_folder``.
+
+    Raises
+    ------
+    RunError
+        It is not there.
+    """
+    source = RunFolder(staging_path, job["job_definition_id"])
+    folder = RunFolder(staging_path, job["job_id"])
+    name = job["input_filename"]
+    if not (source.path / name).is_file():
+        raise RunError(input_gone(name))
+    folder.create()
+    folder.stage(source.path / name, bool(job["package_input_folder"]), leave_out=folder.path)
+    folder.write("run.json", source.read("run.json"))  # last: it says that all is there
+
+
+def input_gone(name: str) -> str:
+    """Return what a user is told of a definition whose staged input is not there."""
+    return (
+        f"The job definition's input '{name}' is no longer in the staging area. "
+        "Edit the job definition and update its input file snapshot."
+    )
+
+
+def milliseconds(moment: str) -> int:
+    """Return Argo's ``{{workflow.creationTimestamp}}`` (RFC 3339) as milliseconds since 1970."""
+    return int(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() * 1000)
