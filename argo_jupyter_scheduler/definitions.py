@@ -16,7 +16,7 @@ from jupyter_scheduler.models import CreateJobDefinition, UpdateJobDefinition
 from jupyter_scheduler.orm import JobDefinition
 
 from argo_jupyter_scheduler import checks, schedules
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.database import Database, is_scheduled
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, JobNotFound
 from argo_jupyter_scheduler.files import RunFolder, Unsettled
@@ -114,7 +114,9 @@ class Definitions:
             beside.delete()
 
     def delete(self, definition_id: str) -> None:
-        """Delete a definition, its schedule and its staged input, and end its runs; runs of the past keep rows and files.
+        """Delete a definition, its schedule and its staged input, and end its scheduled runs.
+
+        Runs of the past keep rows and files, and a run that was started by hand goes on: it has all that it needs.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class Definitions:
             return
         with self._unsettled.change(definition_id):
             self._engine.unschedule(definition_id)
-            for job in self._database.live_runs(definition_id):
+            for job in filter(is_scheduled, self._database.live_runs(definition_id)):
                 self._database.stopped(job["job_id"], DELETED)
                 try:
                     self._engine.stop(job["job_id"])

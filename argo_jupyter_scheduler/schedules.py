@@ -1,7 +1,8 @@
 """When a definition runs: cron's five fields and descriptors as Argo takes them, in a time zone.
 
 The grammar is that of ``robfig/cron`` v3's ``ParseStandard``, which Argo calls (3.4 to 4.1): what one place refuses, all do.
-The next time is croniter's, of fields that are written out, so that the two libraries' dialects cannot differ.
+The next time is croniter's, of fields that are written out, so that the two libraries' dialects cannot differ, and of wall-clock
+time, since croniter's own time zones go astray on days when clocks change.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
-import pytz
 from croniter import CroniterBadDateError, croniter
 
 from argo_jupyter_scheduler.errors import InvalidJob
@@ -64,11 +65,25 @@ class Schedule:
         """Return the next time after `moment`, both in milliseconds since 1970; None if there is none."""
         if self.every:
             return (moment // 1000 + self.every) * 1000
-        start = datetime.fromtimestamp(moment / 1000, pytz.timezone(self.timezone))
+        zone = ZoneInfo(self.timezone)
+        begin = datetime.fromtimestamp(moment / 1000, zone)
+        wall = begin.replace(tzinfo=None)
+        # Where clocks are set back, an hour comes twice; a time that is skipped in spring is not run, as with Argo.
+        twice = begin.utcoffset() != datetime.fromtimestamp(moment / 1000 + 3 * 3600, zone).utcoffset()
+        times = croniter(self.fields, wall - timedelta(hours=3 if twice else 0))
+        found: list[int] = []
+        local = wall
         try:
-            return int(croniter(self.fields, start).get_next(float)) * 1000
+            while not found or (twice and local <= wall):
+                local = times.get_next(datetime)
+                for fold in (0, 1):
+                    when = int(local.replace(tzinfo=zone, fold=fold).timestamp())
+                    exists = datetime.fromtimestamp(when, zone).replace(tzinfo=None) == local
+                    if exists and when * 1000 > moment:
+                        found.append(when * 1000)
         except CroniterBadDateError:  # the 31st of February
             return None
+        return min(found)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -88,7 +103,7 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
         With what is wrong in it.
     """
     zone = timezone or DEFAULT_TIMEZONE
-    if zone not in pytz.all_timezones_set:
+    if zone not in _timezones():
         raise InvalidJob(f"There is no time zone '{zone}'. Names are like 'Europe/Berlin' or 'UTC'.")
     words = (schedule or "").split()
     if not words:
@@ -111,6 +126,11 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
         )
     written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
     return Schedule(" ".join(written), 0, zone)
+
+
+@functools.cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:

@@ -145,9 +145,6 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
     identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
     labels = {**MANAGER, DEFINITION_LABEL: definition_id}
-    schedule = (
-        {"schedule": definition["schedule"]} if one_schedule else {"schedules": [definition["schedule"]]}
-    )
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
         labels={**labels, OVERRIDE_LABEL: "true"},
@@ -159,11 +156,13 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
         starting_deadline_seconds=policy.starting_deadline_seconds,
         successful_jobs_history_limit=policy.successful_limit,
         failed_jobs_history_limit=policy.failed_limit,
-        **schedule,
+        schedules=[definition["schedule"]],
         **_common(site),
     ) as cron_workflow:
         _templates(plan.SCHEDULED_STEPS, identity, site)
     manifest: dict[str, Any] = cron_workflow.to_dict()
+    if one_schedule:  # hera 7 builds for Argo 3.6 and later
+        [manifest["spec"]["schedule"]] = manifest["spec"].pop("schedules")
     return manifest
 
 
@@ -206,9 +205,13 @@ def _pod_per_step(steps: tuple[str, ...], identity: list[str], site: Site) -> No
         _container(name, [name], identity, site)
     with Steps(name="steps"):
         for name in names:
-            # `success` judges by what `main` left behind, and its failure makes the workflow Failed.
-            last = name == names[-1]
-            Step(name=name, template=name, continue_on=None if last else ContinueOn(failed=True, error=True))
+            # After `main`, the others go on: `success` judges by what it left, and its failure makes the workflow Failed.
+            goes_on = name not in (plan.CREATE_JOB_ID, names[-1])
+            Step(
+                name=name,
+                template=name,
+                continue_on=ContinueOn(failed=True, error=True) if goes_on else None,
+            )
 
 
 def _exit_handler(steps: tuple[str, ...], identity: list[str], site: Site) -> None:

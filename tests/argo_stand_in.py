@@ -25,8 +25,8 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
-import pytz
 from croniter import croniter
 
 VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
@@ -50,6 +50,8 @@ class Failure:
     body: str
     times: int
     path: str
+    method: str
+    done: bool
 
 
 @dataclass
@@ -74,6 +76,8 @@ class ArgoStandIn:
         How long each answer takes.
     pending
         While set, no pod starts: its node is Pending with this message.
+    broken
+        While set, no pod can even be made: its node is an Error with this message.
     controller_is_up
         While not, no cron workflow fires; what a restarted one makes up for, ``startingDeadlineSeconds`` says.
     nebari
@@ -85,6 +89,7 @@ class ArgoStandIn:
         self.requests: list[tuple[str, str]] = []
         self.hang_seconds = 0.0
         self.pending = ""
+        self.broken = ""
         self.controller_is_up = True
         self.nebari = False
         self.runs: dict[str, Run] = {}
@@ -124,10 +129,12 @@ class ArgoStandIn:
 
     # What tests do to it
 
-    def fail_next(self, status: int, body: Any, times: int = 1, path: str = "") -> None:
-        """Answer the next calls whose path contains `path` with an error."""
+    def fail_next(
+        self, status: int, body: Any, times: int = 1, path: str = "", method: str = "", done: bool = False
+    ) -> None:
+        """Answer the next calls whose path contains `path` with an error; with `done`, do what they ask for all the same."""
         text = body if isinstance(body, str) else json.dumps(body)
-        self._failures.append(Failure(status, text, times, path))
+        self._failures.append(Failure(status, text, times, path, method, done))
 
     def kill_pod(self, name: str, reason: str = "OOMKilled (exit code 137)") -> None:
         """Kill the pod's processes, as the kernel does when memory is short."""
@@ -147,6 +154,17 @@ class ArgoStandIn:
         run.thread.join(timeout)
         assert not run.thread.is_alive(), run.workflow["status"]
         return run.workflow
+
+    def end_pod(self, name: str, reason: str) -> None:
+        """Tell the pod's processes to end, as Kubernetes does at a deadline or when a node is drained."""
+        run = self.runs[name]
+        for node, pod in list(run.pods.items()):
+            run.reasons[node] = reason
+            _signal(pod, signal.SIGTERM)
+
+    def terminate(self, name: str) -> None:
+        """Terminate a workflow, as Argo's UI can: no exit handler runs."""
+        self._end(name)
 
     def collect(self, name: str) -> None:
         """Delete a workflow with its pods, as a user of kubectl or Argo's garbage collection does."""
@@ -297,7 +315,7 @@ class ArgoStandIn:
             raise Refused(
                 *code, f"cron schedule {text} is malformed: end of range (61) above maximum (59): 61"
             )
-        if version >= (3, 6) and spec.get("timezone") not in pytz.all_timezones_set:
+        if version >= (3, 6) and spec.get("timezone") not in available_timezones():
             raise Refused(*code, f'invalid timezone "{spec.get("timezone")}": unknown time zone')
         # Written by Argo's own types: what is false or empty is dropped, containers get their defaults.
         if not spec.get("suspend"):
@@ -325,8 +343,11 @@ class ArgoStandIn:
 
     def _answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, str]:
         for failure in self._failures:
-            if failure.path in target and failure.times > 0:
+            if failure.path in target and failure.method in ("", method) and failure.times > 0:
                 failure.times -= 1
+                if failure.done:
+                    with self._lock:
+                        self._route(method, target, body)
                 return failure.status, failure.body
         try:
             if authorization != f"Bearer {self.token}":
@@ -476,6 +497,9 @@ class ArgoStandIn:
 
     def _pod(self, run: Run, display: str, container: dict[str, Any], variables: dict[str, str]) -> bool:
         node = run.workflow["status"]["nodes"].setdefault(display, _node(display, "Pending"))
+        if self.broken:
+            node.update(phase="Error", message=self.broken)
+            return False
         while self.pending and not self._closing and not run.workflow["spec"].get("shutdown"):
             node["message"] = self.pending
             time.sleep(0.02)
@@ -556,7 +580,7 @@ def _stamp(moment: float) -> str:
 
 
 def _due(schedule: str, zone: str, after: float, until: float) -> list[float]:
-    times = croniter(schedule, datetime.fromtimestamp(after, pytz.timezone(zone)))
+    times = croniter(schedule, datetime.fromtimestamp(after, ZoneInfo(zone)))
     return list(
         itertools.takewhile(lambda moment: moment <= until, iter(lambda: times.get_next(float), None))
     )

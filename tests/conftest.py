@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.database import LIVE, Database
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 from .argo_stand_in import ArgoStandIn
 
@@ -111,7 +112,8 @@ def jp_server_config(staging_path: Path, db_url: str, scheduler_config: dict[str
     config["SchedulerApp"]["db_url"] = db_url
     config["ServerApp"] = {"jpserver_extensions": {"jupyter_scheduler": True}}
     config["ArgoScheduler"] = {"staging_path": str(staging_path), **scheduler_config}
-    config["ArgoTaskRunner"] = {"mend_interval": 0.3}
+    # Tests of schedules move the time themselves.
+    config["ArgoTaskRunner"] = {"mend_interval": 0.3, "poll_interval": 3600.0}
     return config
 
 
@@ -160,6 +162,28 @@ class Jobs:
         }
         return str((await self.request("POST", "jobs", body=body))["job_id"])
 
+    async def define(self, path: str, content: str | None = None, **fields: Any) -> str:
+        """Create a job definition; return its id."""
+        if content is not None:
+            self.write(path, content)
+        body = {
+            "name": "a definition",
+            "input_uri": path,
+            "output_formats": ["ipynb", "html"],
+            "runtime_environment_name": await self.environment(),
+            "schedule": "* * * * *",
+            "timezone": "UTC",
+            **fields,
+        }
+        return str((await self.request("POST", "job_definitions", body=body))["job_definition_id"])
+
+    async def runs(self, definition_id: str) -> list[dict[str, Any]]:
+        """Return a definition's jobs, newest first."""
+        answer = await self.request(
+            "GET", "jobs", job_definition_id=definition_id, sort_by="desc(create_time)"
+        )
+        return list(answer["jobs"])
+
     async def get(self, job_id: str) -> dict[str, Any]:
         return dict(await self.request("GET", "jobs", job_id))
 
@@ -194,3 +218,38 @@ def bash_kernel(jp_data_dir: Path) -> dict[str, str]:
 @pytest.fixture
 def jobs(jp_fetch: Callable[..., Any], jp_root_dir: Path) -> Jobs:
     return Jobs(jp_fetch, jp_root_dir)
+
+
+@pytest.fixture
+def scheduler(jp_serverapp: Any) -> ArgoScheduler:
+    return jp_serverapp.web_app.settings["scheduler"]  # type: ignore[no-any-return]
+
+
+class Story:
+    """One definition and its runs."""
+
+    def __init__(self, jobs: Jobs, next_minute: Callable[[], Awaitable[None]], definition_id: str) -> None:
+        self.jobs, self.next_minute, self.id = jobs, next_minute, definition_id
+
+    async def next_run(self, timeout: float = 90) -> dict[str, Any]:
+        """Let a minute pass and return its run once it has ended."""
+        before = {job["job_id"] for job in await self.jobs.runs(self.id)}
+        await self.next_minute()
+        end = time.monotonic() + timeout
+        while not (new := [job for job in await self.jobs.runs(self.id) if job["job_id"] not in before]):
+            assert time.monotonic() < end
+            await asyncio.sleep(0.1)
+        return await self.jobs.wait(new[-1]["job_id"])
+
+    async def no_run(self) -> None:
+        """Let a minute pass and see that nothing ran."""
+        before = await self.jobs.runs(self.id)
+        await self.next_minute()
+        await asyncio.sleep(0.3)
+        assert [job["job_id"] for job in await self.jobs.runs(self.id)] == [job["job_id"] for job in before]
+
+    async def change(self, **fields: Any) -> None:
+        await self.jobs.request("PATCH", "job_definitions", self.id, body=fields)
+
+    async def printed(self, job: dict[str, Any]) -> str:
+        return outputs((await self.jobs.download(job["job_id"]))["ipynb"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.steps.failure import reason_of
-from argo_jupyter_scheduler.workflows import PodShape, Site, build_workflow
+from argo_jupyter_scheduler.workflows import PodShape, Site, build_cron_workflow, build_workflow
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, notebook, outputs
@@ -39,12 +40,25 @@ def site(pod_per_step: bool) -> Site:
     )
 
 
-@pytest.mark.parametrize("name", ["run-now", "run-now-pod-per-step"])
+ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
+DEFINITION = {"job_definition_id": ID, "schedule": "0 6 * * *", "timezone": "Europe/Berlin", "active": True}
+MANIFESTS = {
+    "run-now": lambda: build_workflow(ID, site(pod_per_step=False)),
+    "run-now-pod-per-step": lambda: build_workflow(ID, site(pod_per_step=True)),
+    "schedule": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=False)),
+    "schedule-pod-per-step": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=True)),
+    "schedule-argo-3.4": lambda: build_cron_workflow(
+        {**DEFINITION, "active": False}, site(pod_per_step=False), one_schedule=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_manifests(name: str) -> None:
-    built = build_workflow("2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11", site(pod_per_step=name.endswith("step")))
-    assert built == yaml.safe_load((DATA / f"{name}.yaml").read_text()), yaml.safe_dump(
-        built, sort_keys=False
-    )
+    built, file = MANIFESTS[name](), DATA / f"{name}.yaml"
+    if os.environ.get("UPDATE_MANIFESTS"):
+        file.write_text(yaml.safe_dump(built, sort_keys=False))
+    assert built == yaml.safe_load(file.read_text()), yaml.safe_dump(built, sort_keys=False)
 
 
 def test_reason_of_failures_as_argo_passes_them() -> None:
@@ -150,7 +164,7 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
     [
         (*recorded_error(401), "Argo refused the token (401)"),
         (*recorded_error(403), "Argo does not allow this (403): "),
-        (*recorded_error(400), "Argo refused the workflow (400): "),
+        (*recorded_error(400), "Argo refused this (400): "),
         (500, {"code": 2, "message": "boom"}, "has a problem (500): boom"),
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
         (200, "not json", "cannot be reached"),

@@ -83,9 +83,9 @@ def test_a_reused_pid_is_not_taken_for_the_run(database: Database, staging_path:
     folder = RunFolder(staging_path, "a")
     folder.create()
     folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time()})
-    assert engine.observe([job]) == {}
+    assert engine.observe([job], []).jobs == {}
     folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time() - 60})
-    assert engine.observe([job])["a"].ended
+    assert engine.observe([job], []).jobs["a"].ended
 
 
 async def test_the_steps_import_none_of_the_users_modules(jobs: Jobs) -> None:

@@ -1,0 +1,259 @@
+"""Job definitions through the panel's own requests, in all places where a run can happen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.task_runner import LocalSchedules
+
+from .conftest import Jobs, Story, notebook, outputs
+
+FIRST = notebook("print('first', word)", parameters="word = 'none'")
+SECOND = notebook("print('second', word)", parameters="word = 'none'")
+
+
+@pytest.fixture
+def next_minute(
+    place: str, request: pytest.FixtureRequest, scheduler: ArgoScheduler
+) -> Callable[[], Awaitable[None]]:
+    """Let a minute pass: at once, but on a real Argo."""
+    if place == "local":
+        moment = [int(time.time() * 1000)]
+        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+
+        async def local() -> None:
+            moment[0] += 60_000
+            await asyncio.to_thread(schedules.start_due)
+
+        return local
+
+    if place == "real-argo":
+        return lambda: asyncio.sleep(65 - time.time() % 60)
+
+    async def stand_in() -> None:
+        await asyncio.to_thread(request.getfixturevalue("argo").tick)
+
+    return stand_in
+
+
+async def test_the_life_of_a_definition(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
+) -> None:
+    definition_id = await jobs.define("n.ipynb", FIRST, parameters={"word": "one"}, tags=["t"])
+    story = Story(jobs, next_minute, definition_id)
+    [listed] = (await jobs.request("GET", "job_definitions"))["job_definitions"]
+    assert (listed["job_definition_id"], listed["active"]) == (definition_id, True)
+
+    first, second = await story.next_run(), await story.next_run()
+    for job in (first, second):
+        assert (job["status"], job["status_message"]) == ("COMPLETED", None)
+        assert (job["job_definition_id"], job["name"], job["tags"]) == (definition_id, "a definition", ["t"])
+        assert await story.printed(job) == "first one\n"
+    assert first["create_time"] < second["create_time"]
+
+    # What one run does hurts no other.
+    await jobs.request("DELETE", "jobs", first["job_id"])
+    assert not (staging_path / first["job_id"]).exists()
+    assert outputs(next((staging_path / second["job_id"]).glob("n-*.ipynb"))) == "first one\n"
+    assert (await story.next_run())["status"] == "COMPLETED"
+
+    await story.change(active=False)
+    assert (await jobs.request("GET", "job_definitions", definition_id))["active"] is False
+    await story.no_run()
+    await story.change(active=True)
+    assert (await story.next_run())["status"] == "COMPLETED"
+
+    await story.change(schedule="0 6 1 1 *", timezone="Europe/Berlin")
+    await story.no_run()
+    await story.change(schedule="* * * * *")
+    changed = await jobs.request("GET", "job_definitions", definition_id)
+    assert (changed["schedule"], changed["timezone"]) == ("* * * * *", "Europe/Berlin")
+
+    jobs.write("other.ipynb", SECOND)
+    await story.change(
+        input_uri="other.ipynb", parameters={"word": "two"}, name="b", output_formats=["ipynb"]
+    )
+    third = await story.next_run()
+    assert await story.printed(third) == "second two\n"
+    assert (third["name"], third["input_filename"], third["output_formats"]) == (
+        "b",
+        "other.ipynb",
+        ["ipynb"],
+    )
+    assert await story.printed(second) == "first one\n"
+
+    by_hand = await jobs.request(
+        "POST", "job_definitions", definition_id, "jobs", body={"parameters": {"word": "3"}}
+    )
+    job = await jobs.wait(by_hand["job_id"])
+    assert (job["status"], await story.printed(job)) == ("COMPLETED", "second 3\n")
+
+    before = await jobs.runs(definition_id)
+    await jobs.request("DELETE", "job_definitions", definition_id)
+    assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
+    assert not (staging_path / definition_id).exists()
+    await story.no_run()
+    assert {job["job_id"] for job in await jobs.runs(definition_id)} == {job["job_id"] for job in before}
+    assert await story.printed(third) == "second two\n"
+
+
+async def test_a_run_has_its_own_copy_of_the_input_folder(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
+) -> None:
+    code = "text = open('data/x.txt').read(); print(text); open('data/x.txt', 'w').write('spoilt')"
+    jobs.write("project/data/x.txt", "good")
+    jobs.write("project/old.txt", "")
+    definition_id = await jobs.define("project/n.ipynb", notebook(code), package_input_folder=True)
+    story = Story(jobs, next_minute, definition_id)
+    for _ in range(2):
+        job = await story.next_run()
+        assert (job["status"], await story.printed(job)) == ("COMPLETED", "good\n")
+        assert sorted(job["packaged_files"]) == ["data/x.txt", "old.txt"]
+    jobs.write("project/data/x.txt", "better")
+    (jobs.root / "project" / "old.txt").unlink()
+    await story.change(input_uri="project/n.ipynb")
+    job = await story.next_run()
+    assert (await story.printed(job), job["packaged_files"]) == ("better\n", ["data/x.txt"])
+
+
+async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awaitable[None]]) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("1 / 0")))
+    job = await story.next_run()
+    assert job["status"] == "FAILED"
+    assert job["status_message"].startswith("ZeroDivisionError: division by zero")
+
+
+async def test_a_run_that_the_next_one_replaced_is_stopped_and_says_so(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]], place: str
+) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("import time; time.sleep(600)")))
+    await next_minute()
+    while not await jobs.runs(story.id):
+        await asyncio.sleep(0.1)
+    [first] = await jobs.runs(story.id)
+    await jobs.wait(first["job_id"], until="IN_PROGRESS")
+    await next_minute()
+    job = await jobs.wait(first["job_id"])
+    assert (job["status"], "replaced it" in job["status_message"]) == ("STOPPED", True)
+    while len(await jobs.runs(story.id)) < 2:
+        await asyncio.sleep(0.1)
+    [second, _] = await jobs.runs(story.id)
+    await jobs.wait(second["job_id"], until="IN_PROGRESS")
+
+    await jobs.request("DELETE", "job_definitions", story.id)
+    job = await jobs.get(second["job_id"])
+    assert (job["status"], "was deleted" in job["status_message"]) == ("STOPPED", True)
+
+
+async def test_an_input_that_is_gone_is_told(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
+) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", FIRST))
+    (staging_path / story.id / "n.ipynb").unlink()
+    job = await story.next_run()
+    assert job["status"] == "FAILED"
+    assert "update its input file snapshot" in job["status_message"]
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.request("POST", "job_definitions", story.id, "jobs", body={})
+    assert "update its input file snapshot" in json.loads(error.value.response.body)["message"]
+    await story.change(input_uri="n.ipynb")
+    assert (await story.next_run())["status"] == "COMPLETED"
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"schedule": "61 * * * *"}, "minute '61' is not possible"),
+    ({"schedule": "* * * * * *"}, "has 6 fields"),
+    ({"schedule": "@often"}, "'@often' is not known"),
+    ({"schedule": ""}, "schedule is empty"),
+    ({"schedule": "  "}, "schedule is empty"),
+    ({"timezone": "Mars/X"}, "no time zone 'Mars/X'"),
+    ({"name": "x" * 500}, "500 characters"),
+    ({"runtime_environment_name": "nope"}, "no environment 'nope'"),
+    ({"output_formats": ["docx"]}, "no output format 'docx'"),
+    ({"parameters": {"a b": "1"}}, "no variable name"),
+    ({"input_uri": "nope.ipynb"}, "does not exist"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), BAD)
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+async def test_bad_input_is_refused_before_anything_is_stored(
+    jobs: Jobs, staging_path: Path, fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.define("n.ipynb", FIRST, **fields)
+    assert words in json.loads(error.value.response.body)["message"]
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
+
+    definition_id = await jobs.define("n.ipynb", FIRST)
+    before = await jobs.request("GET", "job_definitions", definition_id)
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.request("PATCH", "job_definitions", definition_id, body=fields)
+    assert words in json.loads(error.value.response.body)["message"]
+    assert await jobs.request("GET", "job_definitions", definition_id) == before
+    assert [path.name for path in staging_path.iterdir()] == [definition_id]
+
+
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
+    unknown = str(uuid.uuid4())
+    for method, *path in (("GET",), ("PATCH",), ("POST", "jobs")):
+        body = None if method == "GET" else {}
+        with pytest.raises(HTTPClientError) as error:
+            await jobs.request(method, "job_definitions", unknown, *path, body=body)
+        assert f"There is no job definition {unknown}" in json.loads(error.value.response.body)["message"]
+    await jobs.request("DELETE", "job_definitions", unknown)
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+class TestOnThisMachine:
+    async def test_a_second_server_starts_no_run_twice(self, jobs: Jobs, scheduler: ArgoScheduler) -> None:
+        definition_id = await jobs.define("n.ipynb", FIRST)
+        start = int(time.time() * 1000)
+        moment = [start]
+        servers = [LocalSchedules(scheduler, clock=lambda: moment[0]) for _ in range(2)]
+        moment[0] += 60_000
+        await asyncio.gather(*(asyncio.to_thread(server.start_due) for server in servers))
+        [job] = await jobs.runs(definition_id)
+        assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
+
+    @pytest.mark.parametrize(("deadline", "expected"), [(0, 0), (600, 1)])
+    async def test_a_run_that_was_missed_while_the_server_was_off(
+        self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, deadline: int, expected: int
+    ) -> None:
+        definition_id = await jobs.define("n.ipynb", FIRST, schedule="@hourly")
+        now = int(time.time() * 1000)
+        hour = now - now % 3_600_000
+        database.set_definition(definition_id, update_time=hour - 100_000)
+        scheduler.starting_deadline_seconds = deadline
+        for _ in range(2):  # a restart after the restart starts nothing again
+            LocalSchedules(scheduler, clock=lambda: hour + 300_000).start_due()
+        runs = await jobs.runs(definition_id)
+        assert len(runs) == expected
+        for job in runs:
+            assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
+
+    async def test_forbid_skips_a_run_while_one_is_under_way(
+        self, jobs: Jobs, scheduler: ArgoScheduler
+    ) -> None:
+        definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
+        scheduler.concurrency_policy = "Forbid"
+        moment = [int(time.time() * 1000)]
+        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        for _ in range(2):
+            moment[0] += 60_000
+            await asyncio.to_thread(schedules.start_due)
+        [job] = await jobs.runs(definition_id)
+        await jobs.request("DELETE", "jobs", job["job_id"])

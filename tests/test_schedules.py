@@ -1,0 +1,100 @@
+"""Cron's fields as Argo reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.schedules import parse
+
+
+def after(schedule: str, moment: str, zone: str = "UTC") -> str | None:
+    """Return the next time in a zone after another, both as ISO writes them."""
+    start = datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone))
+    found = parse(schedule, zone).after(int(start.timestamp() * 1000))
+    if found is None:
+        return None
+    return datetime.fromtimestamp(found / 1000, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "moment", "expected"),
+    [
+        ("* * * * *", "2026-03-01T10:00:30", "2026-03-01T10:01"),
+        ("*/15 * * * *", "2026-03-01T10:16", "2026-03-01T10:30"),
+        ("5/20 * * * *", "2026-03-01T10:26", "2026-03-01T10:45"),
+        ("0 9-17/4 * * MON-FRI", "2026-03-06T17:00", "2026-03-09T09:00"),
+        ("0 0 ? jan,JUL *", "2026-03-01T10:00", "2026-07-01T00:00"),
+        ("0 0 13 * 5", "2026-03-01T10:00", "2026-03-06T00:00"),  # either day will do
+        ("0 0 29 2 *", "2026-03-01T10:00", "2028-02-29T00:00"),
+        ("0 0 31 2 *", "2026-03-01T10:00", None),
+        ("@daily", "2026-03-01T10:00", "2026-03-02T00:00"),
+        ("@weekly", "2026-03-01T10:00", "2026-03-08T00:00"),
+        ("@every 1h30m", "2026-03-01T10:00", "2026-03-01T11:30"),
+    ],
+)
+def test_next_time(schedule: str, moment: str, expected: str | None) -> None:
+    assert after(schedule, moment) == expected
+
+
+def test_a_time_zone_has_its_own_midnight_and_its_own_summer() -> None:
+    assert after("0 6 * * *", "2026-03-28T12:00", "Europe/Berlin") == "2026-03-29T06:00"
+    start = int(datetime(2026, 3, 29, 0, 0, tzinfo=timezone.utc).timestamp() * 1000)
+    found = parse("0 6 * * *", "Europe/Berlin").after(start)
+    assert found == int(datetime(2026, 3, 29, 4, 0, tzinfo=timezone.utc).timestamp() * 1000)
+    assert (
+        after("30 2 * * *", "2026-03-28T12:00", "Europe/Berlin") == "2026-03-30T02:30"
+    )  # skipped that night
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_run_twice() -> None:
+    schedule = parse("*/30 * * * *", "Europe/Berlin")
+    moment = int(datetime(2026, 10, 24, 23, 45, tzinfo=timezone.utc).timestamp() * 1000)
+    found = []
+    for _ in range(6):
+        moment = schedule.after(moment) or 0
+        found.append(datetime.fromtimestamp(moment / 1000, ZoneInfo("Europe/Berlin")).strftime("%H:%M"))
+    assert found == ["02:00", "02:30", "02:00", "02:30", "03:00", "03:30"]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *("61 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "-1 * * * *", "5-2 * * * *"),
+        *(
+            "*/0 * * * *",
+            "1-2-3 * * * *",
+            "1//2 * * * *",
+            "a * * * *",
+            ", * * * *",
+            "* * * foo *",
+            "² * * * *",
+        ),
+        *("* * * *", "* * * * * *", "0 0 * * * * *", "@often", "@every", "@every 0s", "@every 5", "@every x"),
+        *("", "   ", "CRON_TZ=UTC * * * * *", "0 0 L * *", "0 0 * * 1#2", "* * * * *" + " " * 300),
+    ],
+)
+def test_what_argo_refuses_is_refused(schedule: str) -> None:
+    with pytest.raises(InvalidJob):
+        parse(schedule, "UTC")
+
+
+@pytest.mark.parametrize("zone", ["Mars/X", "europe/berlin", "GMT+1", "../etc"])
+def test_unknown_time_zones_are_refused(zone: str) -> None:
+    with pytest.raises(InvalidJob, match="no time zone"):
+        parse("* * * * *", zone)
+
+
+@given(st.text(alphabet="0123456789*/-,@? LW#adehinouvry", max_size=20))
+def test_any_text_is_a_schedule_or_an_invalid_job(text: str) -> None:
+    try:
+        schedule = parse(text, None)
+    except InvalidJob:
+        return
+    found = schedule.after(0)
+    assert found is None or found > 0
