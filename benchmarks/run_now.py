@@ -19,93 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+from common import ROOT, Server, real_argo, server, timed
 
-ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-LIVE = ("CREATED", "QUEUED", "IN_PROGRESS", "STOPPING")
-
-
-class Server:
-    """A Jupyter server with the scheduler, and its REST API."""
-
-    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
-        self.folder = folder
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("ARGO_")}
-        folders = {
-            f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("DATA", "RUNTIME", "CONFIG")
-        }
-        self.environment = {**clean, **folders, **(environment or {})}
-        command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--port=0"]
-        command += [
-            "--IdentityProvider.token=t",
-            "--ServerApp.disable_check_xsrf=True",
-            f"--ServerApp.root_dir={folder}",
-        ]
-        self.log = open(folder / "server.log", "wb")  # noqa: SIM115 (closed in `close`)
-        self.process = subprocess.Popen(
-            [*command, *options], env=self.environment, cwd=folder, stdout=self.log, stderr=self.log
-        )
-        while not (files := list((folder / "runtime").glob("jpserver-*.json"))):
-            if self.process.poll() is not None:
-                raise SystemExit((folder / "server.log").read_text())
-            time.sleep(0.1)
-        self.url = json.loads(files[0].read_text())["url"]
-        self.environment_name = self.call("GET", "runtime_environments")[0]["name"]
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the scheduler's REST API."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}scheduler/{path}", data, method=method)
-        request.add_header("Authorization", "token t")
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return json.loads(response.read() or b"null")
-
-    def create(self) -> str:
-        """Create a job of the smallest notebook; return its id."""
-        fields = {"input_uri": "hello.ipynb", "name": "hello", "output_formats": ["ipynb", "html"]}
-        return str(
-            self.call("POST", "jobs", {**fields, "runtime_environment_name": self.environment_name})["job_id"]
-        )
-
-    def wait(self, job_id: str, interval: float = 0.05) -> dict[str, Any]:
-        """Return a job once it has ended."""
-        while (job := self.call("GET", f"jobs/{job_id}"))["status"] in LIVE:
-            time.sleep(interval)
-        return dict(job)
-
-    def close(self) -> None:
-        """End the server."""
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
-
-
-@contextmanager
-def server(*options: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """Start a server in a folder of its own."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        (Path(folder) / "hello.ipynb").write_bytes((ROOT / "examples" / "hello.ipynb").read_bytes())
-        for name in ("runtime", "data", "config"):
-            (Path(folder) / name).mkdir()
-        running = Server(Path(folder), *options, environment=environment)
-        try:
-            yield running
-        finally:
-            running.close()
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
 
 
 def shell() -> float:
@@ -170,22 +90,6 @@ def import_seconds() -> float:
     )
     rows = re.findall(r"import time:\s+(\d+) \|", answer.stderr)
     return sum(map(int, rows)) / 1e6
-
-
-def real_argo() -> tuple[list[str], dict[str, str]]:
-    """Return the options and the environment of a server on the real Argo."""
-    folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
-    names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
-    volumes = [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()]
-    mounts = [{"name": name, "mountPath": folder} for folder, name in names.items()]
-    kept = {name: os.environ[name] for name in ("PATH", "HOME")}
-    options = [
-        f"--ArgoScheduler.image={os.environ.get('ARGO_TEST_IMAGE', 'registry.local/host:1')}",
-        *(f"--ArgoScheduler.volumes={json.dumps(volume)}" for volume in volumes),
-        *(f"--ArgoScheduler.volume_mounts={json.dumps(mount)}" for mount in mounts),
-        *(f"--ArgoScheduler.environment={key}={value}" for key, value in kept.items()),
-    ]
-    return options, {key: value for key, value in os.environ.items() if key.startswith("ARGO_")}
 
 
 def measure(runs: int) -> dict[str, Any]:

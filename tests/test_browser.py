@@ -90,25 +90,48 @@ def picture(page: Any, name: str) -> None:
         (folder / f"{name}.png").write_bytes(image)
 
 
+def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> None:
+    """Open a notebook, press the calendar icon in its toolbar, and name the job."""
+    page.goto(f"{lab[0]}lab/tree/{notebook}?token=t&reset")
+    page.get_by_role("button", name="No", exact=True).click()  # no Jupyter news
+    page.locator("[data-jp-item-name='create-job'] jp-button").click()
+    # The dialog fills itself in when it has the notebook, also over what was typed before.
+    field = page.get_by_label("Job name")
+    sync_api.expect(field).to_have_value(notebook.removesuffix(".ipynb"))
+    page.get_by_role("checkbox", name="Notebook").wait_for()
+    field.fill(name)
+
+
+def drag(page: Any, what: Any, where: Any) -> None:
+    """Drag as a hand does, in steps: JupyterLab follows the mouse."""
+    begin, end = what.bounding_box(), where.bounding_box()
+    page.mouse.move(begin["x"] + 20, begin["y"] + begin["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 20, end["y"] + end["height"] / 2, steps=20)
+    page.mouse.up()
+
+
+def reload_until(page: Any, text: str, timeout: float = 60) -> None:
+    """Press *Reload* until the panel shows a text."""
+    end = time.monotonic() + timeout
+    while not page.get_by_text(text, exact=True).count():
+        assert time.monotonic() < end, page.locator("body").inner_text()
+        page.get_by_role("button", name="Reload", exact=True).click()
+        page.wait_for_timeout(500)
+
+
 def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
     page: Any, lab: tuple[str, Path]
 ) -> None:
-    url, root = lab
-    page.goto(f"{url}lab/tree/analysis.ipynb?token=t&reset")
-    page.get_by_role("button", name="No", exact=True).click()  # no Jupyter news
-    page.locator("[data-jp-item-name='create-job'] jp-button").click()
-    page.get_by_label("Job name").fill("bike-rides")
+    root = lab[1]
+    create_from(page, lab, "analysis.ipynb", name="bike-rides")
     page.get_by_role("checkbox", name="Markdown").uncheck()
     picture(page, "create-job")
     page.get_by_role("button", name="Create", exact=True).click()
-    for _ in range(120):
-        page.get_by_role("button", name="Reload").click()
-        page.wait_for_timeout(500)
-        if page.get_by_text("Completed", exact=True).count():
-            break
+    reload_until(page, "Completed")
     page.get_by_title('Download output files for "bike-rides"').click()
     page.wait_for_timeout(500)
-    page.get_by_role("button", name="Reload").click()
+    page.get_by_role("button", name="Reload", exact=True).click()
     page.get_by_role("link", name="HTML").wait_for()
     picture(page, "jobs-completed")
     [folder] = (root / "jobs").iterdir()
@@ -121,17 +144,48 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
 
 
 def test_a_failing_notebook_shows_its_error(page: Any, lab: tuple[str, Path]) -> None:
-    url, root = lab
-    shutil.copy(ROOT / "examples" / "failing.ipynb", root)
-    page.goto(f"{url}lab/tree/failing.ipynb?token=t&reset")
-    page.get_by_role("button", name="No", exact=True).click()
-    page.locator("[data-jp-item-name='create-job'] jp-button").click()
+    shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
+    create_from(page, lab, "failing.ipynb", name="failing")
     page.get_by_role("button", name="Create", exact=True).click()
-    for _ in range(120):
-        page.get_by_role("button", name="Reload").click()
-        page.wait_for_timeout(500)
-        if page.get_by_text("Failed", exact=True).count():
-            break
+    reload_until(page, "Failed")
     page.get_by_title('Open detail view for "failing"').click()
     page.get_by_text("ZeroDivisionError: division by zero (cell 4, In [3])").wait_for()
     picture(page, "job-failed")
+
+
+def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
+    def button(name: str) -> Any:
+        return page.get_by_role("button", name=name, exact=True)
+
+    create_from(page, lab, "analysis.ipynb", name="every-minute")
+    page.get_by_role("checkbox", name="PDF").uncheck()  # takes long
+    page.get_by_text("Run on a schedule").click()
+    page.get_by_label("Interval").click()
+    page.get_by_role("option", name="Custom schedule").click()
+    page.get_by_label("cron expression").fill("* * * * * *")
+    button("Create").click()
+    page.get_by_text("has 6 fields").wait_for()
+    page.get_by_label("cron expression").fill("* * * * *")
+    picture(page, "create-job-definition")
+    button("Create").click()
+
+    page.get_by_title('Open detail view for "every-minute"').click()
+    reload_until(page, "Completed", 120)
+    picture(page, "job-definition")
+    button("Pause").click()
+    page.get_by_text("Paused").wait_for()
+    button("Resume").click()
+    page.get_by_text("Active").wait_for()
+    button("Edit Job Definition").click()
+    page.get_by_label("cron expression").fill("0 6 * * *")
+    shutil.copy(ROOT / "examples" / "hello.ipynb", lab[1])
+    page.get_by_role("button", name="Refresh").first.click()
+    file = page.locator(".jp-DirListing-item", has_text="hello.ipynb")
+    drag(page, file, page.locator(".jp-input-file-snapshot"))
+    sync_api.expect(page.get_by_label("Input file snapshot")).to_have_value("hello.ipynb")
+    button("Save Changes").click()
+    page.get_by_text("At 06:00 AM").wait_for()
+    assert list((lab[1].parent / "data" / "scheduler_staging_area").glob("*/hello.ipynb"))
+    button("Delete Job Definition").click()
+    button("Delete").click()
+    page.get_by_text("There are no job definitions.").wait_for()

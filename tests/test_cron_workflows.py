@@ -46,8 +46,8 @@ def cron_of(argo: ArgoStandIn, story: Story) -> dict[str, Any]:
 
 
 async def refused(story: Story, method: str, words: str, **fields: Any) -> None:
+    body = fields if method == "PATCH" else None
     with pytest.raises(HTTPClientError) as error:
-        body = fields if method == "PATCH" else None
         await story.jobs.request(method, "job_definitions", story.id, body=body)
     assert words in json.loads(error.value.response.body)["message"]
 
@@ -210,8 +210,8 @@ async def test_what_the_controller_missed(
 async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
     define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
 ) -> None:
-    story = await define()
     argo.clock -= 300  # runs are old enough for the task runner at once
+    story = await define()
     argo.pending = "ImagePullBackOff: Back-off pulling image"
     await story.next_minute()
     job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
