@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
-from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount, WorkflowMetadata
+from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount
 
 from argo_jupyter_scheduler import plan
 from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
@@ -148,8 +148,6 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
         labels={**labels, OVERRIDE_LABEL: "true"},
-        # Nebari's label stays off here: its admission controller would change a run a second time, and break it.
-        workflow_metadata=WorkflowMetadata(labels=labels),
         timezone=definition["timezone"] or DEFAULT_TIMEZONE,
         cron_suspend=not definition["active"],
         concurrency_policy=policy.concurrency,
@@ -161,6 +159,9 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     ) as cron_workflow:
         _templates(plan.SCHEDULED_STEPS, identity, site)
     manifest: dict[str, Any] = cron_workflow.to_dict()
+    # hera's `workflow_metadata` is another one, of the workflow's own specification. Nebari's label stays off here: its admission
+    # controller would change a run a second time, and break it.
+    manifest["spec"]["workflowMetadata"] = {"labels": labels}
     if one_schedule:  # hera 7 builds for Argo 3.6 and later
         [manifest["spec"]["schedule"]] = manifest["spec"].pop("schedules")
     return manifest

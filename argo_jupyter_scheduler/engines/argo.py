@@ -275,7 +275,7 @@ def _reason(item: dict[str, Any]) -> str:
 
 def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Return whether the schedule or its policy differ; what is run is no part of the object."""
-    keys = set(wanted["spec"]) - {"workflowSpec", "suspend"}
+    keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
     return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
 
 
@@ -284,8 +284,14 @@ def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
     ours = {key: value for key, value in wanted["spec"]["workflowSpec"].items() if key != "templates"}
     spec = {**kept, **wanted["spec"], "workflowSpec": {**live["spec"]["workflowSpec"], **ours}}
-    labels = {**live["metadata"].get("labels", {}), **wanted["metadata"]["labels"]}
-    return {**live, "metadata": {**live["metadata"], "labels": labels}, "spec": spec}
+    spec["workflowMetadata"] = _labelled(
+        live["spec"].get("workflowMetadata", {}), wanted["spec"]["workflowMetadata"]
+    )
+    return {**live, "metadata": _labelled(live["metadata"], wanted["metadata"]), "spec": spec}
+
+
+def _labelled(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    return {**live, "labels": {**live.get("labels", {}), **wanted["labels"]}}
 
 
 def _rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
