@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_scheduler.models import ListJobDefinitionsQuery, SortDirection, SortField
+from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
@@ -204,6 +206,27 @@ async def test_bad_input_is_refused_before_anything_is_stored(
     assert words in json.loads(error.value.response.body)["message"]
     assert await jobs.request("GET", "job_definitions", definition_id) == before
     assert [path.name for path in staging_path.iterdir()] == [definition_id]
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+async def test_the_list_is_the_one_of_jupyter_scheduler(jobs: Jobs, scheduler: ArgoScheduler) -> None:
+    for number in range(5):
+        tags = ["even", "all"] if number % 2 == 0 else ["all"]
+        await jobs.define("n.ipynb", FIRST, name=f"n{number % 3}", tags=tags, parameters={"a": str(number)})
+    sorts = [
+        SortField(name="name", direction=SortDirection.desc),
+        SortField(name="create_time", direction=SortDirection.asc),
+    ]
+    for fields in (
+        {},
+        {"sort_by": sorts, "max_items": 2},
+        {"sort_by": sorts, "max_items": 2, "next_token": "4"},
+        {"tags": ["even", "all"]},
+        {"name": "n1"},
+        {"create_time": int(time.time() * 1000) + 60_000},
+    ):
+        query = ListJobDefinitionsQuery(**fields)
+        assert scheduler.list_job_definitions(query) == Scheduler.list_job_definitions(scheduler, query)
 
 
 @pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
