@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler import kernels
 from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.prefixes import Environment, is_visible
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -53,13 +55,30 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
     name(values.get("name"))
     _known(values.get("output_formats") or [], environments.output_formats_mapping(), "output format")
     if "runtime_environment_name" in values:
-        offered = [environment.name for environment in environments.list_environments()]
-        _known([values["runtime_environment_name"]], offered, "environment")
+        environment(values["runtime_environment_name"], notebook_metadata(path), environments)
     if "parameters" in values:
-        metadata = notebook_metadata(path)
-        kernel = _section(metadata, "kernelspec").get("language")
-        language = kernel or _section(metadata, "language_info").get("name")
-        _parameters(values["parameters"] or {}, python=language in (None, "python"))
+        _, language = kernels.notebook_kernel(notebook_metadata(path))
+        _parameters(values["parameters"] or {}, python=language in ("", "python"))
+
+
+def environment(name: str, metadata: dict[str, Any], environments: Any) -> None:
+    """Check an environment, as far as this server sees it: it is there, and has a kernel for the notebook.
+
+    Raises
+    ------
+    InvalidJob, EnvironmentUnusable
+        With the reason.
+    """
+    if not hasattr(environments, "find"):  # another environment manager
+        _known([name], [one.name for one in environments.list_environments()], "environment")
+        return
+    found: Environment = environments.find(name)
+    if found.is_own:
+        return
+    if found.kernel or os.path.isdir(found.prefix):
+        kernels.choose(found, metadata)
+    elif is_visible(found.prefix):
+        raise InvalidJob(f"Environment '{name}' is not there any more: there is no folder {found.prefix}.")
 
 
 def name(value: str | None) -> None:

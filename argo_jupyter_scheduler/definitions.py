@@ -57,7 +57,9 @@ class Definitions:
         folder = RunFolder(self._staging_path, definition_id)
         try:
             with self._unsettled.change(definition_id):
-                packaged = self._scheduler.stage(folder, path, bool(model.package_input_folder))
+                packaged = self._scheduler.stage(
+                    folder, path, bool(model.package_input_folder), model.runtime_environment_name
+                )
                 values = model.dict(exclude_none=True, exclude={"input_uri"})
                 values.setdefault("output_formats", [])
                 values.update(job_definition_id=definition_id, packaged_files=packaged, active=True)
@@ -92,10 +94,12 @@ class Definitions:
             schedules.parse(
                 changes.get("schedule", before["schedule"]), changes.get("timezone", before["timezone"])
             )
+        environment = changes.get("runtime_environment_name", before["runtime_environment_name"])
         beside = RunFolder(self._staging_path, f"{definition_id}.{uuid.uuid4()}.new")
         try:
             if input_uri:  # copied before anything is changed: a full disk changes nothing
-                packaged = self._scheduler.stage(beside, path, bool(before["package_input_folder"]))
+                whole_folder = bool(before["package_input_folder"])
+                packaged = self._scheduler.stage(beside, path, whole_folder, environment)
             with self._unsettled.change(definition_id):
                 self._database.set_definition(definition_id, **changes)
                 try:
@@ -109,7 +113,9 @@ class Definitions:
                         definition_id, input_filename=path.name, packaged_files=packaged
                     )
                     folder.keep_only({path.name, *packaged})
-                folder.write("run.json", self._scheduler.run_settings())
+                settings = self._scheduler.run_settings(environment, folder.path / path.name)
+                # Where an environment was that is gone now, its runs still tell.
+                folder.write("run.json", {**folder.read("run.json"), **settings})
         finally:
             beside.delete()
 

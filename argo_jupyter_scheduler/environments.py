@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import functools
 import glob
-import json
+import logging
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
+
+from argo_jupyter_scheduler import environment_sources as sources
+from argo_jupyter_scheduler.environment_traits import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob
+from argo_jupyter_scheduler.prefixes import NAME_LENGTH, Environment, near, settings_of
 
 LABELS = {
     "ipynb": "Notebook",
@@ -45,10 +52,14 @@ _PROGRAMS = {
 
 _MODULES = {"webpdf": "playwright", "qtpdf": "PyQt5", "qtpng": "PyQt5"}
 
-CONDA_SECONDS = 10
-"""How long `conda env list` may take."""
+CACHE_SECONDS = 60.0
+"""After how long the sources are asked again when the dialog is opened."""
 
-CACHE_SECONDS = 60
+DIALOG_SECONDS = 0.15
+"""How long the dialog waits for sources that are being asked. What comes later is there when it is opened again."""
+
+SUBMIT_SECONDS = 12.0
+"""How long a submit waits before it refuses an environment that is not known; all sources have a limit below."""
 
 
 @functools.cache
@@ -77,21 +88,147 @@ def _playwright_has_a_browser() -> bool:
     return bool(glob.glob(os.path.join(glob.escape(folder), "chromium*")))
 
 
+class Source:
+    """One source of environments, asked in a thread of its own. While it fails, what it last answered stays.
+
+    Parameters
+    ----------
+    name
+        What it is called in the server's log.
+    find
+        Returns environments, and what is wrong with them if something is.
+    otherwise
+        Returns what to offer if it has never answered.
+    """
+
+    def __init__(
+        self, name: str, find: Callable[[], sources.Found], otherwise: Callable[[], list[Environment]] = list
+    ) -> None:
+        self.name = name
+        self.environments: list[Environment] = []
+        self.trouble = ""
+        self.idle = threading.Event()
+        self.idle.set()
+        self._find = find
+        self._otherwise = otherwise
+        self._has_answered = False
+
+    def refresh(self, log: Any) -> None:
+        """Ask, unless that is under way; `idle` tells when it is done."""
+        if self.idle.is_set():
+            self.idle.clear()
+            threading.Thread(target=self._ask, args=(log,), daemon=True, name=f"list {self.name}").start()
+
+    def _ask(self, log: Any) -> None:
+        try:
+            self.environments, trouble = self._find()
+            self._has_answered = True
+        except Exception as error:  # whatever happens to one source, the others are offered
+            known = isinstance(error, ArgoSchedulerError)
+            trouble = str(error) if known else f"{type(error).__name__}: {error}"
+            if not self._has_answered:
+                self.environments = self._otherwise()
+        finally:
+            self.idle.set()
+        if trouble and trouble != self.trouble:  # said once, not each time
+            log.warning("Environments of %s: %s.", self.name, trouble)
+        self.trouble = trouble
+
+
 class ArgoEnvironmentManager(EnvironmentManager):
-    """Offers the environments where a notebook can run; names and labels are equal, as the frontend needs."""
+    """Offers the environments in which a notebook can be executed; names and labels are equal, as the frontend needs.
+
+    Jupyter-Scheduler makes it without arguments; `ArgoScheduler` then calls `configure`. What is offered is remembered, and asked
+    for again in the background when the dialog is opened after a while.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cached: list[RuntimeEnvironment] = []
-        self._cached_at = -float("inf")
+        self._log: Any = logging.getLogger("argo_jupyter_scheduler")
+        self._settings: EnvironmentSettings | None = None
+        self._sources: list[Source] = []
+        self._asked_at = -float("inf")
+        self._built_from: list[list[Environment]] = []
+        self._environments: dict[str, Environment] = {}
+        self._models: list[RuntimeEnvironment] = []
+        self._own = sources.own_environment()
+        self._warning = ""
+
+    def configure(
+        self, settings: EnvironmentSettings, kernel_spec_manager: Any = None, log: Any = None
+    ) -> None:
+        """Take the configuration over, and begin to look for environments.
+
+        Parameters
+        ----------
+        settings
+            Which environments are offered.
+        kernel_spec_manager
+            The server's; None for Jupyter's own.
+        log
+            The server's log.
+        """
+        with self._lock:
+            self._settings = settings
+            self._log = log or self._log
+            store = settings.conda_store
+            self._sources = [Source("conda-store", store.environments, store.on_disk)] if store else []
+            self._sources += [
+                Source("conda", sources.conda),
+                Source("folders", functools.partial(sources.folders, settings.patterns, settings.folders)),
+                Source("kernel specs", functools.partial(sources.kernel_specs, kernel_spec_manager)),
+            ]
+            self._built_from = []
+        self._refresh()
 
     def list_environments(self) -> list[RuntimeEnvironment]:
-        """Return the server's own environment, and conda's where there is a conda."""
-        with self._lock:
-            if time.monotonic() - self._cached_at > CACHE_SECONDS:
-                self._cached = [_environment(prefix) for prefix in _prefixes()]
-                self._cached_at = time.monotonic()
-            return self._cached
+        """Return this server's own environment and what the sources have answered so far, the default one first."""
+        if time.monotonic() - self._asked_at > CACHE_SECONDS:
+            self._refresh()
+        self.wait(DIALOG_SECONDS)
+        self._build()
+        return self._models
+
+    def find(self, name: str) -> Environment:
+        """Return the environment of a name, asking all sources once more before it is refused.
+
+        Raises
+        ------
+        InvalidJob
+            There is none: with the nearest names, and what is wrong with a source that might have it.
+        """
+        if name not in self._build():
+            self._refresh()
+            self.wait(SUBMIT_SECONDS)
+        offered = self._build()
+        if name not in offered:
+            troubles = "".join(f" ({one.name}: {one.trouble}.)" for one in self._sources if one.trouble)
+            raise InvalidJob(f"There is no environment '{name}'. Possible: {near(name, offered)}.{troubles}")
+        return offered[name]
+
+    def run_settings(self, name: str, kernel: str) -> dict[str, Any]:
+        """Return what a step needs to find its environment, for ``run.json``.
+
+        Parameters
+        ----------
+        name
+            The environment's. One that is not known here is left to the step.
+        kernel
+            The kernel that the notebook names, which only the server's kernel spec manager may know.
+        """
+        offered = self._build()
+        settings: dict[str, Any] = {"own_environment": self._own.name}
+        if name in offered:
+            settings["environment"] = settings_of(offered[name])
+        if kernel in offered and offered[kernel].kernel:
+            settings["kernel"] = offered[kernel].kernel
+        return settings
+
+    def wait(self, seconds: float) -> None:
+        """Wait until all sources have answered or failed, at most so long."""
+        end = time.monotonic() + seconds
+        for source in self._sources:
+            source.idle.wait(max(end - time.monotonic(), 0))
 
     def manage_environments_command(self) -> str:
         """Return no command: environments are not managed from the dialog."""
@@ -101,25 +238,73 @@ class ArgoEnvironmentManager(EnvironmentManager):
         """Return all formats with their labels."""
         return output_formats()
 
+    def _refresh(self) -> None:
+        if (
+            self._settings is None
+        ):  # made and used by somebody else than Jupyter-Scheduler with `ArgoScheduler`
+            self.configure(EnvironmentTraits().environment_settings())
+            return
+        self._asked_at = time.monotonic()
+        for source in self._sources:
+            source.refresh(self._log)
 
-def _environment(prefix: str) -> RuntimeEnvironment:
-    name = os.path.basename(prefix.rstrip(os.sep)) or prefix
-    return RuntimeEnvironment(
-        name=name,
-        label=name,
-        description=f"Environment: {name}",
-        file_extensions=["ipynb"],
-        output_formats=list(output_formats()),
-        metadata={"path": prefix},
-    )
+    def _build(self) -> dict[str, Environment]:
+        """Return what is offered, by name, made anew where a source has a new answer."""
+        with self._lock:
+            lists = [source.environments for source in self._sources]
+            if len(lists) != len(self._built_from) or any(
+                new is not old for new, old in zip(lists, self._built_from, strict=True)
+            ):
+                self._environments = self._offered(lists)
+                self._models = [self._model(one) for one in self._environments.values()]
+                self._built_from = lists
+            if self._settings and all(source.idle.is_set() for source in self._sources):
+                self._warn_of(self._settings)
+            return self._environments
 
+    def _offered(self, lists: list[list[Environment]]) -> dict[str, Environment]:
+        """Return all environments that the filter lets through, each folder once, under names of their own."""
+        settings = self._settings or EnvironmentSettings()
+        named = {self._own.name: self._own} if settings.allowed(self._own.name) else {}
+        places = {os.path.realpath(sys.prefix)}
+        found = {}
+        for environment in (one for listed in lists for one in listed):
+            place = os.path.realpath(environment.prefix) if environment.prefix else None
+            if place in places or not settings.allowed(environment.name):
+                continue
+            if place:
+                places.add(place)
+            name = environment.name
+            if name in named or name in found:  # the second of a name is called by its path, as conda does
+                name = environment.prefix or f"{name} (kernel)"
+            if name not in found and name.isprintable() and len(name) <= NAME_LENGTH:
+                found[name] = replace(environment, name=name)
+        ordered = sorted(found, key=lambda name: (found[name].kernel is not None, name.casefold()))
+        named |= {name: found[name] for name in ordered}
+        if settings.default in named:
+            named = {settings.default: named[settings.default], **named}
+        return named or {self._own.name: self._own}  # the dialog cannot open without one
 
-def _prefixes() -> list[str]:
-    try:
-        answer = subprocess.run(
-            ["conda", "env", "list", "--json"], capture_output=True, check=True, timeout=CONDA_SECONDS
+    def _warn_of(self, settings: EnvironmentSettings) -> None:
+        """Tell the administrator, once, of settings that fit nothing."""
+        warning = ""
+        if not any(map(settings.allowed, self._environments)):
+            warning = "environments_filter lets no environment through, so this server's own is offered"
+        elif settings.default and settings.default not in self._environments:
+            near_ones = near(settings.default, self._environments)
+            warning = f"default_environment '{settings.default}' is not offered (near: {near_ones})"
+        if warning and warning != self._warning:
+            self._log.warning("c.ArgoScheduler.%s.", warning)
+        self._warning = warning
+
+    def _model(self, environment: Environment) -> RuntimeEnvironment:
+        return RuntimeEnvironment(
+            name=environment.name,
+            label=environment.name,
+            description=environment.description,
+            file_extensions=["ipynb"],
+            output_formats=list(output_formats()),
+            metadata={"path": environment.prefix or sys.prefix}
+            if not environment.kernel
+            else {"kernel": environment.name},
         )
-        found = list(json.loads(answer.stdout).get("envs", []))
-    except (OSError, subprocess.SubprocessError, ValueError):
-        found = []
-    return [sys.prefix, *(prefix for prefix in found if prefix != sys.prefix)]

@@ -5,10 +5,12 @@ Every error has a message for the person who pressed the button: what happened, 
     ArgoSchedulerError
     ├── InvalidJob            what was asked for cannot be done: nothing was stored
     ├── JobNotFound           there is no such job or job definition
+    ├── EnvironmentsUnknown   a source of environments (conda, conda-store, …) does not tell which there are
     ├── EngineError           the place where notebooks run did not do what was asked
     │   ├── EngineUnavailable it did not answer (refused, timed out, 5xx)
     │   └── EngineRefused     it answered no (401, 403, 400)
     └── RunError              a run could not be finished
+        ├── EnvironmentUnusable  the picked environment is gone, or has no kernel for the notebook
         ├── NotebookFailed    a cell raised
         └── RunEnded          the run was ended from outside (SIGTERM)
 
@@ -27,6 +29,10 @@ class InvalidJob(ArgoSchedulerError):
 
 class JobNotFound(ArgoSchedulerError):
     """There is no job or job definition with this id."""
+
+
+class EnvironmentsUnknown(ArgoSchedulerError):
+    """A source of environments does not tell which there are; for the server's log, and where one is missed."""
 
 
 class EngineError(ArgoSchedulerError):
@@ -53,6 +59,10 @@ class EngineRefused(EngineError):
 
 class RunError(ArgoSchedulerError):
     """A run could not be finished; the message becomes the job's ``status_message``."""
+
+
+class EnvironmentUnusable(RunError):
+    """The picked environment is not there, or has no kernel for the notebook; also told at submit where the server sees it."""
 
 
 class NotebookFailed(RunError):

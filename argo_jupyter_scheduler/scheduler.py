@@ -36,8 +36,11 @@ from argo_jupyter_scheduler.argo_traits import ArgoTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.environment_traits import EnvironmentTraits
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.files import RunFolder, local_timezone
+from argo_jupyter_scheduler.kernels import notebook_kernel
 from argo_jupyter_scheduler.mender import Mender
 from argo_jupyter_scheduler.pod import PodTraits
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
@@ -46,7 +49,7 @@ from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
 Result = TypeVar("Result")
 
 
-class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
+class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
     Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
@@ -90,6 +93,8 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
         super().__init__(
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
+        if isinstance(environments_manager, ArgoEnvironmentManager):  # which was made without a configuration
+            environments_manager.configure(self.environment_settings(), _kernel_spec_manager(), self.log)
         self.runs_on: Engine = self._make_engine()
         self.definitions = Definitions(self)
         self.mender = Mender(self.database, self.runs_on, self.staging_path, self.definitions)
@@ -151,7 +156,9 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
             job_id = str(uuid.uuid4())
             folder = RunFolder(self.staging_path, job_id)
             try:
-                packaged = self.stage(folder, path, bool(model.package_input_folder))
+                packaged = self.stage(
+                    folder, path, bool(model.package_input_folder), model.runtime_environment_name
+                )
                 self._insert(job_id, model, packaged)
                 self.runs_on.submit(job_id)
             except BaseException:
@@ -175,14 +182,33 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
             raise InvalidJob(f"'{input_uri}' is not a notebook that can be executed.")
         return path
 
-    def run_settings(self) -> dict[str, Any]:
-        """Return what the steps need of this server's configuration; no secrets."""
-        return {"timezone": local_timezone(), **self.runs_on.run_settings()}
+    def run_settings(self, environment: str, path: Path) -> dict[str, Any]:
+        """Return what the steps need of this server's configuration; no secrets.
 
-    def stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
+        Parameters
+        ----------
+        environment
+            The name of the run's environment.
+        path
+            The input's full path.
+        """
+        settings = {
+            "timezone": local_timezone(),
+            "environment_patterns": self.patterns_of_runs(),
+            "run_papermill_in_environment": self.run_papermill_in_environment,
+            **self.runs_on.run_settings(),
+        }
+        if isinstance(self.environments_manager, ArgoEnvironmentManager):
+            kernel = ""
+            with contextlib.suppress(InvalidJob):  # a definition's input that is gone is told by its runs
+                kernel, _ = notebook_kernel(checks.notebook_metadata(path))
+            settings |= self.environments_manager.run_settings(environment, kernel)
+        return settings
+
+    def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""
         folder.create()
-        folder.write("run.json", self.run_settings())
+        folder.write("run.json", self.run_settings(environment, path))
         return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
 
     def _insert(self, job_id: str, model: CreateJob, packaged_files: list[str]) -> None:
@@ -340,6 +366,13 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
     def _told(self, call: Callable[..., Result], *arguments: Any) -> Result:
         with _told_to_the_user():
             return call(*arguments)
+
+
+def _kernel_spec_manager() -> Any:
+    """Return the kernel spec manager of the server that this process is, None if it is none."""
+    from jupyter_server.serverapp import ServerApp
+
+    return ServerApp.instance().kernel_spec_manager if ServerApp.initialized() else None
 
 
 @contextlib.contextmanager

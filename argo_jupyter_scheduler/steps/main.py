@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import nbformat
 from papermill.exceptions import PapermillExecutionError
 
-from argo_jupyter_scheduler import parameters
+from argo_jupyter_scheduler import kernels, parameters
 from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
-from argo_jupyter_scheduler.steps import convert
+from argo_jupyter_scheduler.kernels import Kernel
+from argo_jupyter_scheduler.prefixes import Environment, locate
+from argo_jupyter_scheduler.steps import activation, convert
 from argo_jupyter_scheduler.steps.context import Context, log
 
 DEFAULT_KERNEL = "python3"
@@ -64,19 +67,23 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     notebook = nbformat.read(source, as_version=4)
     values = parameters.for_notebook(job["parameters"])
     os.environ.update(parameters.for_environment(job["parameters"]))
-    kernel, language = _kernel(notebook)
+    settings = context.folder.read("run.json")
+    environment = locate(job["runtime_environment_name"], settings)
+    kernel = _kernel(notebook, environment, settings)
+    options = {"kernel_manager_class": activation.kernel_manager_class(kernel)} if kernel.spec else {}
     progress = _Progress(context, notebook)
     try:
         papermill.execute_notebook(
             _literal(source),
             _literal(output),
             parameters=values,
-            kernel_name=kernel,
-            language=language,
+            kernel_name=kernel.name,
+            language=kernel.language,
             cwd=str(context.folder.path),
             progress_bar=False,
             log_output=True,
             on_cell_start=progress,
+            **options,
         )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
@@ -125,20 +132,33 @@ def _is_injected(cell: Any) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", [])
 
 
-def _kernel(notebook: nbformat.NotebookNode) -> tuple[str, str]:
-    """Return the kernel's name and language: the notebook's own, not whatever is called python3."""
-    metadata = notebook.metadata
-    spec = metadata.get("kernelspec") or {}
-    name = spec.get("name") or DEFAULT_KERNEL
-    language = spec.get("language") or (metadata.get("language_info") or {}).get("name")
-    if not language:
-        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+def _kernel(notebook: nbformat.NotebookNode, environment: Environment, settings: dict[str, Any]) -> Kernel:
+    """Return the kernel: the environment's, of the notebook's own language.
 
-        try:
-            language = KernelSpecManager().get_kernel_spec(name).language
-        except NoSuchKernel as error:
-            raise NotebookFailed(f"NoSuchKernel: {error}") from error
-    return name, language
+    In this package's own environment it is the one that the notebook names, found as JupyterLab finds it.
+    """
+    if not environment.is_own:
+        return kernels.choose(environment, notebook.metadata)
+    name, language = kernels.notebook_kernel(notebook.metadata)
+    name = name or DEFAULT_KERNEL
+    known = (
+        settings.get("kernel") or {}
+    )  # the server's, whose kernel spec manager may know more than Jupyter's own
+    active = activation.is_active(sys.prefix, os.environ)
+    if active and language and not known:
+        return Kernel(name, language)
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec = KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel as error:
+        if known.get("name") == name:
+            return kernels.choose(Environment(name, kernel=known), notebook.metadata)
+        raise NotebookFailed(f"NoSuchKernel: {error}") from error
+    language = language or spec.language
+    if active:
+        return Kernel(name, language)
+    return Kernel(name, language, {**spec.to_dict(), "resource_dir": spec.resource_dir}, sys.prefix)
 
 
 def _literal(path: Path) -> str:

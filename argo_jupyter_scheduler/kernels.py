@@ -1,0 +1,183 @@
+"""Which kernel of an environment executes a notebook.
+
+Server and steps both use this: what the server sees to be impossible is refused, the rest a step tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.prefixes import Environment, is_conda
+
+PYTHON_SECONDS = 20
+"""How long an environment's Python may take to tell whether it has ipykernel; tens of milliseconds, but for a cold disk."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel to start.
+
+    Attributes
+    ----------
+    name, language
+        As papermill needs them to inject parameters.
+    spec
+        The kernel spec's fields, see ``jupyter_client.kernelspec.KernelSpec``.
+    prefix
+        The environment to activate first; empty for none.
+    """
+
+    name: str
+    language: str
+    spec: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+
+
+def notebook_kernel(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name and the language of a notebook's own kernel, each empty where its metadata does not tell."""
+    spec = metadata.get("kernelspec") or {}
+    language = spec.get("language") or (metadata.get("language_info") or {}).get("name")
+    return str(spec.get("name") or ""), str(language or "")
+
+
+def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
+    """Return the kernel of an environment that executes a notebook: of its own language, and by its own name if there is one.
+
+    Parameters
+    ----------
+    environment
+        Not this package's own, in which Jupyter's own look-up finds kernels.
+    metadata
+        The notebook's.
+
+    Raises
+    ------
+    EnvironmentUnusable
+        It has none: with what it has, and what is missing.
+    """
+    name, language = notebook_kernel(metadata)
+    if environment.kernel:
+        return _of_kernel_spec(environment, language)
+    specs, broken = specs_of(environment.prefix)
+    if name.startswith("python"):
+        language = language or "python"
+    fitting = {key: spec for key, spec in specs.items() if not language or _same(spec["language"], language)}
+    if name and not language:  # whatever it is written in, only the kernel that it names is sure to be right
+        fitting = {key: spec for key, spec in fitting.items() if key == name}
+    preferred = next((key for key in (name, "python3") if key in fitting), None)
+    chosen = preferred or next(iter(sorted(fitting)), None)
+    if chosen:
+        return Kernel(chosen, fitting[chosen]["language"], fitting[chosen], environment.prefix)
+    if (language or name) in ("", "python") and _has_ipykernel(environment.prefix):
+        # Without a kernel spec of its own: a virtual environment that shares its packages with another.
+        return Kernel("python3", "python", _ipykernel(environment.prefix), environment.prefix)
+    raise EnvironmentUnusable(_missing(environment, language or name, specs, broken))
+
+
+def specs_of(prefix: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return an environment's kernel specs by name, and what is wrong with those that are broken."""
+    specs: dict[str, dict[str, Any]] = {}
+    broken = []
+    for file in sorted(Path(prefix, "share", "jupyter", "kernels").glob("*/kernel.json")):
+        try:
+            specs[file.parent.name.lower()] = _read(file, prefix)
+        except (OSError, ValueError) as error:
+            broken.append(f"{file} is broken ({error})")
+    return specs, broken
+
+
+def _read(file: Path, prefix: str) -> dict[str, Any]:
+    spec = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(spec, dict):
+        raise ValueError("no object")
+    argv = spec.get("argv")
+    if not argv or not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
+        raise ValueError("no argv")
+    # Jupyter would take a bare `python` for the Python that it runs in itself.
+    program = shutil.which(argv[0], path=os.path.join(prefix, "bin")) or shutil.which(argv[0])
+    if not program:
+        raise ValueError(f"its program '{argv[0]}' is not there")
+    return {
+        **spec,
+        "argv": [program, *argv[1:]],
+        "language": str(spec.get("language") or ""),
+        "resource_dir": str(file.parent),
+    }
+
+
+def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
+    kernel = dict(environment.kernel or {})
+    name = kernel.pop("name")
+    file = Path(kernel["resource_dir"], "kernel.json")
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # one that is made up as it is asked for (nb_conda_kernels) may have no file
+        kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
+    runs = kernel["language"]
+    if language and not _same(runs, language):
+        raise EnvironmentUnusable(
+            f"The notebook is written in {language}, and kernel '{environment.name}' runs {runs or 'another language'}. "
+            "Pick an environment with a kernel for it."
+        )
+    program = kernel["argv"][0]
+    if os.path.isabs(program) and not os.path.exists(program):
+        raise EnvironmentUnusable(f"Kernel '{environment.name}' starts {program}, which is not there.")
+    return Kernel(name, kernel["language"], kernel)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _python(prefix: str) -> str:
+    return os.path.join(prefix, "bin", "python")
+
+
+def _has_ipykernel(prefix: str) -> bool:
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ipykernel') is None)"
+    try:
+        answer = subprocess.run(
+            [_python(prefix), "-c", code],
+            cwd=prefix,
+            capture_output=True,
+            timeout=PYTHON_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.returncode == 0
+
+
+def _ipykernel(prefix: str) -> dict[str, Any]:
+    """Return the kernel spec that ``ipython kernel install`` would write."""
+    argv = [_python(prefix), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    return {"argv": argv, "display_name": "Python 3", "language": "python"}
+
+
+def _missing(
+    environment: Environment, wanted: str, specs: Mapping[str, Mapping[str, Any]], broken: list[str]
+) -> str:
+    """Return what a user is told; `wanted` is the notebook's language, else its kernel's name, else empty."""
+    prefix = environment.prefix
+    python = wanted in ("", "python")
+    what = f"has no kernel for {wanted or 'a notebook'}"
+    if specs:
+        what += ", only " + ", ".join(f"{name} ({spec['language']})" for name, spec in sorted(specs.items()))
+    if python:
+        install = (
+            f"conda install --prefix {prefix}" if is_conda(prefix) else f"{_python(prefix)} -m pip install"
+        )
+        what += (
+            f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
+        )
+    remarks = "".join(f" {one}." for one in broken)
+    return f"Environment '{environment.name}' ({prefix}) {what}.{remarks}"

@@ -1,0 +1,116 @@
+"""Starts a kernel in its environment, activated as conda does it.
+
+The same variables, package and user settings and activation scripts as ``conda activate`` gives (see conda's *Deep dive into
+activation*), read from the environment itself, in one shell that then becomes the kernel. So it needs no conda program, which a
+pod need not have; ``conda run`` would cost each run half a second, and stand between the kernel and its signals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from argo_jupyter_scheduler.kernels import Kernel
+from argo_jupyter_scheduler.prefixes import is_conda, is_environment, same
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+
+UNSET = "***unset***"
+"""What conda writes for a variable that an environment takes away."""
+
+_SCRIPT = """activate() {
+  for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
+    . "$script"
+  done
+}
+activate
+exec "$@"
+"""
+"""Sources the scripts in the order of their names, within a function as conda does; the kernel keeps the shell's pid."""
+
+
+def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
+    """Return whether an environment is active already, or is none that can be."""
+    active = environ.get("CONDA_PREFIX" if is_conda(prefix) else "VIRTUAL_ENV")
+    return not is_environment(prefix) or bool(active and same(active, prefix))
+
+
+def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables of a process in an environment, without what its scripts set.
+
+    Parameters
+    ----------
+    environ
+        The variables outside.
+    """
+    inside = {key: value for key, value in environ.items() if key not in ("PYTHONHOME", "VIRTUAL_ENV")}
+    inside["PATH"] = os.pathsep.join([os.path.join(prefix, "bin"), inside.get("PATH", os.defpath)])
+    if not is_conda(prefix):
+        return {**inside, "VIRTUAL_ENV": prefix}
+    in_folder = os.path.basename(os.path.dirname(prefix)) == "envs"
+    name = os.path.basename(prefix) if in_folder else prefix
+    if os.path.isdir(os.path.join(prefix, "condabin")):
+        name = "base"
+    inside |= {
+        "CONDA_PREFIX": prefix,
+        "CONDA_DEFAULT_ENV": name,
+        "CONDA_SHLVL": "1",
+        "CONDA_PROMPT_MODIFIER": f"({name}) ",
+    }
+    for key, value in _settings(Path(prefix)).items():
+        if value == UNSET:
+            inside.pop(key, None)
+        else:
+            inside[key] = value
+    return inside
+
+
+def _settings(prefix: Path) -> dict[str, str]:
+    """Return the variables that packages, then the user (``conda env config vars``) set."""
+    found: dict[str, str] = {}
+    for file in [
+        *sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")),
+        prefix / "conda-meta" / "state",
+    ]:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            given = content.get("env_vars", {}) if file.name == "state" else content
+            found |= {str(key): str(value) for key, value in given.items()}
+    return found
+
+
+def command(prefix: str, argv: list[str]) -> list[str]:
+    """Return the command that starts `argv` after an environment's activation scripts, if it has any."""
+    if not is_conda(prefix) or not list(Path(prefix, "etc", "conda", "activate.d").glob("*.sh")):
+        return argv
+    shell = shutil.which("bash") or "/bin/sh"
+    return [shell, "-c", _SCRIPT, shell, *argv]
+
+
+def kernel_manager_class(kernel: Kernel) -> type[AsyncKernelManager]:
+    """Return a class for nbclient's ``kernel_manager_class`` whose kernel is `kernel`, in its environment."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
+    if kernel.prefix:
+        fields["argv"] = command(kernel.prefix, fields["argv"])
+    spec = KernelSpec(**fields)
+
+    class EnvironmentKernelManager(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+        async def start_kernel(self, **options: Any) -> None:
+            if kernel.prefix:
+                options["env"] = variables(kernel.prefix, os.environ)
+            await super().start_kernel(**options)
+
+    return EnvironmentKernelManager

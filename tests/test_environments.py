@@ -1,0 +1,164 @@
+"""The environment that was picked: where a notebook is executed, at every place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from .conftest import Jobs, Story, notebook, outputs
+from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
+
+WHERE = "import sys, os; print(os.path.realpath(sys.prefix), sys.executable)"
+
+
+@pytest.fixture(scope="session")
+def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of environments: with and without a kernel, as conda leaves it, and with a second kernel."""
+    envs = tmp_path_factory.mktemp("conda") / "envs"
+    with_ipykernel(envs / "analytics")
+    as_conda_leaves_it(with_ipykernel(envs / "geo"))
+    virtual_environment(envs / "bare")
+    shell = virtual_environment(envs / "shell", "bash_kernel")
+    kernel_spec(shell, "bash", "bash", ["python", "-m", "bash_kernel", "-f", "{connection_file}"])
+    spoilt = virtual_environment(envs / "spoilt")
+    kernel_spec(spoilt, "python3", "python", ["no-such-program"])
+    kernel_spec(spoilt, "json", "python", ["python"]).write_text("{")
+    virtual_environment(envs / "shared", "ipykernel")  # without a kernel spec
+    return envs
+
+
+@pytest.fixture
+def scheduler_config(
+    scheduler_config: dict[str, Any], envs: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # pytest-jupyter's, with this environment's packages
+    return {**scheduler_config, "environment_patterns": [f"{envs}/{{name}}"]}
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "local"))
+
+
+everywhere = pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+
+
+async def printed(jobs: Jobs, job_id: str) -> str:
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    return outputs((await jobs.download(job_id))["ipynb"])
+
+
+async def refused(jobs: Jobs, *words: str, content: str | None = None, **fields: Any) -> None:
+    before = (await jobs.request("GET", "jobs"))["jobs"]
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("r.ipynb", content or notebook("1"), **fields)
+    message = json.loads(error.value.response.body)["message"]
+    for word in words:
+        assert word in message
+    assert (await jobs.request("GET", "jobs"))["jobs"] == before
+
+
+@everywhere
+async def test_the_kernel_runs_in_the_chosen_environment(jobs: Jobs, envs: Path) -> None:
+    code = f"{WHERE}\nimport importlib.util, shutil; print(importlib.util.find_spec('papermill'), shutil.which('python'))"
+    job_id = await jobs.create(
+        "n.ipynb", notebook(code, parameters="a = 1"), runtime_environment_name="analytics"
+    )
+    prefix, executable, papermill, which = (await printed(jobs, job_id)).split()
+    assert prefix == str(envs / "analytics")
+    assert executable == which == str(envs / "analytics/bin/python")
+    assert papermill == "None"
+
+
+@everywhere
+async def test_an_environment_is_activated_as_conda_does_it(
+    jobs: Jobs, envs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAKEN_AWAY", "1")
+    code = "import os\nfor name in ('GDAL_DATA', 'SEEN', 'FROM_USER', 'CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'TAKEN_AWAY', 'VIRTUAL_ENV', 'NOT_FOR_BASH'): print(os.environ.get(name))"
+    job_id = await jobs.create("n.ipynb", notebook(code), runtime_environment_name="geo")
+    assert (await printed(jobs, job_id)).splitlines() == [
+        f"{envs}/geo/share/gdal 0",
+        'it\'s {here} "package"',
+        "user",
+        "geo",
+        f"{envs}/geo",
+        *("None", "None", "None"),
+    ]
+
+
+@everywhere
+async def test_a_notebooks_own_language_is_kept(jobs: Jobs, envs: Path) -> None:
+    kernel = {"name": "something-else", "display_name": "B", "language": "bash"}
+    source = notebook("echo $BASH_VERSION $greeting; which python", kernel=kernel)
+    job_id = await jobs.create(
+        "b.ipynb", source, runtime_environment_name="shell", parameters={"greeting": "hej"}
+    )
+    text = await printed(jobs, job_id)
+    assert "hej" in text
+    assert f"{envs}/shell/bin/python" in text
+
+
+async def test_a_notebook_without_a_kernel_gets_the_environments(jobs: Jobs) -> None:
+    source = json.loads(notebook("echo $BASH_VERSION"))
+    source["metadata"] = {}
+    job_id = await jobs.create("b.ipynb", json.dumps(source), runtime_environment_name="shell")
+    assert (await printed(jobs, job_id))[0] in "56789"
+
+
+async def test_an_environment_that_shares_its_packages_needs_no_kernel_spec(jobs: Jobs, envs: Path) -> None:
+    job_id = await jobs.create("n.ipynb", notebook(WHERE), runtime_environment_name="shared")
+    assert (await printed(jobs, job_id)).split()[0] == str(envs / "shared")
+
+
+@everywhere
+async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, envs: Path) -> None:
+    await refused(jobs, "no environment '../../etc'", runtime_environment_name="../../etc")
+    await refused(jobs, "no environment 'analytic'. Possible: analytics", runtime_environment_name="analytic")
+    await refused(
+        jobs, "'bare'", "ipykernel is missing", "-m pip install ipykernel", runtime_environment_name="bare"
+    )
+    kernel = {"name": "bash", "display_name": "B", "language": "bash"}
+    words = ("no kernel for bash, only python3 (python)", f"{envs}/geo")
+    await refused(jobs, *words, content=notebook("1", kernel=kernel), runtime_environment_name="geo")
+    nameless = {"name": "ir", "display_name": "R"}
+    await refused(
+        jobs, "no kernel for ir", content=notebook("1", kernel=nameless), runtime_environment_name="geo"
+    )
+    words = ("ipykernel is missing", "kernels/json/kernel.json is broken", "'no-such-program' is not there")
+    await refused(jobs, *words, runtime_environment_name="spoilt")
+
+
+@everywhere
+async def test_an_environment_that_disappears(
+    jobs: Jobs, envs: Path, next_minute: Callable[[], Awaitable[None]]
+) -> None:
+    gone = envs / "gone"
+    shutil.copytree(envs / "analytics", gone, symlinks=True)
+    (gone / "share" / "jupyter" / "kernels" / "python3" / "kernel.json").rename(gone / "kernel.json")
+    (gone / "lib").rename(gone / "library")
+    await refused(jobs, "ipykernel is missing", runtime_environment_name="gone")
+    (gone / "library").rename(gone / "lib")
+    definition = await jobs.define("n.ipynb", notebook(WHERE), runtime_environment_name="gone")
+    story = Story(jobs, next_minute, definition)
+    (gone / "lib").rename(gone / "library")
+    job = await story.next_run()
+    assert job["status"] == "FAILED"
+    assert "ipykernel is missing" in job["status_message"]
+    shutil.rmtree(gone)
+    job = await story.next_run()
+    assert job["status"] == "FAILED"
+    for words in (f"Environment 'gone' is not there: looked for {gone}", "geo"):
+        assert words in job["status_message"]
+    await story.change(name="kept")
+    await refused(jobs, f"there is no folder {gone}", runtime_environment_name="gone")
+    await story.change(runtime_environment_name="analytics")
+    job = await story.next_run()
+    assert job["status"] == "COMPLETED", job
