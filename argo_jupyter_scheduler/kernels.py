@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.prefixes import Environment, is_conda
 
 PYTHON_SECONDS = 20
-"""How long an environment's Python may take to tell whether it has ipykernel; tens of milliseconds, but for a cold disk."""
+"""How long an environment's Python may take to tell whether it has a package; tens of milliseconds, but for a cold disk."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
     chosen = preferred or next(iter(sorted(fitting)), None)
     if chosen:
         return Kernel(chosen, fitting[chosen]["language"], fitting[chosen], environment.prefix)
-    if (language or name) in ("", "python") and _has_ipykernel(environment.prefix):
+    if (language or name) in ("", "python") and has_package(environment.prefix, "ipykernel"):
         # Without a kernel spec of its own: a virtual environment that shares its packages with another.
         return Kernel("python3", "python", _ipykernel(environment.prefix), environment.prefix)
     raise EnvironmentUnusable(_missing(environment, language or name, specs, broken))
@@ -138,20 +138,17 @@ def _same(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
 
 
-def _python(prefix: str) -> str:
+def python_of(prefix: str) -> str:
+    """Return the path of an environment's Python, if it has one."""
     return os.path.join(prefix, "bin", "python")
 
 
-def _has_ipykernel(prefix: str) -> bool:
-    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ipykernel') is None)"
+def has_package(prefix: str, name: str) -> bool:
+    """Return whether an environment's Python finds a package."""
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
+    command = [python_of(prefix), "-c", code]
     try:
-        answer = subprocess.run(
-            [_python(prefix), "-c", code],
-            cwd=prefix,
-            capture_output=True,
-            timeout=PYTHON_SECONDS,
-            check=False,
-        )
+        answer = subprocess.run(command, cwd=prefix, capture_output=True, timeout=PYTHON_SECONDS, check=False)
     except (OSError, subprocess.SubprocessError):
         return False
     return answer.returncode == 0
@@ -159,7 +156,7 @@ def _has_ipykernel(prefix: str) -> bool:
 
 def _ipykernel(prefix: str) -> dict[str, Any]:
     """Return the kernel spec that ``ipython kernel install`` would write."""
-    argv = [_python(prefix), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = [python_of(prefix), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     return {"argv": argv, "display_name": "Python 3", "language": "python"}
 
 
@@ -174,7 +171,7 @@ def _missing(
         what += ", only " + ", ".join(f"{name} ({spec['language']})" for name, spec in sorted(specs.items()))
     if python:
         install = (
-            f"conda install --prefix {prefix}" if is_conda(prefix) else f"{_python(prefix)} -m pip install"
+            f"conda install --prefix {prefix}" if is_conda(prefix) else f"{python_of(prefix)} -m pip install"
         )
         what += (
             f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"

@@ -13,6 +13,7 @@ from tornado.httpclient import HTTPClientError
 
 from .conftest import Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
+from .test_local import marked
 
 WHERE = "import sys, os; print(os.path.realpath(sys.prefix), sys.executable)"
 
@@ -162,3 +163,45 @@ async def test_an_environment_that_disappears(
     await story.change(runtime_environment_name="analytics")
     job = await story.next_run()
     assert job["status"] == "COMPLETED", job
+
+
+@pytest.fixture
+def papermill_inside(scheduler_config: dict[str, Any], envs: Path) -> None:
+    scheduler_config["run_papermill_in_environment"] = True
+    if not (envs / "whole").exists():
+        as_conda_leaves_it(with_ipykernel(envs / "whole", "papermill"))
+
+
+@pytest.mark.usefixtures("papermill_inside")
+@everywhere
+async def test_papermill_runs_in_the_environment_where_that_is_wished(jobs: Jobs, envs: Path) -> None:
+    parent = "import os; print(open(f'/proc/{os.getppid()}/cmdline').read().split(chr(0))[:3])"
+    source = notebook(parent, "print(n + 1, x, os.environ['SEEN'])", "1 / 0", parameters="n = 1; x = 0.0")
+    fields = {"parameters": {"n": "41", "x": "inf"}, "output_formats": ["ipynb", "html", "log"]}
+    job_id = await jobs.create("n {x}.ipynb", source, runtime_environment_name="whole", **fields)
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == (
+        "FAILED",
+        "ZeroDivisionError: division by zero (cell 4, In [5])",
+    )
+    files = await jobs.download(job_id)
+    first, second = outputs(files["ipynb"]).splitlines()
+    assert first == str([f"{envs}/whole/bin/python", "-m", "papermill"])
+    assert second == '42 inf it\'s {here} "package"'
+    assert "ZeroDivisionError" in files["html"].read_text()
+    assert "42 inf" in files["log"].read_text()
+
+    job_id = await jobs.create("p.ipynb", notebook(parent), runtime_environment_name="analytics")
+    assert "argo_jupyter_scheduler.steps" in await printed(jobs, job_id)
+
+
+@pytest.mark.usefixtures("papermill_inside")
+async def test_a_stop_ends_papermill_in_the_environment_too(jobs: Jobs) -> None:
+    code = "import time; open('begun', 'w'); time.sleep(600)"
+    job_id = await jobs.create("s.ipynb", notebook(code), runtime_environment_name="whole")
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    while not len(marked(job_id)) >= 3:
+        await jobs.get(job_id)
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    assert marked(job_id) == []
+    assert (await jobs.get(job_id))["status"] == "STOPPED"

@@ -70,9 +70,15 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     settings = context.folder.read("run.json")
     environment = locate(job["runtime_environment_name"], settings)
     kernel = _kernel(notebook, environment, settings)
-    options = {"kernel_manager_class": activation.kernel_manager_class(kernel)} if kernel.spec else {}
     progress = _Progress(context, notebook)
+    wished = settings.get("run_papermill_in_environment") and not environment.is_own
     try:
+        if wished and kernel.prefix and kernels.has_package(kernel.prefix, "papermill"):
+            from argo_jupyter_scheduler.steps import inside
+
+            inside.execute(kernel, _literal(source), _literal(output), values, context.folder, progress)
+            return
+        options = {"kernel_manager_class": activation.kernel_manager_class(kernel)} if kernel.spec else {}
         papermill.execute_notebook(
             _literal(source),
             _literal(output),
@@ -89,7 +95,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
         number = progress.number_in_input(error.cell_index)
         raise NotebookFailed(f"{text} (cell {number}, In [{error.exec_count}])") from error
-    except RunEnded:
+    except (RunEnded, NotebookFailed):
         raise
     except Exception as error:  # kernel gone, no such kernel, no parameters in this language
         where = f" (cell {progress.number})" if progress.number else ""
