@@ -168,8 +168,12 @@ def kernel_specs(manager: Any) -> Found:
     Parameters
     ----------
     manager
-        The server's kernel spec manager, such as one of ``nb_conda_kernels``.
+        The server's kernel spec manager, such as one of ``nb_conda_kernels``; None for Jupyter's own.
     """
+    if manager is None:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        manager = KernelSpecManager()
     found, broken = [], []
     for name in sorted(manager.find_kernel_specs()):
         try:

@@ -128,11 +128,10 @@ class Source:
             trouble = str(error) if known else f"{type(error).__name__}: {error}"
             if not self._has_answered:
                 self.environments = self._otherwise()
-        finally:
-            self.idle.set()
         if trouble and trouble != self.trouble:  # said once, not each time
             log.warning("Environments of %s: %s.", self.name, trouble)
         self.trouble = trouble
+        self.idle.set()
 
 
 class ArgoEnvironmentManager(EnvironmentManager):
