@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 from .conftest import Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
@@ -163,6 +166,47 @@ async def test_an_environment_that_disappears(
     await story.change(runtime_environment_name="analytics")
     job = await story.next_run()
     assert job["status"] == "COMPLETED", job
+
+
+@everywhere
+async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jobs) -> None:
+    source = notebook("echo $BASH_VERSION $greeting", kernel=bash_kernel)
+    job_id = await jobs.create(
+        "b.ipynb", source, runtime_environment_name="bash", parameters={"greeting": "hej"}
+    )
+    assert "hej" in await printed(jobs, job_id)
+    await refused(jobs, "written in python, and kernel 'bash' runs bash", runtime_environment_name="bash")
+
+
+class MadeUpKernelSpecs(KernelSpecManager):
+    """Makes kernel specs up as nb_conda_kernels does: only the server has it."""
+
+    def find_kernel_specs(self) -> dict[str, str]:
+        return {**super().find_kernel_specs(), "conda-env-geo-py": "/nowhere"}
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        if kernel_name != "conda-env-geo-py":
+            return super().get_kernel_spec(kernel_name)
+        program = str(self.parent.config.MadeUpKernelSpecs.program)
+        argv = [program, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, language="python", display_name="geo", resource_dir="/nowhere")
+
+
+@pytest.fixture
+def made_up_kernels(jp_server_config: dict[str, Any], envs: Path) -> None:
+    jp_server_config["ServerApp"]["kernel_spec_manager_class"] = MadeUpKernelSpecs
+    jp_server_config["MadeUpKernelSpecs"] = {"program": f"{envs}/geo/bin/python"}
+
+
+@pytest.mark.usefixtures("made_up_kernels")
+@everywhere
+async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path, scheduler: ArgoScheduler) -> None:
+    scheduler.environments_manager.wait(10)
+    picked = await jobs.create("n.ipynb", notebook(WHERE), runtime_environment_name="conda-env-geo-py")
+    kernel = {"name": "conda-env-geo-py", "display_name": "geo", "language": "python"}
+    named = await jobs.create("m.ipynb", notebook(WHERE, kernel=kernel))
+    for job_id in (picked, named):
+        assert (await printed(jobs, job_id)).split()[0] == str(envs / "geo")
 
 
 @pytest.fixture
