@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import keyword
 import os
@@ -12,7 +11,7 @@ from typing import Any
 
 from argo_jupyter_scheduler import kernels
 from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.prefixes import Environment, is_visible
+from argo_jupyter_scheduler.prefixes import Environment, is_visible, near
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -59,6 +58,18 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
     if "parameters" in values:
         _, language = kernels.notebook_kernel(notebook_metadata(path))
         _parameters(values["parameters"] or {}, python=language in ("", "python"))
+
+
+def compute_type(name: str, known: Iterable[str]) -> None:
+    """Check a compute type.
+
+    Raises
+    ------
+    InvalidJob
+        There is no such one.
+    """
+    if name:
+        _known([name], known, "compute type")
 
 
 def environment(name: str, metadata: dict[str, Any], environments: Any) -> None:
@@ -124,8 +135,7 @@ def _known(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = list(known)
     for one in names:
         if one not in known:
-            near = difflib.get_close_matches(one, known) or known[:10]
-            raise InvalidJob(f"There is no {what} '{one}'. Possible: {', '.join(near)}.")
+            raise InvalidJob(f"There is no {what} '{one}'. Possible: {near(one, known)}.")
 
 
 def _parameters(parameters: dict[str, Any], python: bool) -> None:

@@ -205,8 +205,8 @@ class Database:
             )
 
     def schedules(self) -> list[dict[str, Any]]:
-        """Return of each definition: id, schedule, timezone, whether it is active, and when it was last changed."""
-        names = ("job_definition_id", "schedule", "timezone", "active", "update_time")
+        """Return of each definition: id, schedule, timezone, whether it is active, its compute type, when it was last changed."""
+        names = ("job_definition_id", "schedule", "timezone", "active", "compute_type", "update_time")
         query = select(*(definitions.c[name] for name in names))
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
@@ -310,6 +310,10 @@ class Database:
     def waiting_because(self, job_id: str, message: str) -> bool:
         """Tell why a job still waits; its status stays."""
         return self._transition(job_id, WAITING, status_message=shorten(message))
+
+    def failed_for_now(self, job_id: str, message: str) -> bool:
+        """Tell why an attempt failed while another one follows; the job stays IN_PROGRESS."""
+        return self._transition(job_id, (IN_PROGRESS,), status_message=shorten(message))
 
     def claim(self, job_id: str, pid: int, places: int) -> bool:
         """Give a job that waits on this machine to process `pid`, if it is its turn.

@@ -15,11 +15,12 @@ from typing import Any
 from jupyter_scheduler.models import CreateJobDefinition, UpdateJobDefinition
 from jupyter_scheduler.orm import JobDefinition
 
-from argo_jupyter_scheduler import checks, schedules
+from argo_jupyter_scheduler import schedules
 from argo_jupyter_scheduler.database import Database, is_scheduled
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, JobNotFound
 from argo_jupyter_scheduler.files import RunFolder, Unsettled
+from argo_jupyter_scheduler.options import OPTIONS_FIELDS, with_fields
 
 DELETED = "The job definition was deleted while this run was under way."
 
@@ -51,7 +52,8 @@ class Definitions:
             It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
         """
         path = self._scheduler.notebook(model.input_uri)
-        checks.fields(model.dict(), path, self._scheduler.environments_manager)
+        values = self._scheduler.values_of(model)
+        self._scheduler.check(values, path)
         schedules.parse(model.schedule, model.timezone)
         definition_id = str(uuid.uuid4())
         folder = RunFolder(self._staging_path, definition_id)
@@ -60,8 +62,6 @@ class Definitions:
                 packaged = self._scheduler.stage(
                     folder, path, bool(model.package_input_folder), model.runtime_environment_name
                 )
-                values = model.dict(exclude_none=True, exclude={"input_uri"})
-                values.setdefault("output_formats", [])
                 values.update(job_definition_id=definition_id, packaged_files=packaged, active=True)
                 with self._scheduler.db_session() as session:
                     session.add(JobDefinition(**values))
@@ -83,13 +83,15 @@ class Definitions:
             It is not possible; the definition is as it was.
         """
         before = self._existing(definition_id)
-        changes = model.dict(exclude_unset=True, exclude_none=True, exclude={"url"})
+        changes = with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
         input_uri = changes.pop("input_uri", None)
         folder = RunFolder(self._staging_path, definition_id)
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
         if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
             asked = {"parameters": before["parameters"], **changes} if input_uri else changes
-            checks.fields(asked, path, self._scheduler.environments_manager)
+            if changes.keys() & OPTIONS_FIELDS:  # they may stand in either
+                asked = {**{name: before[name] for name in OPTIONS_FIELDS}, **asked}
+            self._scheduler.check(asked, path)
         if "schedule" in changes or "timezone" in changes or changes.get("active"):
             schedules.parse(
                 changes.get("schedule", before["schedule"]), changes.get("timezone", before["timezone"])
@@ -154,6 +156,13 @@ class Definitions:
         active = [row["job_definition_id"] for row in self._database.schedules() if row["active"]]
         for definition_id in self._engine.unscheduled(active) if active else []:
             log.warning("The schedule of job definition %s was gone, and is made again.", definition_id)
+            self._try_to_settle(definition_id)
+
+    def bring_up_to_date(self) -> None:
+        """Give schedules whose compute type has been configured anew its shape of now; once, after the server's start."""
+        active = [row for row in self._database.schedules() if row["active"] and row["compute_type"]]
+        asked = [(row["job_definition_id"], row["compute_type"]) for row in active]
+        for definition_id in self._engine.outdated(asked) if asked else []:
             self._try_to_settle(definition_id)
 
     def _try_to_settle(self, definition_id: str) -> None:

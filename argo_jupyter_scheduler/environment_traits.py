@@ -29,6 +29,8 @@ class EnvironmentSettings:
         The name of the one that is offered first; empty for this server's own.
     conda_store
         The conda-store server, if its environments are offered.
+    compute_types, default_compute_type
+        Names of the compute types that are offered with each.
     """
 
     patterns: tuple[str, ...] = ()
@@ -36,6 +38,8 @@ class EnvironmentSettings:
     allowed: Callable[[str], bool] = bool
     default: str = ""
     conda_store: CondaStore | None = None
+    compute_types: tuple[str, ...] = ()
+    default_compute_type: str = ""
 
 
 class EnvironmentTraits(HasTraits):

@@ -297,13 +297,15 @@ class ArgoEnvironmentManager(EnvironmentManager):
         self._warning = warning
 
     def _model(self, environment: Environment) -> RuntimeEnvironment:
+        settings = self._settings or EnvironmentSettings()
+        kernel = {"kernel": environment.name} if environment.kernel else None
         return RuntimeEnvironment(
             name=environment.name,
             label=environment.name,
             description=environment.description,
             file_extensions=["ipynb"],
             output_formats=list(output_formats()),
-            metadata={"path": environment.prefix or sys.prefix}
-            if not environment.kernel
-            else {"kernel": environment.name},
+            metadata=kernel or {"path": environment.prefix or sys.prefix},
+            compute_types=list(settings.compute_types) or None,
+            default_compute_type=settings.default_compute_type or None,
         )

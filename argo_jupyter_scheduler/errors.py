@@ -15,6 +15,7 @@ Every error has a message for the person who pressed the button: what happened, 
         ├── EnvironmentUnusable  the picked environment is gone, or has no kernel for the notebook
         ├── NotebookFailed    a cell raised
         └── RunEnded          the run was ended from outside (SIGTERM)
+            └── RunTimedOut   it took longer than it may
 
 `scheduler.py` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
 hera, requests, SQLAlchemy and papermill are translated where they are met, with their cause kept.
@@ -94,3 +95,7 @@ class NotebookFailed(RunError):
 
 class RunEnded(RunError):
     """The run's process was told to end (SIGTERM), by a stop, an eviction or a shutdown."""
+
+
+class RunTimedOut(RunEnded):
+    """The run took longer than its option `timeout` allows."""

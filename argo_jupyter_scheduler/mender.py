@@ -36,6 +36,7 @@ class Mender:
         self._staging_path = staging_path
         self._definitions = definitions
         self._cycle = 0
+        self._is_up_to_date = False
 
     def mend(self) -> bool:
         """Do one cycle; return whether anything is under way.
@@ -46,6 +47,9 @@ class Mender:
             The engine does not tell.
         """
         self._definitions.settle()
+        if not self._is_up_to_date:
+            self._definitions.bring_up_to_date()
+            self._is_up_to_date = True
         self._cycle += 1
         if self._cycle % CYCLES == 0:
             self._definitions.schedule_what_is_missing()

@@ -69,6 +69,28 @@ def pod_shape(scheduler: Any, namespace: str) -> PodShape:
         raise TraitError(f"c.ArgoScheduler.{error}") from error
 
 
+def compute_types(scheduler: Any, namespace: str, shape: PodShape) -> dict[str, dict[str, Any]]:
+    """Return what each compute type changes of a run's shape: traits of a pod, with their templates expanded.
+
+    Raises
+    ------
+    TraitError
+        Kubernetes would refuse it; says which compute type, which trait and why.
+    """
+    found = {}
+    for name, traits in scheduler.compute_types.items():
+        try:
+            names = _template_names(scheduler, namespace)
+            found[name] = {
+                trait: _expanded(trait, value, names) if trait in TEMPLATES else value
+                for trait, value in traits.items()
+            }
+            shape.changed(**found[name])
+        except InvalidPod as error:
+            raise TraitError(f"c.ArgoScheduler.compute_types, '{name}': {error}") from error
+    return found
+
+
 def helper_resources(scheduler: Any) -> dict[str, Any]:
     """Return what helper pods ask for, instead of what a run does.
 

@@ -8,6 +8,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,8 +32,9 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks
+from argo_jupyter_scheduler import checks, options
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.compute_traits import ComputeTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine
@@ -49,7 +51,7 @@ from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
 Result = TypeVar("Result")
 
 
-class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Scheduler):
+class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
     Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
@@ -94,8 +96,19 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
         if isinstance(environments_manager, ArgoEnvironmentManager):  # which was made without a configuration
-            environments_manager.configure(self.environment_settings(), _kernel_spec_manager(), self.log)
+            settings = replace(
+                self.environment_settings(),
+                compute_types=tuple(self.compute_types),
+                default_compute_type=self.default_compute_type,
+            )
+            environments_manager.configure(settings, _kernel_spec_manager(), self.log)
+        self.check_compute_types()
         self.runs_on: Engine = self._make_engine()
+        self._bounds = options.Bounds(
+            timeout=self.runs_on.longest_run,
+            images=tuple(self.allowed_images),
+            no_images=self.runs_on.no_images,
+        )
         self.definitions = Definitions(self)
         self.mender = Mender(self.database, self.runs_on, self.staging_path, self.definitions)
 
@@ -104,7 +117,12 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
         if not argo:
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
-            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs)
+            compute_types = {}
+            if self.compute_types:  # Kubernetes' models are not imported for nothing
+                from argo_jupyter_scheduler.local_limits import local_limits
+
+                compute_types = local_limits(self.compute_types)
+            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs, compute_types)
         from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
         from argo_jupyter_scheduler.workflows import Policy, Site
@@ -118,16 +136,18 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
             active_deadline_seconds=self.active_deadline_seconds,
         )
         connection = self.connection()
+        shape = pod_sources.pod_shape(self, connection.namespace)
         site = Site(
             namespace=connection.namespace,
             db_url=self.database.url,
             staging_path=self.staging_path,
             pod_per_step=self.pod_per_step,
-            shape=pod_sources.pod_shape(self, connection.namespace),
+            shape=shape,
             policy=policy,
             helper_resources=pod_sources.helper_resources(self),
             creator=pod_sources.creator(),
             nebari=pod_sources.on_nebari(self),
+            compute_types=pod_sources.compute_types(self, connection.namespace, shape),
         )
         return ArgoEngine(connection, self.database, site)
 
@@ -155,14 +175,15 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
         """
         with _told_to_the_user():
             path = input_path or self.notebook(model.input_uri)
-            checks.fields(model.dict(), path, self.environments_manager)
+            values = self.values_of(model)
+            self.check(values, path)
             job_id = str(uuid.uuid4())
             folder = RunFolder(self.staging_path, job_id)
             try:
                 packaged = self.stage(
                     folder, path, bool(model.package_input_folder), model.runtime_environment_name
                 )
-                self._insert(job_id, model, packaged)
+                self._insert(job_id, values, packaged)
                 self.runs_on.submit(job_id)
             except BaseException:
                 # Should the engine have taken the run after all, its steps find no row and do nothing.
@@ -214,13 +235,32 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
         folder.write("run.json", self.run_settings(environment, path))
         return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
 
-    def _insert(self, job_id: str, model: CreateJob, packaged_files: list[str]) -> None:
-        """Write the row in one INSERT, QUEUED from the start: the column's default would be STOPPED."""
-        values = model.dict(exclude_none=True, exclude={"input_uri"})
+    def values_of(self, model: CreateJob | CreateJobDefinition) -> dict[str, Any]:
+        """Return the columns that a user gives a job or a definition."""
+        values = options.with_fields(model.dict(exclude_none=True, exclude={"input_uri"}))
         values.setdefault("output_formats", [])
-        values.update(job_id=job_id, status=Status.QUEUED.value, packaged_files=packaged_files)
-        token = model.idempotency_token
-        if token and model.job_definition_id and token.startswith(run_token(model.job_definition_id)):
+        if self.default_compute_type:
+            values.setdefault("compute_type", self.default_compute_type)
+        return values
+
+    def check(self, values: dict[str, Any], path: Path) -> None:
+        """Refuse what cannot be done; what is not among the values is not looked at.
+
+        Raises
+        ------
+        InvalidJob
+            With the reason.
+        """
+        checks.fields(values, path, self.environments_manager)
+        if "compute_type" in values:
+            checks.compute_type(values["compute_type"], self.compute_types)
+        self._bounds.check(options.read(values))
+
+    def _insert(self, job_id: str, values: dict[str, Any], packaged_files: list[str]) -> None:
+        """Write the row in one INSERT, QUEUED from the start: the column's default would be STOPPED."""
+        values = {**values, "job_id": job_id, "status": Status.QUEUED.value, "packaged_files": packaged_files}
+        token, definition_id = values.get("idempotency_token"), values.get("job_definition_id")
+        if token and definition_id and token.startswith(run_token(definition_id)):
             del values["idempotency_token"]  # copied from a scheduled run's row, whose name it is
         with self._create_lock, self.db_session() as session:
             token = values.get("idempotency_token")
@@ -233,6 +273,8 @@ class ArgoScheduler(PodTraits, ArgoTraits, EnvironmentTraits, WorkflowTraits, Sc
         """Change a job's name or compute type; a job is stopped with `stop_job`."""
         with _told_to_the_user():
             checks.name(model.name)
+            if model.compute_type:
+                checks.compute_type(model.compute_type, self.compute_types)
             if self.database.job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
         self.database.set(job_id, **model.dict(exclude_none=True, exclude={"status"}))

@@ -13,6 +13,7 @@ from traitlets import Float
 from argo_jupyter_scheduler import schedules
 from argo_jupyter_scheduler.database import REPLACED, is_scheduled, now, run_token
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
+from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
 
 IDLE = 4
@@ -139,6 +140,8 @@ class LocalSchedules:
         mine = scheduler.runs_on.new_row()
         try:  # the folder comes first: a row of this machine may be taken at once
             copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
+            folder = RunFolder(scheduler.staging_path, job_id)  # with compute types as they are now
+            folder.write("run.json", {**folder.read("run.json"), **scheduler.runs_on.run_settings()})
         except (RunError, OSError) as error:
             database.create_run(*written)
             database.failed(job_id, str(error))

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
 from hera.workflows.models import Container as ContainerModel
 from hera.workflows.models import (
     ContinueOn,
+    IntOrString,
     PodSecurityContext,
+    RetryStrategy,
     Template,
     TTLStrategy,
     WorkflowSpec,
 )
 from pydantic import BaseModel
 
-from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler import options, plan
+from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.naming import CREATOR_LABEL, DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
 from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.prefixes import near
 from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
 
 WORKFLOW_FIELDS = frozenset(
@@ -86,6 +90,10 @@ class Site:
         The user's name as a label's value; empty for none.
     nebari
         Whether Nebari's admission controller completes the manifest.
+    compute_types
+        What each compute type changes of the shape: traits of a pod.
+    retries
+        How often a failed `main` is tried again.
     """
 
     namespace: str
@@ -97,6 +105,37 @@ class Site:
     helper_resources: Mapping[str, Any] = field(default_factory=dict)
     creator: str = ""
     nebari: bool = False
+    compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    retries: int = 0
+
+
+def for_run(site: Site, row: Mapping[str, Any]) -> Site:
+    """Return a site with what a job or a definition asks for: its compute type as it is now, and its options.
+
+    Parameters
+    ----------
+    row
+        Its row; ``compute_type``, ``tags`` and ``runtime_environment_parameters`` are looked at.
+
+    Raises
+    ------
+    InvalidJob
+        There is no such compute type any more, or an option cannot be.
+    """
+    asked = options.read(row)
+    shape = site.shape
+    name = row.get("compute_type")
+    if name:
+        if name not in site.compute_types:
+            raise InvalidJob(
+                f"There is no compute type '{name}' any more. Possible: {near(name, site.compute_types)}."
+            )
+        shape = shape.changed(**site.compute_types[name])
+    if asked.image:
+        shape = shape.changed(image=asked.image)
+    deadline = asked.timeout or site.policy.active_deadline_seconds
+    policy = replace(site.policy, active_deadline_seconds=deadline)
+    return replace(site, shape=shape, policy=policy, retries=asked.retries)
 
 
 def workflow_name(job_id: str) -> str:
@@ -256,6 +295,9 @@ def _container(
     other = {
         name: value for name, value in shape.spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS
     }
+    retries = site.retries if plan.MAIN in steps else 0
+    if retries:
+        arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]
     return Container(
         name=name,
         command=[shape.python, "-m", "argo_jupyter_scheduler.steps", *steps],
@@ -265,6 +307,10 @@ def _container(
             *arguments,
         ],
         inputs=inputs,
+        # Always: also after what is no fault of the notebook, such as an eviction (Error) or too little memory (Failed).
+        retry_strategy=RetryStrategy(limit=IntOrString(str(retries)), retry_policy="Always")
+        if retries
+        else None,
         labels=dict(shape.labels) or None,
         annotations=dict(shape.annotations) or None,
         pod_spec_patch=json.dumps(other, sort_keys=True) if other else None,

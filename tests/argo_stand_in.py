@@ -63,6 +63,7 @@ class Run:
     pods: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    over: bool = False
 
 
 class ArgoStandIn:
@@ -456,7 +457,11 @@ class ArgoStandIn:
             "workflow.uid": run.workflow["metadata"]["uid"],
             "workflow.creationTimestamp": run.workflow["metadata"]["creationTimestamp"],
         }
+        deadline = threading.Timer(spec.get("activeDeadlineSeconds", 0), self._deadline, [run])
+        if spec.get("activeDeadlineSeconds"):
+            deadline.start()
         ok = self._template(run, spec["entrypoint"], spec["entrypoint"], variables, {})
+        deadline.cancel()
         ended = "Succeeded" if ok else "Failed"
         if spec.get("shutdown") != "Terminate" and spec.get("onExit"):
             failed = [n for n in status["nodes"].values() if n["phase"] in ("Failed", "Error")]
@@ -471,6 +476,13 @@ class ArgoStandIn:
             status["message"] = f"child '{run.workflow['metadata']['name']}-1' failed"
         status.update(phase=ended, finishedAt=_stamp(time.time()))
 
+    def _deadline(self, run: Run) -> None:
+        run.over = True
+        self.end_pod(
+            run.workflow["metadata"]["name"],
+            "Pod was active on the node longer than the specified deadline",
+        )
+
     def _template(
         self, run: Run, name: str, display: str, variables: dict[str, str], arguments: dict[str, str]
     ) -> bool:
@@ -479,9 +491,26 @@ class ArgoStandIn:
             f"inputs.parameters.{p['name']}": arguments.get(p["name"], _expand(p.get("value", ""), variables))
             for p in template.get("inputs", {}).get("parameters", [])
         }
+        if "retryStrategy" in template:
+            return self._attempts(run, display, template, {**variables, **inputs})
         if "container" in template:
             return self._pod(run, display, template["container"], {**variables, **inputs})
         return self._steps(run, template["steps"], dict(variables))
+
+    def _attempts(self, run: Run, display: str, template: dict[str, Any], variables: dict[str, str]) -> bool:
+        node = run.workflow["status"]["nodes"].setdefault(
+            display, {**_node(display, "Running"), "type": "Retry"}
+        )
+        for attempt in range(int(template["retryStrategy"]["limit"]) + 1):
+            name = f"{display}({attempt})"
+            if self._pod(run, name, template["container"], {**variables, "retries": str(attempt)}):
+                node["phase"] = "Succeeded"
+                return True
+            if run.over or run.workflow["spec"].get("shutdown"):
+                node.update(phase="Failed", message="")
+                return False
+        node.update(phase="Failed", message="No more retries left")
+        return False
 
     def _steps(self, run: Run, groups: list[list[dict[str, Any]]], variables: dict[str, str]) -> bool:
         for group in groups:
@@ -552,7 +581,8 @@ def _check(spec: dict[str, Any]) -> None:
         if "container" in template and not template["container"].get("image"):
             raise Refused(400, 3, f"templates.{template['name']}.container.image may not be empty")
         for variable in VARIABLE.findall(json.dumps(template)):
-            if not re.fullmatch(known, variable):
+            retries = variable == "retries" and "retryStrategy" in template
+            if not retries and not re.fullmatch(known, variable):
                 raise Refused(400, 3, f"templates.{template['name']}: failed to resolve {{{{{variable}}}}}")
     mounts = {m["name"] for t in templates.values() for m in t.get("container", {}).get("volumeMounts", [])}
     for name in mounts - {volume["name"] for volume in spec.get("volumes", [])}:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from argo_jupyter_scheduler.database import REPLACED, WAITING, Database, is_scheduled, now
+from argo_jupyter_scheduler.engines import live_objects
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
-from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
 from argo_jupyter_scheduler.naming import DEFINITION_LABEL, MANAGER
 from argo_jupyter_scheduler.steps.create_job_id import milliseconds
-from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO
+from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
 from argo_jupyter_scheduler.workflows import (
     Site,
     build_cron_workflow,
     build_workflow,
     cron_workflow_name,
+    for_run,
     workflow_name,
 )
 
@@ -72,6 +76,8 @@ class ArgoEngine(Engine):
         self._api = ArgoApi(connection)
         self._database = database
         self._site = site
+        self.longest_run = site.policy.active_deadline_seconds
+        self.no_images = "Nebari gives each run the image of your JupyterLab." if site.nebari else ""
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
         return {"concurrency_policy": self._site.policy.concurrency}
@@ -80,11 +86,9 @@ class ArgoEngine(Engine):
         return {}
 
     def submit(self, job_id: str) -> None:  # noqa: D102
-        self._check_shape()
+        site = self._site_of(self._database.job(job_id) or {})
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call(
-            "POST", WORKFLOWS, "", {"workflow": build_workflow(job_id, self._site)}, accepted=(409,)
-        )
+        self._api.call("POST", WORKFLOWS, "", {"workflow": build_workflow(job_id, site)}, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         name = self._workflow_of(job_id)
@@ -96,13 +100,22 @@ class ArgoEngine(Engine):
     def delete(self, job_id: str) -> None:  # noqa: D102
         self._api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
 
-    def _check_shape(self) -> None:
-        if not self._site.shape.image:
+    def _site_of(self, row: dict[str, Any]) -> Site:
+        """Return what a job's or a definition's runs are made of.
+
+        Raises
+        ------
+        EngineRefused, InvalidJob
+            It asks for what is not known here.
+        """
+        site = for_run(self._site, row)
+        if not site.shape.image:
             raise EngineRefused(
                 "It is not known what the run's pods look like. Set c.ArgoScheduler.image to an image that has "
                 "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home; or give "
                 "this server's pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod)."
             )
+        return site
 
     def _workflow_of(self, job_id: str) -> str:
         job = self._database.job(job_id)
@@ -117,24 +130,23 @@ class ArgoEngine(Engine):
         rewrote it on its way in (Nebari's), it is replaced by our own manifest instead, since such a controller sees only what is
         created; to pause is Argo's suspend in either case.
         """
-        self._check_shape()
-        wanted = build_cron_workflow(definition, self._site, one_schedule=self._api.version < (3, 6))
-        name = wanted["metadata"]["name"]
+        name = cron_workflow_name(definition["job_definition_id"])
+        wanted = self._wanted(definition)
         for _ in range(TRIES):
             live = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if not live:
                 self._create(wanted)
                 return
-            edited, suspended = _edited(live, wanted), wanted["spec"]["suspend"]
+            edited, suspended = live_objects.edited(live, wanted), wanted["spec"]["suspend"]
             if not edited and suspended == bool(live["spec"].get("suspend")):
                 return
-            if _rewritten(live, wanted) and (edited or not suspended):
+            if live_objects.rewritten(live, wanted) and (edited or not suspended):
                 self._replace(live, wanted)
                 return
             body: dict[str, Any] = {"name": name, "namespace": self._site.namespace}
             if edited:
                 path = f"/{name}"
-                body["cronWorkflow"] = _merged(live, wanted)
+                body["cronWorkflow"] = live_objects.merged(live, wanted)
             else:
                 path = f"/{name}/{'suspend' if suspended else 'resume'}"
             # Changed or deleted since it was read; Argo 3.4 says 500 for a change. It is read again.
@@ -144,6 +156,39 @@ class ArgoEngine(Engine):
         raise EngineUnavailable(
             f"Argo's cron workflow {name} is changed by others all the time. Try again later."
         )
+
+    def _wanted(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a definition's cron workflow, which says of itself what was sent."""
+        try:
+            site = self._site_of(definition)
+        except InvalidJob:
+            if definition["active"]:
+                raise
+            site = self._site  # what cannot run, can be paused
+        manifest = build_cron_workflow(definition, site, one_schedule=self._api.version < (3, 6))
+        return live_objects.annotated(manifest, self._shape_of(definition["compute_type"]))
+
+    def _shape_of(self, compute_type: str | None) -> str:
+        """Return a hash of a compute type as it is configured, empty where it is not."""
+        traits = self._site.compute_types.get(compute_type or "")
+        text = json.dumps(traits, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16] if traits is not None else ""
+
+    def outdated(self, definitions: Sequence[tuple[str, str]]) -> list[str]:  # noqa: D102
+        query = {
+            "listOptions.labelSelector": OURS,
+            "fields": "items.metadata.name,items.metadata.annotations",
+        }
+        items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        shapes = {
+            item["metadata"]["name"]: (item["metadata"].get("annotations") or {}).get(live_objects.SHAPE)
+            for item in items
+        }
+        return [
+            one
+            for one, compute_type in definitions
+            if shapes.get(cron_workflow_name(one), "") != self._shape_of(compute_type)
+        ]
 
     def _create(self, wanted: dict[str, Any]) -> None:
         # One that exists is this call's own earlier try, as in `submit`.
@@ -267,49 +312,9 @@ def _reason(item: dict[str, Any]) -> str:
     """Return what Argo says of the pods that failed or cannot start."""
     status = item.get("status") or {}
     nodes = (status.get("nodes") or {}).values()
-    messages = [node["message"] for node in nodes if node.get("type") == "Pod" and node.get("message")]
-    if not messages and status.get("message"):
-        messages = [status["message"]]
-    return "; ".join(dict.fromkeys(str(message).removeprefix("main: ") for message in messages))
-
-
-def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether the schedule or its policy differ; what is run is no part of the object."""
-    keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
-    return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
-
-
-def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the live object with what we want in it, and all else as it is."""
-    kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
-    ours = {key: value for key, value in wanted["spec"]["workflowSpec"].items() if key != "templates"}
-    spec = {**kept, **wanted["spec"], "workflowSpec": {**live["spec"]["workflowSpec"], **ours}}
-    spec["workflowMetadata"] = _labelled(
-        live["spec"].get("workflowMetadata", {}), wanted["spec"]["workflowMetadata"]
-    )
-    return {**live, "metadata": _labelled(live["metadata"], wanted["metadata"]), "spec": spec}
-
-
-def _labelled(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    return {**live, "labels": {**live.get("labels", {}), **wanted["labels"]}}
-
-
-def _rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether the live containers are not those that we send: an admission controller's work.
-
-    So are those of an older configuration, which a replace brings up to date.
-    """
-
-    def containers(manifest: dict[str, Any]) -> dict[str, Any]:
-        templates = manifest["spec"]["workflowSpec"]["templates"]
-        return {one["name"]: _without_empties(one["container"]) for one in templates if one.get("container")}
-
-    return containers(live) != containers(wanted)
-
-
-def _without_empties(value: Any) -> Any:
-    """Return `value` without what Argo adds or leaves out when it writes an object: ``resources: {}``, ``readOnly: false``."""
-    if isinstance(value, dict):
-        cleaned = {key: _without_empties(one) for key, one in value.items()}
-        return {key: one for key, one in cleaned.items() if one}
-    return [_without_empties(one) for one in value] if isinstance(value, list) else value
+    pods = [
+        (node.get("displayName", ""), str(node.get("message") or ""))
+        for node in nodes
+        if node.get("type") == "Pod"
+    ]
+    return joined(pods) or str(status.get("message") or "").removeprefix("main: ")

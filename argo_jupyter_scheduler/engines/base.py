@@ -74,6 +74,12 @@ class Engine(ABC):
     keeps_schedules: bool
     """Whether the engine starts the runs of definitions by itself, also while JupyterLab is off."""
 
+    longest_run = 0
+    """How many seconds a run may take at most; 0 for as long as it wants."""
+
+    no_images = ""
+    """Why a job cannot ask for an image here; empty where it can."""
+
     @abstractmethod
     def run_settings(self) -> dict[str, Any]:
         """Return what this engine's steps need beside what every step needs; it becomes part of ``run.json``."""
@@ -119,6 +125,10 @@ class Engine(ABC):
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: B027
         """Forget a definition's schedule; one that is gone is no error."""
+
+    def outdated(self, definitions: Sequence[tuple[str, str]]) -> list[str]:
+        """Return those of the definitions, given with their compute types, whose schedule has another shape of that type."""
+        return []
 
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:
         """Return those of the definitions (ids) that the engine does not know."""

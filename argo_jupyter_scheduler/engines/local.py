@@ -47,17 +47,27 @@ class LocalEngine(Engine):
         The staging area.
     places
         How many runs may be under way at once.
+    compute_types
+        What each limits here, see `local_limits`.
     """
 
     keeps_schedules = False
+    no_images = "runs on this machine have none."
 
-    def __init__(self, database: Database, staging_path: str, places: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        staging_path: str,
+        places: int,
+        compute_types: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         self._database = database
         self._staging_path = staging_path
         self._places = places
+        self._compute_types = compute_types or {}
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {"places": self._places}
+        return {"places": self._places, "compute_types": self._compute_types}
 
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {"pid": LOCAL_WAITING}

@@ -13,6 +13,8 @@ import argparse
 import importlib
 import logging
 import signal
+import time
+from dataclasses import replace
 from types import FrameType
 from urllib.parse import unquote
 
@@ -20,6 +22,7 @@ from argo_jupyter_scheduler import plan
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
+from argo_jupyter_scheduler.options import read as read_options
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.output import tee
 
@@ -32,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--staging-path", required=True, help="the staging area")
     parser.add_argument("--job-id", required=True)
     parser.add_argument("--failures", default="", help="Argo's {{workflow.failures}}, for the exit handler")
+    parser.add_argument("--attempt", type=int, default=0, help="Argo's {{retries}}: which attempt this is")
+    parser.add_argument("--retries", type=int, default=0, help="how many attempts may follow the first")
     parser.add_argument("--local", action="store_true", help="one of this machine's runs: wait for its turn")
     parser.add_argument("--definition-id", help="for a scheduled run on Argo: its job definition")
     parser.add_argument("--workflow", help="for a scheduled run on Argo: {{workflow.name}}")
@@ -44,14 +49,39 @@ def main(arguments: list[str] | None = None) -> int:
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url))
-    context = Context(options.job_id, database, folder, options.failures, scheduled)
+    context = Context(
+        options.job_id,
+        database,
+        folder,
+        failures=options.failures,
+        scheduled=scheduled,
+        attempt=options.attempt,
+        retries=options.retries,
+    )
     if not options.local:
         return run_steps(options.steps, context)
 
     from argo_jupyter_scheduler.engines.local import own_run
 
     with own_run(context.database, staging_path, options.job_id) as mine:
-        return run_steps(options.steps, context, local=True) if mine else 0
+        return run_attempts(options.steps, context) if mine else 0
+
+
+def run_attempts(steps: list[str], context: Context) -> int:
+    """Run `steps` on this machine as often as the job's options say, which on Argo the manifest does; return the exit code."""
+    job = context.database.job(context.job_id) or {}
+    try:
+        asked = read_options(job)
+    except ArgoSchedulerError as error:  # a row that another backend wrote
+        context.error = str(error)
+        return run_steps(steps, context, local=True)
+    deadline = time.monotonic() + asked.timeout if asked.timeout else None
+    while True:
+        context = replace(context, retries=asked.retries, deadline=deadline)
+        code = run_steps(steps, context, local=True)
+        if not context.is_tried_again or context.ended:
+            return code
+        context = replace(context, attempt=context.attempt + 1)
 
 
 def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
@@ -60,9 +90,15 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
     if plan.CREATE_JOB_ID in steps:
         _run_step(plan.CREATE_JOB_ID, context)  # makes the folder in which the log lies
     use_timezone(context.folder.read("run.json").get("timezone"))
+    attempt = f"Attempt {context.attempt + 1} of {context.retries + 1}"
     with tee(context.folder.log):
+        if context.retries:
+            log.info(attempt)
         for name in steps:
             if context.over:
+                break
+            if context.is_tried_again and not (local and context.ended):
+                context.database.failed_for_now(context.job_id, f"{attempt} failed: {context.error}")
                 break
             if name == plan.CREATE_JOB_ID or (context.error and name not in plan.ALWAYS):
                 continue

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import is_conda, is_environment, same
+from argo_jupyter_scheduler.steps import limits
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -93,8 +94,14 @@ def command(prefix: str, argv: list[str]) -> list[str]:
     return [shell, "-c", _SCRIPT, shell, *argv]
 
 
-def kernel_manager_class(kernel: Kernel) -> type[AsyncKernelManager]:
-    """Return a class for nbclient's ``kernel_manager_class`` whose kernel is `kernel`, in its environment."""
+def kernel_manager_class(kernel: Kernel, bounds: Mapping[str, int]) -> type[AsyncKernelManager]:
+    """Return a class for nbclient's ``kernel_manager_class`` whose kernel is `kernel`, in its environment and within bounds.
+
+    Parameters
+    ----------
+    bounds
+        As `limits.of` returns them.
+    """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
@@ -112,5 +119,8 @@ def kernel_manager_class(kernel: Kernel) -> type[AsyncKernelManager]:
             if kernel.prefix:
                 options["env"] = variables(kernel.prefix, os.environ)
             await super().start_kernel(**options)
+            pid = getattr(self.provisioner, "pid", None)  # only a provisioner of this machine has one
+            if pid:
+                limits.limit(pid, bounds)
 
     return EnvironmentKernelManager

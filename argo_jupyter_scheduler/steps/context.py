@@ -46,6 +46,10 @@ class Context:
         Argo's ``{{workflow.failures}}``, for the exit handler; else empty.
     scheduled
         For a scheduled run on Argo, whose row and folder `create-job-id` makes.
+    attempt, retries
+        Which attempt this is, from 0, and how many there may be after the first.
+    deadline
+        When the run's time is over (``time.monotonic``); None where nothing or Argo limits it.
     """
 
     job_id: str
@@ -53,9 +57,17 @@ class Context:
     folder: RunFolder
     failures: str = ""
     scheduled: Scheduled | None = None
+    attempt: int = 0
+    retries: int = 0
+    deadline: float | None = None
     error: str | None = field(default=None, init=False)
     """What an earlier step of this process failed with; the message for the user."""
     ended: bool = field(default=False, init=False)
-    """Whether that was because this process was told to end."""
+    """Whether that was because this process was told to end, or its time was over."""
     over: bool = field(default=False, init=False)
     """Whether the run has ended before this process came to it: no step is left to run."""
+
+    @property
+    def is_tried_again(self) -> bool:
+        """Whether another attempt follows this failed one."""
+        return bool(self.error) and not self.over and self.attempt < self.retries

@@ -7,12 +7,17 @@ finds the row ended and changes nothing.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
 STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
+
+NO_MORE = "No more retries left"
+"""What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
 
 SHUTDOWN = "workflow shutdown with strategy"
 """How Argo begins the message of a node that a stop or a terminate ended (3.4 and 4.1)."""
@@ -45,7 +50,27 @@ def reason_of(failures: str) -> str:
             decoded = json.loads(decoded)
         except ValueError:
             return ""
-    nodes = decoded if isinstance(decoded, list) else []
-    messages = [str(node["message"]) for node in nodes if isinstance(node, dict) and node.get("message")]
-    reasons = [message for message in messages if not message.startswith("child '")]
-    return "; ".join(dict.fromkeys(message.removeprefix("main: ") for message in reasons))
+    nodes = [node for node in decoded if isinstance(node, dict)] if isinstance(decoded, list) else []
+    return joined((str(node.get("displayName")), str(node.get("message") or "")) for node in nodes)
+
+
+def joined(messages: Iterable[tuple[str, str]]) -> str:
+    """Return what the messages of failed nodes say together: of a step that was tried again, only its last attempt's.
+
+    Parameters
+    ----------
+    messages
+        Argo's ``displayName`` and ``message`` of each: a step's attempts are ``main(0)``, ``main(1)`` and so on.
+    """
+    last: dict[str, tuple[int, str]] = {}
+    for name, message in messages:
+        attempt = re.fullmatch(r"(.+)\((\d+)\)", name)
+        step, number = (attempt[1], int(attempt[2])) if attempt else (name, -1)
+        if (
+            message
+            and not message.startswith("child '")
+            and message != NO_MORE
+            and number >= last.get(step, (-1,))[0]
+        ):
+            last[step] = (number, message.removeprefix("main: "))
+    return "; ".join(dict.fromkeys(message for _, message in last.values()))

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 from argo_jupyter_scheduler.errors import NotebookFailed
 from argo_jupyter_scheduler.files import RunFolder, write_whole
 from argo_jupyter_scheduler.kernels import Kernel, python_of
-from argo_jupyter_scheduler.steps import activation
+from argo_jupyter_scheduler.steps import activation, limits
 
 POLL_SECONDS = 0.5
 
@@ -26,8 +26,9 @@ def execute(
     kernel: Kernel,
     source: str,
     output: str,
-    values: dict[str, Any],
     folder: RunFolder,
+    values: dict[str, Any],
+    bounds: Mapping[str, int],
     on_cell_start: Callable[..., None],
 ) -> None:
     """Execute a notebook with the environment's own papermill.
@@ -38,8 +39,12 @@ def execute(
         One with a prefix.
     source, output
         As papermill takes paths.
+    folder
+        The run's.
     values
         The notebook's parameters.
+    bounds
+        As `limits.of` returns them.
     on_cell_start
         Called with each cell and its index once it is seen to be executed.
 
@@ -66,6 +71,7 @@ def execute(
         text=True,
         errors="replace",
     ) as process:
+        limits.limit(process.pid, bounds)
         lines = [""]
         printer = threading.Thread(target=_copy, args=(process, lines), daemon=True)
         printer.start()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import nbformat
 from papermill.exceptions import PapermillExecutionError
 
 from argo_jupyter_scheduler import kernels, parameters
-from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
+from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError, RunTimedOut
 from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import Environment, locate
-from argo_jupyter_scheduler.steps import activation, convert
+from argo_jupyter_scheduler.steps import activation, convert, limits
 from argo_jupyter_scheduler.steps.context import Context, log
 
 DEFAULT_KERNEL = "python3"
@@ -33,7 +38,7 @@ def run(context: Context) -> None:
     RunError
         The notebook was executed, but a format could not be made.
     RunEnded
-        The process was told to end.
+        The process was told to end, or took too long.
     """
     if not context.database.started(context.job_id):
         log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
@@ -44,7 +49,8 @@ def run(context: Context) -> None:
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     error: RunError | None = None
     try:
-        _execute(context, job)
+        with _time_limit(context.deadline):
+            _execute(context, job)
     except RunError as failure:
         error = failure
     try:
@@ -58,6 +64,30 @@ def run(context: Context) -> None:
         raise error
 
 
+@contextlib.contextmanager
+def _time_limit(deadline: float | None) -> Iterator[None]:
+    """End what is done here once the run's time is over.
+
+    Raises
+    ------
+    RunTimedOut
+        It is.
+    """
+    if deadline is None:
+        yield
+        return
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        raise RunTimedOut("The run took longer than its option timeout allows.")
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _execute(context: Context, job: dict[str, Any]) -> None:
     import papermill
 
@@ -69,16 +99,18 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     os.environ.update(parameters.for_environment(job["parameters"]))
     settings = context.folder.read("run.json")
     environment = locate(job["runtime_environment_name"], settings)
-    kernel = _kernel(notebook, environment, settings)
+    bounds = limits.of(job["compute_type"], settings)
+    kernel = _kernel(notebook, environment, settings, must_be_known=bool(bounds))
     progress = _Progress(context, notebook)
     wished = settings.get("run_papermill_in_environment") and not environment.is_own
     try:
         if wished and kernel.prefix and kernels.has_package(kernel.prefix, "papermill"):
             from argo_jupyter_scheduler.steps import inside
 
-            inside.execute(kernel, _literal(source), _literal(output), values, context.folder, progress)
+            files = (_literal(source), _literal(output), context.folder)
+            inside.execute(kernel, *files, values, bounds, progress)
             return
-        options = {"kernel_manager_class": activation.kernel_manager_class(kernel)} if kernel.spec else {}
+        options = {"kernel_manager_class": activation.kernel_manager_class(kernel, bounds)}
         papermill.execute_notebook(
             _literal(source),
             _literal(output),
@@ -89,7 +121,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
             progress_bar=False,
             log_output=True,
             on_cell_start=progress,
-            **options,
+            **(options if kernel.spec else {}),
         )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
@@ -138,10 +170,13 @@ def _is_injected(cell: Any) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", [])
 
 
-def _kernel(notebook: nbformat.NotebookNode, environment: Environment, settings: dict[str, Any]) -> Kernel:
+def _kernel(
+    notebook: nbformat.NotebookNode, environment: Environment, settings: dict[str, Any], must_be_known: bool
+) -> Kernel:
     """Return the kernel: the environment's, of the notebook's own language.
 
-    In this package's own environment it is the one that the notebook names, found as JupyterLab finds it.
+    In this package's own environment it is the one that the notebook names, found as JupyterLab finds it; by papermill, unless its
+    kernel spec must be known here.
     """
     if not environment.is_own:
         return kernels.choose(environment, notebook.metadata)
@@ -151,7 +186,7 @@ def _kernel(notebook: nbformat.NotebookNode, environment: Environment, settings:
         settings.get("kernel") or {}
     )  # the server's, whose kernel spec manager may know more than Jupyter's own
     active = activation.is_active(sys.prefix, os.environ)
-    if active and language and not known:
+    if active and language and not known and not must_be_known:
         return Kernel(name, language)
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
@@ -162,9 +197,10 @@ def _kernel(notebook: nbformat.NotebookNode, environment: Environment, settings:
             return kernels.choose(Environment(name, kernel=known), notebook.metadata)
         raise NotebookFailed(f"NoSuchKernel: {error}") from error
     language = language or spec.language
-    if active:
+    if active and not must_be_known:
         return Kernel(name, language)
-    return Kernel(name, language, {**spec.to_dict(), "resource_dir": spec.resource_dir}, sys.prefix)
+    prefix = "" if active else sys.prefix
+    return Kernel(name, language, {**spec.to_dict(), "resource_dir": spec.resource_dir}, prefix)
 
 
 def _literal(path: Path) -> str:

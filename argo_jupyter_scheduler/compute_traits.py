@@ -1,0 +1,59 @@
+"""What runs get of the machine and what users may ask for, as traits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Dict, HasTraits, List, TraitError, Unicode, default, validate
+
+NAME_LENGTH = 256
+"""Characters in the column ``compute_type`` (``jupyter_scheduler.orm.CommonColumns``)."""
+
+
+class ComputeTraits(HasTraits):
+    """Compute types and the bounds of a job's options, for `ArgoScheduler`."""
+
+    compute_types = Dict(
+        key_trait=Unicode(),
+        value_trait=Dict(),
+        config=True,
+        help="""Named shapes of the pods, offered in the dialog as *Compute type*, with the names and values of the pod's traits,
+        which they are laid over: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
+        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. On this machine, `mem_limit` and `cpu_limit` limit the kernel
+        and all else has no effect. Empty: the dialog offers none.""",
+    )
+    default_compute_type = Unicode(
+        config=True,
+        help="Name of the compute type of jobs for which none is picked, such as `small`. Default: the first one.",
+    )
+    allowed_images = List(
+        Unicode(),
+        config=True,
+        help="""Globs of the images that a job's option `image` may ask for, such as `["quay.io/jupyter/*"]`. Each must have this
+        package. Empty: none may be asked for.""",
+    )
+
+    @default("default_compute_type")
+    def _default_default_compute_type(self) -> str:
+        return next(iter(self.compute_types), "")
+
+    @validate("compute_types")
+    def _names_can_be_kept(self, proposal: Any) -> dict[str, dict[str, Any]]:
+        for name in proposal.value:
+            if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
+                raise TraitError(f"compute_types: {name!r} cannot be the name of one.")
+        return dict(proposal.value)
+
+    def check_compute_types(self) -> None:
+        """Refuse a default that is none.
+
+        Raises
+        ------
+        TraitError
+            With the names that there are.
+        """
+        if self.default_compute_type and self.default_compute_type not in self.compute_types:
+            names = ", ".join(self.compute_types) or "none"
+            raise TraitError(
+                f"c.ArgoScheduler.default_compute_type '{self.default_compute_type}' is none of the compute types: {names}."
+            )

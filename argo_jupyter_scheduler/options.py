@@ -1,0 +1,206 @@
+"""What a user may ask of one job beside its environment: how long it may take, how often it is tried, and in which image.
+
+The dialog has no fields for it, so it is taken from where users can write something: tags such as ``timeout:2h``, the API's
+``runtime_environment_parameters``, and the API's own fields as soon as Jupyter-Scheduler's models have them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from argo_jupyter_scheduler.errors import InvalidJob
+
+OPTIONS_FIELDS = ("tags", "runtime_environment_parameters")
+"""Fields of a job or a definition that have options."""
+
+MOST_RETRIES = 20
+LONGEST = 366 * 24 * 3600
+"""Seconds."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+_API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
+"""What options are called in Jupyter-Scheduler's database; its models may get these fields some day."""
+
+_ALMOST = {"retry": "retries", "time_limit": "timeout", "deadline": "timeout", "container": "image"}
+"""What somebody may take an option to be called."""
+
+_ELSEWHERE = ("cpu", "cpus", "gpu", "memory", "mem", "ram", "compute_type", "node_selector")
+"""What is no option, but a compute type."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one job.
+
+    Attributes
+    ----------
+    timeout
+        How many seconds a run may take, all attempts together; 0 for as long as the configuration allows.
+    retries
+        How often a run that failed is tried again.
+    image
+        The image of its pods; empty for the configured one.
+    """
+
+    timeout: int = 0
+    retries: int = 0
+    image: str = ""
+
+
+def read(values: Mapping[str, Any]) -> Options:
+    """Return the options that are given in a job's or a definition's fields.
+
+    Parameters
+    ----------
+    values
+        Fields of a model or of a row; ``tags`` and ``runtime_environment_parameters`` are looked at.
+
+    Raises
+    ------
+    InvalidJob
+        One is not known, has a value that cannot be, or is given twice.
+    """
+    found: dict[str, Any] = {}
+    said: dict[str, str] = {}
+    for name, value, where in _given(values):
+        read_value = _OPTIONS[name](value)
+        if name in found and found[name] != read_value:
+            raise InvalidJob(f"Option {name} is given twice: {said[name]} and {where}.")
+        found[name], said[name] = read_value, where
+    return Options(**found)
+
+
+def with_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields in which the API's own ones (``timeout_seconds``, ``max_retries``) are options.
+
+    The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where nobody asked for anything.
+    """
+    kept = {key: value for key, value in values.items() if key not in _API_NAMES}
+    asked = {key: value for key, value in values.items() if key in _API_NAMES and value is not None}
+    if asked:
+        kept["runtime_environment_parameters"] = {
+            **(kept.get("runtime_environment_parameters") or {}),
+            **asked,
+        }
+    return kept
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the configuration allows.
+
+    Attributes
+    ----------
+    timeout
+        The most seconds that may be asked for; 0 for any.
+    images
+        Globs of the images that may be asked for.
+    no_images
+        Why none can be asked for here, whatever is configured; empty where they can.
+    """
+
+    timeout: int = 0
+    images: tuple[str, ...] = ()
+    no_images: str = ""
+
+    def check(self, options: Options) -> None:
+        """Refuse what is not allowed.
+
+        Raises
+        ------
+        InvalidJob
+            With the reason.
+        """
+        if self.timeout and options.timeout > self.timeout:
+            raise InvalidJob(
+                f"Option timeout: {options.timeout} s is more than the {self.timeout} s that a run may take here."
+            )
+        if not options.image:
+            return
+        if self.no_images:
+            raise InvalidJob(f"Option image: {self.no_images}")
+        if not any(fnmatch.fnmatchcase(options.image, glob) for glob in self.images):
+            allowed = ", ".join(self.images) or "none"
+            raise InvalidJob(f"Option image: '{options.image}' is not allowed here. Allowed: {allowed}.")
+
+
+def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield name, value and where it stands, of each option."""
+    for key, value in (values.get("runtime_environment_parameters") or {}).items():
+        name = _known(key)
+        if name is None:
+            raise InvalidJob(f"There is no option '{key}'. {_nearest(key)}")
+        yield name, value, f"{key} = {value}"
+    for tag in values.get("tags") or []:
+        key, colon, value = tag.partition(":")
+        if not colon:
+            continue
+        name = _known(key)
+        if name:
+            yield name, value, f"tag '{tag}'"
+        elif _is_meant(key):  # all else is a tag like any other
+            raise InvalidJob(f"Tag '{tag}': there is no option '{key}'. {_nearest(key)}")
+
+
+def _plain(key: str) -> str:
+    return key.strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+def _known(key: str) -> str | None:
+    name = _plain(key)
+    return name if name in _OPTIONS else _API_NAMES.get(name)
+
+
+def _is_meant(key: str) -> bool:
+    name = _plain(key)
+    near = difflib.get_close_matches(name, _OPTIONS, n=1, cutoff=0.75)
+    return bool(near) or name in _ELSEWHERE or name in _ALMOST
+
+
+def _nearest(key: str) -> str:
+    name = _plain(key)
+    if name in _ELSEWHERE:
+        return "What a run needs is chosen with its compute type."
+    near = _ALMOST.get(name) or next(iter(difflib.get_close_matches(name, _OPTIONS, n=1)), None)
+    return f"Did you mean '{near}'?" if near else f"Possible: {', '.join(_OPTIONS)}."
+
+
+def _timeout(value: Any) -> int:
+    text = str(value).strip().casefold().replace(" ", "")
+    match = _DURATION.fullmatch(text)
+    if not text or not match:
+        raise InvalidJob(
+            f"Option timeout: '{value}' is no time. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
+        )
+    seconds = sum(
+        int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True)
+    )
+    if not 0 < seconds <= LONGEST:
+        raise InvalidJob(f"Option timeout: '{value}' must be more than 0 and at most a year.")
+    return seconds
+
+
+def _retries(value: Any) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MOST_RETRIES:
+        raise InvalidJob(f"Option retries: '{value}' must be a whole number from 0 to {MOST_RETRIES}.")
+    return int(text)
+
+
+def _image(value: Any) -> str:
+    text = str(value).strip()
+    if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
+        raise InvalidJob(
+            f"Option image: '{value}' is no name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
+        )
+    return text
+
+
+_OPTIONS: dict[str, Callable[[Any], Any]] = {"timeout": _timeout, "retries": _retries, "image": _image}

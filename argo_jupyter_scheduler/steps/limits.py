@@ -1,0 +1,67 @@
+"""What a compute type limits on this machine: a kernel's memory and its cores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from argo_jupyter_scheduler.errors import RunError
+from argo_jupyter_scheduler.prefixes import near
+from argo_jupyter_scheduler.steps.context import log
+
+
+def of(compute_type: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of a run; empty on Argo, where Kubernetes limits it.
+
+    Parameters
+    ----------
+    compute_type
+        The row's.
+    settings
+        The content of ``run.json``.
+
+    Raises
+    ------
+    RunError
+        There is no such compute type any more.
+    """
+    known = settings.get("compute_types")
+    if not compute_type or known is None:
+        return {}
+    if compute_type not in known:
+        raise RunError(
+            f"There is no compute type '{compute_type}' any more. Possible: {near(compute_type, known)}."
+        )
+    limits: dict[str, Any] = known[compute_type]
+    without_effect = [*limits["without_effect"]]
+    if sys.platform != "linux":  # whose calls `limit` needs
+        without_effect += [name for name in ("memory", "cores") if name in limits]
+        limits = {}
+    if without_effect:
+        log.warning(
+            "Of compute type %s, %s has no effect on this machine.", compute_type, ", ".join(without_effect)
+        )
+    return {name: limits[name] for name in ("memory", "cores") if name in limits}
+
+
+def limit(pid: int, limits: Mapping[str, int]) -> None:
+    """Limit a process that has just begun, and so all that it starts.
+
+    Memory is what each process has for itself alone (``RLIMIT_DATA``): address space that is only reserved, or files that are
+    mapped, do not count. Cores are some of those that there are.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        if "memory" in limits:
+            import resource
+
+            most = limits["memory"]
+            _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+        if "cores" in limits:
+            cores = sorted(os.sched_getaffinity(pid))
+            os.sched_setaffinity(pid, random.sample(cores, min(limits["cores"], len(cores))))

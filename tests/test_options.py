@@ -1,0 +1,248 @@
+"""What a job may ask for: a time limit, further attempts, an image."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.options import Options, read, with_fields
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import Jobs, Story, notebook, outputs
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Options()),
+        ({"tags": None, "runtime_environment_parameters": None}, Options()),
+        ({"tags": ["timeout:2h", "retries:3", "image:quay.io/a/b:1"]}, Options(7200, 3, "quay.io/a/b:1")),
+        (
+            {"tags": ["Timeout: 1h 30m", "team:blue", "at:9:00", "a", "stage:prod", "time:noon"]},
+            Options(5400),
+        ),
+        ({"runtime_environment_parameters": {"timeout": 90, "max_retries": "0"}}, Options(90, 0)),
+        ({"runtime_environment_parameters": {"timeout": "45s"}, "tags": ["timeout:45"]}, Options(45)),
+        ({"tags": ["timeout:1d"]}, Options(86400)),
+        ({"timeout_seconds": 600, "max_retries": 0}, Options()),  # the columns' defaults are nobody's wish
+    ],
+)
+def test_options_are_read(fields: dict[str, Any], expected: Options) -> None:
+    assert read(fields) == expected
+
+
+BAD = [
+    ({"tags": ["timout:2h"]}, "there is no option 'timout'. Did you mean 'timeout'?"),
+    ({"tags": ["retry:3"]}, "Did you mean 'retries'?"),
+    ({"tags": ["memory:4G"]}, "chosen with its compute type"),
+    (
+        {"runtime_environment_parameters": {"colour": 1}},
+        "no option 'colour'. Possible: timeout, retries, image",
+    ),
+    ({"runtime_environment_parameters": {"imag": "x"}}, "Did you mean 'image'?"),
+    *(
+        ({"tags": [f"timeout:{text}"]}, "Option timeout")
+        for text in ("", "soon", "0", "-5", "2h1d", "900d", "1.5h")
+    ),
+    *(({"tags": [f"retries:{text}"]}, "Option retries") for text in ("", "many", "-1", "21", "1.5")),
+    ({"runtime_environment_parameters": {"retries": True}}, "Option retries"),
+    *(
+        ({"tags": [f"image:{text}"]}, "Option image")
+        for text in ("", "a b", "{{workflow.name}}", "-x", "x" * 600)
+    ),
+    ({"tags": ["timeout:1h", "timeout:2h"]}, "given twice: tag 'timeout:1h' and tag 'timeout:2h'"),
+    ({"tags": ["retries:1"], "runtime_environment_parameters": {"retries": 2}}, "given twice"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), BAD)
+def test_what_cannot_be_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidJob) as error:
+        read(fields)
+    assert words in str(error.value)
+
+
+def test_fields_of_a_later_api_are_options() -> None:
+    values = with_fields({"name": "n", "timeout_seconds": 60, "max_retries": None})
+    assert values == {"name": "n", "runtime_environment_parameters": {"timeout_seconds": 60}}
+    assert read(values) == Options(60)
+    assert with_fields({"name": "n"}) == {"name": "n"}
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "local"))
+
+
+@pytest.fixture
+def scheduler_config(scheduler_config: dict[str, Any]) -> dict[str, Any]:
+    return {**scheduler_config, "allowed_images": ["quay.io/*"]}
+
+
+both = pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+
+
+async def refused(jobs: Jobs, words: str, **fields: Any) -> None:
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("r.ipynb", notebook("1"), **fields)
+    assert words in json.loads(error.value.response.body)["message"]
+
+
+@both
+async def test_options_are_checked_at_submit(jobs: Jobs, staging_path: Path, place: str) -> None:
+    for fields, words in BAD[:6]:
+        await refused(jobs, words, **fields)
+    if place == "local":
+        await refused(jobs, "runs on this machine have none", tags=["image:quay.io/a:1"])
+    else:
+        await refused(
+            jobs, "'docker.io/a:1' is not allowed here. Allowed: quay.io/*", tags=["image:docker.io/a:1"]
+        )
+    assert list(staging_path.iterdir()) == []
+    definition_id = await jobs.define("n.ipynb", notebook("1"), tags=["timeout:1h"])
+    for changes in ({"tags": ["timout:1h"]}, {"runtime_environment_parameters": {"timeout": "2h"}}):
+        with pytest.raises(HTTPClientError, match="500"):
+            await jobs.request("PATCH", "job_definitions", definition_id, body=changes)
+    definition = await jobs.request("GET", "job_definitions", definition_id)
+    assert (definition["tags"], definition["runtime_environment_parameters"]) == (["timeout:1h"], None)
+
+
+@both
+async def test_a_run_that_takes_too_long_is_ended(jobs: Jobs) -> None:
+    source = notebook("import time; time.sleep(600)")
+    fields = {"tags": ["timeout:4s", "retries:3"], "output_formats": ["log"]}
+    job_id = await jobs.create("t.ipynb", source, **fields)
+    job = await jobs.wait(job_id)
+    assert job["status"] == "FAILED"
+    expected = ("option timeout", "longer than the specified deadline")
+    assert any(words in job["status_message"] for words in expected), job["status_message"]
+    files = await jobs.download(job_id)
+    assert files["log"].read_text().count("Attempt") == 1
+
+
+COUNTS = """
+import pathlib
+file = pathlib.Path({!r})
+attempt = int(file.read_text()) + 1 if file.exists() else 1
+file.write_text(str(attempt))
+print('this is', attempt, flush=True)
+"""
+
+
+@pytest.mark.parametrize("place", ["local", "argo", "argo-pod-per-step"], indirect=True)
+async def test_a_run_that_failed_is_tried_again_until_it_succeeds(jobs: Jobs, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"import time\nwhile attempt == 2 and not pathlib.Path({str(gate)!r}).exists(): time.sleep(.05)"
+    source = notebook(COUNTS.format(str(tmp_path / "count")), wait, "assert attempt == 3, 'not yet'")
+    fields = {"output_formats": ["ipynb", "log"], "runtime_environment_parameters": {"retries": 3}}
+    job_id = await jobs.create("t.ipynb", source, **fields)
+    while not (tmp_path / "count").exists() or (tmp_path / "count").read_text() != "2":
+        assert (await jobs.get(job_id))["status"] in ("QUEUED", "IN_PROGRESS")
+        await asyncio.sleep(0.05)
+    gate.touch()
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("COMPLETED", None)
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == "this is 3\n"
+    log = files["log"].read_text()
+    for number in (1, 2, 3):
+        assert f"Attempt {number} of 4" in log
+        assert f"this is {number}" in log
+    assert "Attempt 4" not in log
+
+
+@both
+async def test_the_last_attempts_failure_is_the_runs(jobs: Jobs, tmp_path: Path) -> None:
+    source = notebook(COUNTS.format(str(tmp_path / "count")), "raise ValueError(attempt)")
+    job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("FAILED", "ValueError: 2 (cell 2, In [2])")
+
+
+async def test_a_kernel_that_dies_is_tried_again(jobs: Jobs, tmp_path: Path) -> None:
+    source = notebook(COUNTS.format(str(tmp_path / "count")), "import os\nif attempt == 1: os._exit(3)")
+    job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+
+
+@both
+async def test_a_stop_ends_all_attempts(jobs: Jobs, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    source = notebook(COUNTS.format(str(count)), "import time; time.sleep(600)")
+    job_id = await jobs.create("t.ipynb", source, tags=["retries:3"])
+    while not count.exists():
+        await asyncio.sleep(0.05)
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    await asyncio.sleep(2)
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+    assert count.read_text() == "1"
+
+
+@pytest.mark.parametrize("place", ["argo"], indirect=True)
+class TestOnArgo:
+    async def test_pods_that_are_killed_are_tried_again(
+        self, jobs: Jobs, argo: ArgoStandIn, tmp_path: Path
+    ) -> None:
+        count = tmp_path / "count"
+        source = notebook(COUNTS.format(str(count)), "import time; time.sleep(600 if attempt < 3 else 0)")
+        job_id = await jobs.create("t.ipynb", source, tags=["retries:2"])
+        for number, end in (
+            (1, argo.kill_pod),
+            (2, lambda name: argo.end_pod(name, "The node was low on memory")),
+        ):
+            while not count.exists() or count.read_text() != str(number):
+                await asyncio.sleep(0.05)
+            end(f"job-{job_id}")
+        job = await jobs.wait(job_id)
+        assert (job["status"], job["status_message"]) == ("COMPLETED", None)
+        nodes = argo.wait(f"job-{job_id}")["status"]["nodes"]
+        assert {name: node["phase"] for name, node in nodes.items()} == {
+            "main": "Succeeded",
+            "main(0)": "Failed",
+            "main(1)": "Failed",
+            "main(2)": "Succeeded",
+            "failure": "Skipped",
+        }
+
+    async def test_what_killed_the_last_attempt_is_told(
+        self, jobs: Jobs, argo: ArgoStandIn, tmp_path: Path
+    ) -> None:
+        count = tmp_path / "count"
+        source = notebook(
+            COUNTS.format(str(count)), "import time; time.sleep(600 if attempt == 2 else 0); 1 / 0"
+        )
+        job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])
+        while not count.exists() or count.read_text() != "2":
+            await asyncio.sleep(0.05)
+        argo.kill_pod(f"job-{job_id}")
+        job = await jobs.wait(job_id)
+        assert (job["status"], job["status_message"]) == ("FAILED", "OOMKilled (exit code 137)")
+
+    async def test_options_are_in_the_manifest(self, jobs: Jobs, argo: ArgoStandIn) -> None:
+        tags = ["timeout:2h", "retries:3", "image:quay.io/a/b:1"]
+        job_id = await jobs.create("t.ipynb", notebook("1"), tags=tags)
+        assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+        spec = argo.runs[f"job-{job_id}"].workflow["spec"]
+        main = next(one for one in spec["templates"] if one["name"] == "main")
+        assert spec["activeDeadlineSeconds"] == 7200
+        assert main["retryStrategy"] == {"limit": "3", "retryPolicy": "Always"}
+        assert main["container"]["image"] == "quay.io/a/b:1"
+
+
+@pytest.mark.parametrize("place", ["argo"], indirect=True)
+async def test_definitions_have_options_too_and_can_change_them(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]], tmp_path: Path
+) -> None:
+    source = notebook(COUNTS.format(str(tmp_path / "count")), "assert attempt % 2 == 0, 'odd'")
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", source, tags=["retries:1", "weekly"]))
+    assert (await story.next_run())["status"] == "COMPLETED"
+    await story.change(tags=["weekly"])
+    job = await story.next_run()
+    assert (job["status"], job["tags"]) == ("FAILED", ["weekly"])
