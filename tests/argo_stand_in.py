@@ -13,9 +13,11 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -549,6 +551,7 @@ class ArgoStandIn:
             pod = subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
             )
+            _limit(pod, container.get("resources", {}).get("limits", {}))
             node.update(phase="Running", message="")
             run.pods[display] = pod
             code = pod.wait()
@@ -631,6 +634,18 @@ def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
             container = template["container"]
             container["image"] = "users"
             container["env"] = [*(container.get("env") or []), {"name": "NEBARI", "value": "1"}]
+
+
+def _limit(pod: subprocess.Popen[bytes], limits: dict[str, str]) -> None:
+    """Limit a pod's memory and cores, as Kubernetes does with control groups."""
+    if sys.platform != "linux":
+        return
+    if "memory" in limits:
+        number, unit = limits["memory"][:-2], limits["memory"][-2:]
+        amount = int(number) * 1024 ** ("Ki", "Mi", "Gi").index(unit) * 1024
+        resource.prlimit(pod.pid, resource.RLIMIT_DATA, (amount, amount))
+    if "cpu" in limits:
+        os.sched_setaffinity(pod.pid, sorted(os.sched_getaffinity(pod.pid))[: int(limits["cpu"])])
 
 
 def _signal(pod: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,43 @@ async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path, schedu
     named = await jobs.create("m.ipynb", notebook(WHERE, kernel=kernel))
     for job_id in (picked, named):
         assert (await printed(jobs, job_id)).split()[0] == str(envs / "geo")
+
+
+IN_BASH = 'echo "$BASH_VERSION $(realpath $(dirname $(which python))/..) $(ulimit -d)"'
+IN_PYTHON = (
+    "import sys, os, resource; "
+    "print(sys.version.split()[0], os.path.realpath(sys.prefix), resource.getrlimit(resource.RLIMIT_DATA)[0] // 1024)"
+)
+POLYGLOT = f'''""":"; {IN_BASH}; : '"""; {IN_PYTHON} #\''''
+"""Says in Python and in bash which version, which environment and how much memory (KiB) it has got."""
+
+
+@pytest.fixture
+def two_compute_types(scheduler_config: dict[str, Any]) -> None:
+    scheduler_config["compute_types"] = {"small": {"mem_limit": "1G"}, "big": {"mem_limit": "2G"}}
+
+
+@pytest.mark.usefixtures("two_compute_types")
+@everywhere
+async def test_one_notebook_in_three_environments_with_three_kernels_and_two_compute_types(
+    jobs: Jobs, envs: Path
+) -> None:
+    source = json.loads(notebook(POLYGLOT))
+    source["metadata"] = {}
+    jobs.write("n.ipynb", json.dumps(source))
+    own = await jobs.environment()
+    prefixes = {own: sys.prefix, "geo": str(envs / "geo"), "shell": str(envs / "shell")}
+    amounts = {"small": 1024**2, "big": 2 * 1024**2}
+    runs = {
+        (name, compute_type): await jobs.create(
+            "n.ipynb", runtime_environment_name=name, compute_type=compute_type
+        )
+        for name, compute_type in ((own, "small"), ("geo", "big"), ("shell", "small"), ("shell", "big"))
+    }
+    for (name, compute_type), job_id in runs.items():
+        version, prefix, amount = (await printed(jobs, job_id)).split()
+        assert (prefix, int(amount)) == (os.path.realpath(prefixes[name]), amounts[compute_type])
+        assert ("release" in version) == (name == "shell")
 
 
 @pytest.fixture

@@ -80,7 +80,9 @@ def changed(before: Any, live: Any, wanted: Any) -> Any:
         return found
     if all(map(_is_named, (before, live, wanted))):
         parts = [{one["name"]: one for one in side} for side in (before, live, wanted)]
-        return list(changed(*parts).values())
+        found = changed(*parts)
+        ours = [found.pop(name) for name in parts[-1] if name in found]  # in the order that is wanted
+        return [*ours, *found.values()]
     return wanted
 
 

@@ -1,0 +1,226 @@
+"""Compute types: named shapes of a run, in the dialog, the row, the manifest and on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jupyter_scheduler.models import UpdateJobDefinition
+from tornado.httpclient import HTTPClientError
+from traitlets import TraitError
+
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.live_objects import changed
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import Jobs, Story, notebook, outputs
+
+GIGABYTE = 1024**3
+TYPES: dict[str, dict[str, Any]] = {
+    "small": {"cpu_limit": 1, "mem_limit": "1G"},
+    "gpu": {
+        "extra_resource_limits": {"nvidia.com/gpu": 1},
+        "node_selector": {"pool": "gpu"},
+        "mem_limit": "4G",
+    },
+}
+SHOWS = (
+    "import os, resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0], len(os.sched_getaffinity(0)))"
+)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "local"))
+
+
+@pytest.fixture
+def scheduler_config(scheduler_config: dict[str, Any]) -> dict[str, Any]:
+    return {**scheduler_config, "compute_types": TYPES, "default_compute_type": "small"}
+
+
+both = pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+on_argo = pytest.mark.parametrize("place", ["argo"], indirect=True)
+
+
+@both
+async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> None:
+    for one in await jobs.request("GET", "runtime_environments"):
+        assert (one["compute_types"], one["default_compute_type"]) == (["small", "gpu"], "small")
+    for fields, name in (({}, "small"), ({"compute_type": "gpu"}, "gpu")):
+        job_id = await jobs.create("n.ipynb", notebook("1"), **fields)
+        job = await jobs.wait(job_id)
+        assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("n.ipynb", compute_type="smal")
+    assert "no compute type 'smal'. Possible: small" in json.loads(error.value.response.body)["message"]
+    with pytest.raises(HTTPClientError):
+        await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
+async def test_on_this_machine_they_limit_the_kernel(jobs: Jobs) -> None:
+    source = notebook(SHOWS, "block = b'x' * (2 * 1024 ** 3)")
+    job_id = await jobs.create("n.ipynb", source, output_formats=["ipynb", "html", "log"])
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"]) == ("FAILED", "MemoryError (cell 2, In [2])")
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == f"{GIGABYTE} 1\n"
+    assert "MemoryError" in files["html"].read_text()
+
+    job_id = await jobs.create("n.ipynb", compute_type="gpu", output_formats=["ipynb", "log"])
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == f"{4 * GIGABYTE} {len(os.sched_getaffinity(0))}\n"
+    words = "Of compute type gpu, extra_resource_limits, node_selector has no effect on this machine."
+    assert words in files["log"].read_text()
+
+
+@on_argo
+async def test_on_argo_they_shape_the_pod(jobs: Jobs, argo: ArgoStandIn) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"), compute_type="gpu")
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    main = main_of(argo.runs[f"job-{job_id}"].workflow["spec"])
+    assert main["container"]["resources"]["limits"] == {"memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert main["nodeSelector"] == {"pool": "gpu"}
+
+
+def main_of(spec: dict[str, Any]) -> dict[str, Any]:
+    return dict(next(one for one in spec["templates"] if one["name"] == "main"))
+
+
+@on_argo
+async def test_a_definitions_compute_type_can_be_changed_and_what_others_did_stays(
+    jobs: Jobs, argo: ArgoStandIn, next_minute: Callable[[], Awaitable[None]]
+) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("1"), compute_type="gpu"))
+    cron = argo.crons[f"job-def-{story.id}"]
+    cron["spec"]["workflowSpec"]["templates"][0]["tolerations"] = [{"key": "theirs"}]
+    cron["spec"]["workflowSpec"]["priority"] = 5
+    cron["metadata"]["annotations"]["note"] = "keep"
+    await story.change(compute_type="small", tags=["retries:2"], active=False)
+    assert argo.crons[f"job-def-{story.id}"] is cron
+    main = main_of(cron["spec"]["workflowSpec"])
+    assert main["container"]["resources"]["limits"] == {"memory": "1Gi", "cpu": "1"}
+    assert "nodeSelector" not in main
+    assert main["retryStrategy"]["limit"] == "2"
+    assert main["tolerations"] == [{"key": "theirs"}]
+    assert (cron["spec"]["workflowSpec"]["priority"], cron["metadata"]["annotations"]["note"]) == (5, "keep")
+    await story.change(active=True)
+    job = await story.next_run()
+    assert (job["status"], job["compute_type"]) == ("COMPLETED", "small")
+    puts = [path.rpartition("/")[2] for method, path in argo.requests if method == "PUT"]
+    assert puts == [f"job-def-{story.id}", "resume"]
+
+
+def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
+    """Return a scheduler as a server with another configuration has it."""
+    config = scheduler.config.copy()
+    config.ArgoScheduler.update(traits)
+    return ArgoScheduler(scheduler.root_dir, ArgoEnvironmentManager(), scheduler.database.url, config=config)
+
+
+@on_argo
+async def test_a_run_has_the_shape_as_it_is_configured_now(
+    jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
+) -> None:
+    chosen, other = [await jobs.define(f"{n}.ipynb", notebook("1"), compute_type=n) for n in ("gpu", "small")]
+    database.set_definition(other, compute_type=None)
+    after = restarted(scheduler, compute_types={"gpu": {"cpu_limit": 3}}, default_compute_type="gpu")
+    argo.requests.clear()
+    after.mender.mend()
+    limits = main_of(argo.crons[f"job-def-{chosen}"]["spec"]["workflowSpec"])["container"]["resources"][
+        "limits"
+    ]
+    assert limits == {"cpu": "3"}
+    assert [path.rpartition("/")[2] for method, path in argo.requests if method == "PUT"] == [
+        f"job-def-{chosen}"
+    ]
+    argo.requests.clear()
+    restarted(scheduler, compute_types={"gpu": {"cpu_limit": 3}}, default_compute_type="gpu").mender.mend()
+    assert "PUT" not in {method for method, _ in argo.requests}
+
+    # One that is configured no more: its definition can be paused, and is not resumed without a reason.
+    gone = restarted(scheduler, compute_types={}, default_compute_type="")
+    gone.mender.mend()
+    await gone.update_job_definition(chosen, UpdateJobDefinition(active=False))
+    assert argo.crons[f"job-def-{chosen}"]["spec"]["suspend"]
+    with pytest.raises(Exception, match="no compute type 'gpu' any more"):
+        await gone.update_job_definition(chosen, UpdateJobDefinition(active=True))
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+async def test_a_scheduled_run_here_has_the_limits_of_now(
+    jobs: Jobs, scheduler: ArgoScheduler, next_minute: Callable[[], Awaitable[None]]
+) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook(SHOWS)))
+    scheduler.runs_on = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}}).runs_on
+    printed = await story.printed(await story.next_run())
+    assert printed.split()[0] == str(2 * GIGABYTE)
+    scheduler.runs_on = restarted(scheduler, compute_types={}, default_compute_type="").runs_on
+    job = await story.next_run()
+    assert (job["status"], "no compute type 'small' any more" in job["status_message"]) == ("FAILED", True)
+
+
+@pytest.mark.parametrize(
+    ("traits", "words"),
+    [
+        (
+            {"compute_types": {"a": {"mem_limt": "1G"}}},
+            "'a': mem_limt: there is no such trait of a pod. Possible: mem_limit",
+        ),
+        ({"compute_types": {"a": {"mem_limit": "much"}}}, "'a': mem_limit"),
+        ({"compute_types": {" ": {}}}, "cannot be the name"),
+        ({"compute_types": {"a": {}}, "default_compute_type": "b"}, "'b' is none of the compute types: a"),
+        ({"compute_types": {"a": 3}}, "compute_types"),
+    ],
+)
+@both
+def test_they_are_validated_at_start(scheduler: ArgoScheduler, traits: dict[str, Any], words: str) -> None:
+    with pytest.raises(TraitError, match=words):
+        restarted(scheduler, **{"default_compute_type": "a", **traits})
+
+
+THINGS = st.recursive(
+    st.integers(0, 3) | st.sampled_from(["x", "y"]),
+    lambda inner: (
+        st.dictionaries(st.sampled_from("abcd"), inner, max_size=3)
+        | st.lists(inner, max_size=2)
+        | st.lists(
+            st.builds(lambda name, value: {"name": name, "value": value}, st.sampled_from("klm"), inner),
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(before=THINGS, wanted=THINGS, live=THINGS)
+def test_a_live_object_gets_what_was_changed(before: Any, wanted: Any, live: Any) -> None:
+    assert changed(before, before, wanted) == wanted
+    assert changed(before, live, before) == live
+
+
+def test_what_others_added_stays() -> None:
+    before = {"a": 1, "list": [{"name": "x", "v": 1}, {"name": "y"}], "gone": 1}
+    wanted = {"a": 2, "list": [{"name": "x", "v": 2}], "new": {"n": 1}}
+    live = {
+        "a": 1,
+        "list": [{"name": "x", "v": 1, "w": 3}, {"name": "y"}, {"name": "z"}],
+        "gone": 1,
+        "theirs": 1,
+    }
+    assert changed(before, live, wanted) == {
+        "a": 2,
+        "list": [{"name": "x", "v": 2, "w": 3}, {"name": "z"}],
+        "new": {"n": 1},
+        "theirs": 1,
+    }
