@@ -89,7 +89,9 @@ definitions = table(
 )
 
 PAUSED = "The job definition was paused before this run began."
-REPLACED = "The next run of this schedule began while this one was still running, and replaced it."
+REPLACED = "The next run of this schedule began while this one was still under way, and replaced it."
+WAITED = f"{REPLACED} It was still waiting: "
+"""What comes before the reason of a run that had not begun."""
 
 
 def now() -> int:
@@ -270,6 +272,10 @@ class Database:
 
     def replace_runs(self, job_definition_id: str, before: int) -> None:
         """Say STOPPED in the rows of a definition's scheduled runs that are live and older than `before` (ms)."""
+        # A live row has a message only while it waits.
+        message = func.substr(
+            func.coalesce(literal(WAITED) + jobs.c.status_message, REPLACED), 1, MESSAGE_LENGTH
+        )
         statement = (
             update(jobs)
             .where(
@@ -278,7 +284,7 @@ class Database:
                 jobs.c.create_time < before,
                 jobs.c.status.in_(LIVE),
             )
-            .values(status=STOPPED, status_message=REPLACED, end_time=now(), update_time=now())
+            .values(status=STOPPED, status_message=message, end_time=now(), update_time=now())
         )
         with self._engine.begin() as connection:
             connection.execute(statement)

@@ -225,6 +225,12 @@ async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
     argo.pending = "Unschedulable: 0/1 nodes are available"
     await story.next_minute()
     job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
+    await story.next_minute()
+    replaced = await jobs.wait(job["job_id"])
+    assert (replaced["status"], "replaced it" in replaced["status_message"]) == ("STOPPED", True)
+    assert replaced["status_message"].endswith(argo.pending)
+    await jobs.request("DELETE", "jobs", job["job_id"])
+    job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
     await jobs.request("DELETE", "jobs", job["job_id"])
     await asyncio.sleep(1)  # some cycles of the task runner
     assert [one["status"] for one in await jobs.runs(story.id)] == ["COMPLETED"]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from argo_jupyter_scheduler.database import REPLACED, WAITING, Database, is_scheduled, now
+from argo_jupyter_scheduler.database import REPLACED, WAITED, WAITING, Database, is_scheduled, now
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
@@ -254,8 +254,11 @@ def _observation(job: dict[str, Any], item: dict[str, Any], replaced: bool) -> O
     if _phase(item) in ENDED:
         shutdown = str(item["status"].get("message"))
         if shutdown.startswith("Stopped with strategy"):
-            replaced = replaced and "Terminate" in shutdown
-            return Observation(ended=True, message=REPLACED if replaced else STOPPED_IN_ARGO, stopped=True)
+            waited = job["status_message"]  # a live row has one only while it waits
+            message = f"{WAITED}{waited}" if waited else REPLACED
+            if not (replaced and "Terminate" in shutdown):
+                message = STOPPED_IN_ARGO
+            return Observation(ended=True, message=message, stopped=True)
         return Observation(ended=True, message=_reason(item) or NO_REASON)
     if job["status"] in WAITING and _has_waited(job):
         reason = _reason(item)
