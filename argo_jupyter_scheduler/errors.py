@@ -4,7 +4,9 @@ Every error has a message for the person who pressed the button: what happened, 
 
     ArgoSchedulerError
     ├── InvalidJob            what was asked for cannot be done: nothing was stored
+    │   └── InvalidPod        Kubernetes would refuse the pods that were asked for
     ├── JobNotFound           there is no such job or job definition
+    ├── PodUnknown            this server's own pod could not be read
     ├── EngineError           the place where notebooks run did not do what was asked
     │   ├── EngineUnavailable it did not answer (refused, timed out, 5xx)
     │   └── EngineRefused     it answered no (401, 403, 400)
@@ -23,6 +25,27 @@ class ArgoSchedulerError(Exception):
 
 class InvalidJob(ArgoSchedulerError):
     """What was asked for cannot be done; nothing was stored."""
+
+
+class InvalidPod(InvalidJob):
+    """Kubernetes would refuse the pods that were asked for.
+
+    Attributes
+    ----------
+    trait
+        The trait of `ArgoScheduler` that asks for it.
+    reason
+        What is wrong with it.
+    """
+
+    def __init__(self, trait: str, reason: str) -> None:
+        super().__init__(f"{trait}: {reason}.")
+        self.trait = trait
+        self.reason = reason
+
+
+class PodUnknown(ArgoSchedulerError):
+    """The server's own pod could not be read, so nothing can be inherited from it."""
 
 
 class JobNotFound(ArgoSchedulerError):

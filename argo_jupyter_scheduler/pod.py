@@ -1,56 +1,257 @@
-"""The shape of a run's pod as traits, with KubeSpawner's names."""
+"""The shape of runs' pods as traits, with KubeSpawner's names, units and templates."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-from traitlets import Dict, HasTraits, List, Unicode, default
+from traitlets import Bool, Callable, Dict, Enum, Float, HasTraits, Integer, List, Unicode, Union, default
+
+TEMPLATES = frozenset(
+    {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "init_containers"}
+    | {"service_account", "volume_mounts", "volumes", "working_dir"}
+)
+"""Traits whose texts KubeSpawner expands."""
+
+
+def _cores(help: str, default: float | None = None) -> Any:  # noqa: A002 (traitlets' name)
+    return Union([Float(), Unicode()], default_value=default, allow_none=True, config=True, help=help)
+
+
+def _memory(help: str, default: str | None = None) -> Any:  # noqa: A002
+    return Union([Integer(), Unicode()], default_value=default, allow_none=True, config=True, help=help)
+
+
+def _number(help: str) -> Any:  # noqa: A002
+    return Integer(None, allow_none=True, config=True, help=help)
+
+
+def _things(help: str) -> Any:  # noqa: A002
+    """Return a trait for a list of mappings, or a mapping of them, which is taken in the order of its keys."""
+    return Union([List(Dict()), Dict()], default_value=[], config=True, help=help)
 
 
 class PodTraits(HasTraits):
-    """The pod's shape, for `ArgoScheduler`."""
+    """The shape of runs' pods, for `ArgoScheduler`.
 
+    Texts in `environment`, `working_dir`, `volumes`, `volume_mounts`, `init_containers`, `service_account`, `extra_labels`,
+    `extra_annotations` and `extra_pod_config` are KubeSpawner's templates: `{username}`, `{user_server}`, `{servername}`,
+    `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on; a brace that is meant as such is doubled.
+    """
+
+    inherit_pod = Enum(
+        ("auto", "on", "off"),
+        default_value="auto",
+        config=True,
+        help="""Whether runs get the image, environment (but no secrets), volumes, resources, node selector, tolerations, affinity,
+        security contexts and init containers of this server's own pod, which is read from Kubernetes when the server starts.
+        `auto`: yes where the pod has a service account, but not on Nebari, whose admission controller does the same. The service
+        account needs the right to get `pods`, and should have that to get `persistentvolumeclaims`. All other traits win over
+        what is inherited.""",
+    )
+    inherit_service_account = Bool(
+        False,
+        config=True,
+        help="""Whether runs also get the service account of this server's pod, where that is inherited. It then needs the right to
+        create and patch `workflowtaskresults`, as Argo wants it of all pods.""",
+    )
+    nebari = Enum(
+        ("auto", "on", "off"),
+        default_value="auto",
+        config=True,
+        help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
+        `auto`: yes where the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, which
+        Nebari sets and nobody else.""",
+    )
+    slug_scheme = Enum(
+        ("safe", "escape"),
+        default_value="safe",
+        config=True,
+        help="""How `{username}` and `{servername}` are written in templates, as in KubeSpawner: `safe`, or `escape` for a hub whose
+        KubeSpawner is older than 7 or configured so.""",
+    )
     image = Unicode(
         config=True,
-        help="""Image of the run's pods, such as `quay.io/jupyter/scipy-notebook:2025-10-20`. It must have this package. Empty:
-        this server's own, from the environment variables JUPYTER_IMAGE or JUPYTER_IMAGE_SPEC.""",
+        help="""Image of the pods, such as `quay.io/jupyter/scipy-notebook:2025-10-20`. It must have this package. Empty: that of
+        this server's pod, else of the environment variables JUPYTER_IMAGE or JUPYTER_IMAGE_SPEC.""",
+    )
+    image_pull_policy = Enum(
+        ("", "Always", "IfNotPresent", "Never"),
+        default_value="",
+        config=True,
+        help="When the image is pulled: `Always`, `IfNotPresent` or `Never`. Empty: as this server's, else Kubernetes' default.",
+    )
+    image_pull_secrets = List(
+        Union([Unicode(), Dict()]),
+        config=True,
+        help="""Secrets with which the image is pulled, by name or as `{"name": …}`, such as `["registry"]`. Empty: those of this
+        server's pod.""",
+    )
+    cpu_guarantee = _cores(
+        """Cores that a run is guaranteed, such as `0.5`. None: as many as this server's pod; 0: none."""
+    )
+    cpu_limit = _cores(
+        """Cores that a run may not exceed, such as `2`. None: as many as this server's pod; 0: no limit."""
+    )
+    mem_guarantee = _memory(
+        """Memory that a run is guaranteed, in bytes or with the suffix K, M, G or T (of 1024), such as `"2G"`; Kubernetes' `"2Gi"`
+        is taken too. None: as much as this server's pod; 0: none."""
+    )
+    mem_limit = _memory(
+        """Memory at which a run is killed, in bytes or with the suffix K, M, G or T (of 1024), such as `"4G"`. None: as much
+        as this server's pod; 0: no limit."""
+    )
+    extra_resource_guarantees = Dict(
+        config=True,
+        help="""Other resources that a run is guaranteed, such as `{"ephemeral-storage": "10Gi"}`. What is not named here, or in
+        `extra_resource_limits`, is as in this server's pod; 0: none.""",
+    )
+    extra_resource_limits = Dict(
+        config=True,
+        help="""Other resources that a run may not exceed. GPUs are asked for so: `{"nvidia.com/gpu": 1}`.""",
+    )
+    helper_cpu_guarantee = _cores(
+        """Cores that a helper pod is guaranteed, instead of all of the above: the exit handler, and with `pod_per_step` each
+        step but `main`. They copy files and write rows. 0: none.""",
+        0.1,
+    )
+    helper_cpu_limit = _cores(
+        "Cores that a helper pod may not exceed. 0: no limit.",
+        1.0,
+    )
+    helper_mem_guarantee = _memory(
+        "Memory that a helper pod is guaranteed, as `mem_guarantee`. 0: none.",
+        "128M",
+    )
+    helper_mem_limit = _memory(
+        "Memory at which a helper pod is killed, as `mem_limit`. 0: no limit.",
+        "1G",
     )
     environment = Dict(
         key_trait=Unicode(),
-        value_trait=Unicode(),
+        value_trait=Union([Unicode(), Dict()]),
         config=True,
-        help="""Environment variables of the pods, such as `{"HOME": "/home/jovyan"}`. Empty: the image's own. No place for
-        secrets: whoever may list workflows can read a manifest.""",
+        help="""Environment variables of the pods, such as `{"HOME": "/home/{username}"}`, beside those of this server's pod. No
+        place for secrets: whoever may list workflows can read a manifest. A Secret's are given as in Kubernetes:
+        `{"KEY": {"valueFrom": {"secretKeyRef": {"name": "my-secret", "key": "key"}}}}`.""",
     )
-    volumes = List(
-        Dict(),
+    env_keep = List(
+        Unicode(),
         config=True,
-        help="""Volumes of the pods, as Kubernetes has them in a pod's specification, such as
-        `[{"name": "home", "persistentVolumeClaim": {"claimName": "home-jovyan"}}]`. The staging area and the database must be
-        on one of them. Empty: none.""",
+        help="""Names of this server's environment variables that the pods get too, with the values that they have when the server
+        starts, such as `["LANG", "TZ"]`; what is not set is left out. Tokens are refused. Empty: none.""",
     )
-    volume_mounts = List(
-        Dict(),
+    working_dir = Unicode(
         config=True,
-        help="""Where the volumes are mounted, as Kubernetes has it in a container, such as
-        `[{"name": "home", "mountPath": "/home/jovyan"}]`. The paths must be those of the server. Empty: nowhere.""",
+        help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: this
+        server's.""",
+    )
+    volumes = _things(
+        """Volumes of the pods, as Kubernetes has them in a pod's specification, such as
+        `[{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]`, or a mapping of such. The staging area and
+        the database must be on one of them. Empty: those of this server's pod."""
+    )
+    volume_mounts = _things(
+        """Where the volumes are mounted, as Kubernetes has it in a container, such as
+        `[{"name": "home", "mountPath": "/home/jovyan"}]`, or a mapping of such. The paths must be those of the server. Empty: as in
+        this server's pod."""
+    )
+    init_containers = _things(
+        """Containers that run before each pod's own, as Kubernetes has them, such as
+        `[{"name": "wait", "image": "busybox", "command": ["sleep", "5"]}]`, or a mapping of such. Empty: those of this
+        server's pod."""
     )
     service_account = Unicode(
         config=True,
-        help="""Kubernetes service account that runs the pods, such as `argo-workflow`. Empty: the one that Argo is configured
-        with.""",
+        help="""Kubernetes service account that runs the pods, such as `argo-workflow`. Empty: the one that Argo is configured with;
+        see also `inherit_service_account`.""",
+    )
+    priority_class_name = Unicode(
+        config=True,
+        help="""Priority class of the pods, such as `batch`. Empty: the cluster's default.""",
+    )
+    node_selector = Dict(
+        config=True,
+        help="""Labels that a node must have, such as `{"pool": "jobs"}`, beside what this server's pod asks for. Empty: nothing
+        more.""",
+    )
+    tolerations = _things(
+        """Taints of nodes that are tolerated, as Kubernetes has them, beside those of this server's pod, such as
+        `[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]`, or a mapping of such. Empty: no more."""
+    )
+    node_affinity_required = _things(
+        """Kubernetes' NodeSelectorTerms, of which a node must meet one, such as `[{"matchExpressions": [{"key":
+        "topology.kubernetes.io/zone", "operator": "In", "values": ["a", "b"]}]}]`. Empty: as this server's pod."""
+    )
+    node_affinity_preferred = _things(
+        """Kubernetes' PreferredSchedulingTerms, such as `[{"weight": 100, "preference": {"matchExpressions": [{"key":
+        "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}]}}]`. Empty: as this server's pod."""
+    )
+    pod_affinity_required = _things(
+        """Kubernetes' PodAffinityTerms, all of which must be met. Empty: as this server's pod, and on the node of the user's
+        other pods where a volume can be mounted by one node only (ReadWriteOnce)."""
+    )
+    pod_affinity_preferred = _things("Kubernetes' WeightedPodAffinityTerms. Empty: as this server's pod.")
+    pod_anti_affinity_required = _things(
+        "Kubernetes' PodAffinityTerms, none of which may be met. Empty: as this server's pod."
+    )
+    pod_anti_affinity_preferred = _things(
+        "Kubernetes' WeightedPodAffinityTerms, for pods that are better elsewhere. Empty: as this server's pod."
+    )
+    uid = _number(
+        """Number of the user that a run is, such as `1000`. None: as this server, else the image's."""
+    )
+    gid = _number(
+        """Number of the group that a run is, such as `100`. None: as this server, else the image's."""
+    )
+    fs_gid = _number(
+        """Number of the group that the volumes belong to, such as `100`. None: as in this server's pod."""
+    )
+    supplemental_gids = List(
+        Integer(),
+        config=True,
+        help="Numbers of further groups that a run is in, such as `[2000]`. Empty: as in this server's pod.",
+    )
+    container_security_context = Dict(
+        config=True,
+        help="""Security context of the container, with Kubernetes' names, such as `{"allowPrivilegeEscalation": False}`; wins over
+        `uid` and `gid`. Empty: as in this server's pod.""",
+    )
+    pod_security_context = Dict(
+        config=True,
+        help="""Security context of the pod, with Kubernetes' names, such as `{"fsGroupChangePolicy": "OnRootMismatch"}`; wins over
+        `fs_gid` and `supplemental_gids`. Empty: as this server's pod.""",
+    )
+    extra_labels = Dict(
+        config=True,
+        help="""Labels of the pods and of Argo's objects, such as `{"team": "blue"}`. Empty: none but those of this package.""",
+    )
+    extra_annotations = Dict(
+        config=True,
+        help="""Annotations of the pods, such as `{"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}`. Empty: none.""",
+    )
+    extra_container_config = Dict(
+        config=True,
+        help="""Other fields of the container, with Kubernetes' or Python's names, such as
+        `{"envFrom": [{"secretRef": {"name": "my-secret"}}]}`. Empty: none.""",
+    )
+    extra_pod_config = Dict(
+        config=True,
+        help="""Other fields of the pod's specification, with Kubernetes' or Python's names, such as
+        `{"runtimeClassName": "nvidia"}`. Empty: none.""",
+    )
+    modify_pod_hook = Callable(
+        None,
+        allow_none=True,
+        config=True,
+        help="""Function that gets the scheduler and the pod (a Kubernetes Pod as a dict, its container called `main`) when the
+        server starts, and returns the pod that runs shall have. None: the pod stays as it is.""",
     )
     python_executable = Unicode(
         config=True,
         help="""Python of the pods that has this package. Empty: the path of the server's own, which is right where the image
         is the server's.""",
     )
-
-    @default("image")
-    def _default_image(self) -> str:
-        import os
-
-        return os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC") or ""
 
     @default("python_executable")
     def _default_python_executable(self) -> str:

@@ -100,17 +100,10 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
             return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs)
+        from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
-        from argo_jupyter_scheduler.workflows import PodShape, Policy, Site
+        from argo_jupyter_scheduler.workflows import Policy, Site
 
-        shape = PodShape(
-            image=self.image,
-            python=self.python_executable,
-            environment=dict(self.environment),
-            volumes=list(self.volumes),
-            volume_mounts=list(self.volume_mounts),
-            service_account=self.service_account,
-        )
         policy = Policy(
             concurrency=self.concurrency_policy,
             starting_deadline_seconds=self.starting_deadline_seconds,
@@ -119,8 +112,18 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
             ttl_seconds=self.ttl_seconds_after_completion,
             active_deadline_seconds=self.active_deadline_seconds,
         )
-        connection, per_step = self.connection(), self.pod_per_step
-        site = Site(connection.namespace, self.database.url, self.staging_path, per_step, shape, policy)
+        connection = self.connection()
+        site = Site(
+            namespace=connection.namespace,
+            db_url=self.database.url,
+            staging_path=self.staging_path,
+            pod_per_step=self.pod_per_step,
+            shape=pod_sources.pod_shape(self, connection.namespace),
+            policy=policy,
+            helper_resources=pod_sources.helper_resources(self),
+            creator=pod_sources.creator(),
+            nebari=pod_sources.on_nebari(self),
+        )
         return ArgoEngine(connection, self.database, site)
 
     # Jobs

@@ -5,48 +5,37 @@ A manifest holds ids and paths, never what a user typed: Argo expands ``{{…}}`
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
-from hera.workflows.models import ContinueOn, EnvVar, TTLStrategy, Volume, VolumeMount
+from hera.workflows.models import Container as ContainerModel
+from hera.workflows.models import (
+    ContinueOn,
+    PodSecurityContext,
+    Template,
+    TTLStrategy,
+    WorkflowSpec,
+)
+from pydantic import BaseModel
 
 from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler.naming import CREATOR_LABEL, DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
+from argo_jupyter_scheduler.pod_shape import PodShape
 from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
 
-JOB_LABEL = "jupyter-scheduler-job-id"
-DEFINITION_LABEL = "jupyter-scheduler-job-definition-id"
-MANAGER = {"app.kubernetes.io/managed-by": "argo-jupyter-scheduler"}
-"""On every object, since a list can select by one label only. The key is one that Kubernetes recommends."""
+WORKFLOW_FIELDS = frozenset(
+    {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}
+)
+"""Fields of a pod's specification that Argo has for all pods of a workflow."""
 
-OVERRIDE_LABEL = "jupyterflow-override"
-"""Asks Nebari's admission controller to give the pods the shape of the user's JupyterLab pod."""
-
-
-@dataclass(frozen=True)
-class PodShape:
-    """The shape of a run's pods.
-
-    Attributes
-    ----------
-    image
-        The image's name.
-    python
-        Path of the Python that has this package.
-    environment
-        Environment variables.
-    volumes, volume_mounts
-        As Kubernetes has them.
-    service_account
-        Who runs the pods; empty for Argo's own choice.
-    """
-
-    image: str
-    python: str
-    environment: dict[str, str] = field(default_factory=dict)
-    volumes: list[dict[str, Any]] = field(default_factory=list)
-    volume_mounts: list[dict[str, Any]] = field(default_factory=list)
-    service_account: str = ""
+TEMPLATE_FIELDS = frozenset(
+    {"affinity", "automountServiceAccountToken", "hostAliases", "initContainers", "nodeSelector"}
+    | {"priorityClassName", "schedulerName", "securityContext", "tolerations"}
+)
+"""Those that it has for the pod of a template. All others are in none of both, and are patched in."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +80,12 @@ class Site:
         The pods' shape.
     policy
         How Argo treats runs.
+    helper_resources
+        What the exit handler, and single steps other than `main`, ask for instead of what the shape does.
+    creator
+        The user's name as a label's value; empty for none.
+    nebari
+        Whether Nebari's admission controller completes the manifest.
     """
 
     namespace: str
@@ -99,6 +94,9 @@ class Site:
     pod_per_step: bool
     shape: PodShape
     policy: Policy = Policy()
+    helper_resources: Mapping[str, Any] = field(default_factory=dict)
+    creator: str = ""
+    nebari: bool = False
 
 
 def workflow_name(job_id: str) -> str:
@@ -120,7 +118,7 @@ def build_workflow(job_id: str, site: Site) -> dict[str, Any]:
     """Return the manifest of one run, as Argo's API takes it."""
     with Workflow(
         name=workflow_name(job_id),
-        labels={**MANAGER, JOB_LABEL: job_id, OVERRIDE_LABEL: "true"},
+        labels={**site.shape.labels, **MANAGER, JOB_LABEL: job_id, **_nebari_labels(site)},
         **_common(site),
     ) as workflow:
         _templates(plan.STEPS, ["--job-id", job_id], site)
@@ -144,10 +142,10 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     policy = site.policy
     identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
     identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
-    labels = {**MANAGER, DEFINITION_LABEL: definition_id}
+    labels = {**site.shape.labels, **MANAGER, DEFINITION_LABEL: definition_id}
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
-        labels={**labels, OVERRIDE_LABEL: "true"},
+        labels={**labels, **_nebari_labels(site)},
         timezone=definition["timezone"] or DEFAULT_TIMEZONE,
         cron_suspend=not definition["active"],
         concurrency_policy=policy.concurrency,
@@ -167,17 +165,22 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     return manifest
 
 
+def _nebari_labels(site: Site) -> dict[str, str]:
+    """Return labels of what is created; a cron workflow's runs get them from their parent."""
+    return {OVERRIDE_LABEL: "true", **({CREATOR_LABEL: site.creator} if site.creator else {})}
+
+
 def _common(site: Site) -> dict[str, Any]:
     """Return what a workflow's specification has beside its templates."""
-    shape, policy = site.shape, site.policy
+    spec, policy = site.shape.spec, site.policy
+    own = {name: spec[name] for name in WORKFLOW_FIELDS if name in spec}
     return {
         "namespace": site.namespace,
         "entrypoint": "steps",
         "on_exit": "exit",
         "ttl_strategy": TTLStrategy(seconds_after_completion=policy.ttl_seconds),
         "active_deadline_seconds": policy.active_deadline_seconds or None,
-        "service_account_name": shape.service_account or None,
-        "volumes": [Volume.model_validate(volume) for volume in shape.volumes] or None,
+        **_set(WorkflowSpec.model_validate(own)),
     }
 
 
@@ -244,9 +247,17 @@ def _container(
     inputs: list[Parameter] | None = None,
 ) -> Container:
     shape = site.shape
+    resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
+    if resources and site.nebari:
+        resources = _both_sides(resources)
+    container = {**shape.container, "resources": resources or None}
+    pod = {name: value for name, value in shape.spec.items() if name in TEMPLATE_FIELDS}
+    security_context = pod.pop("securityContext", None)
+    other = {
+        name: value for name, value in shape.spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS
+    }
     return Container(
         name=name,
-        image=shape.image,
         command=[shape.python, "-m", "argo_jupyter_scheduler.steps", *steps],
         args=[
             *("--db-url", literal(site.db_url)),
@@ -254,6 +265,21 @@ def _container(
             *arguments,
         ],
         inputs=inputs,
-        env=[EnvVar(name=key, value=value) for key, value in shape.environment.items()] or None,
-        volume_mounts=[VolumeMount.model_validate(mount) for mount in shape.volume_mounts] or None,
+        labels=dict(shape.labels) or None,
+        annotations=dict(shape.annotations) or None,
+        pod_spec_patch=json.dumps(other, sort_keys=True) if other else None,
+        pod_security_context=security_context and PodSecurityContext.model_validate(security_context),
+        **_set(ContainerModel.model_validate({"image": "", **container})),
+        **_set(Template.model_validate(pod)),
     )
+
+
+def _set(model: BaseModel) -> dict[str, Any]:
+    """Return the fields of a hera model that are set, under the names that hera's builders give them too."""
+    return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _both_sides(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return guarantees and limits of the same resources: Nebari's controller would fill in the user's, which may not fit."""
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}

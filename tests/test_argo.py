@@ -15,8 +15,9 @@ import yaml
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.pod_shape import PodShape
 from argo_jupyter_scheduler.steps.failure import reason_of
-from argo_jupyter_scheduler.workflows import PodShape, Site, build_cron_workflow, build_workflow
+from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, notebook, outputs
@@ -26,9 +27,8 @@ SLEEPS = notebook("import time; print('begun', flush=True); time.sleep(60)")
 
 
 def site(pod_per_step: bool) -> Site:
-    shape = PodShape(
+    shape = PodShape(python="/opt/conda/bin/python").changed(
         image="quay.io/jupyter/scipy-notebook:2025-10-20",
-        python="/opt/conda/bin/python",
         environment={"HOME": "/home/jovyan"},
         volumes=[{"name": "home", "persistentVolumeClaim": {"claimName": "home-jovyan"}}],
         volume_mounts=[{"name": "home", "mountPath": "/home/jovyan", "subPath": "a"}],

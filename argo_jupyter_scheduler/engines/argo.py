@@ -11,11 +11,10 @@ from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, A
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.naming import DEFINITION_LABEL, MANAGER
 from argo_jupyter_scheduler.steps.create_job_id import milliseconds
 from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO
 from argo_jupyter_scheduler.workflows import (
-    DEFINITION_LABEL,
-    MANAGER,
     Site,
     build_cron_workflow,
     build_workflow,
@@ -100,8 +99,9 @@ class ArgoEngine(Engine):
     def _check_shape(self) -> None:
         if not self._site.shape.image:
             raise EngineRefused(
-                "No image is configured for the run's pods. Set c.ArgoScheduler.image to one that has "
-                "argo-jupyter-scheduler, such as this server's own."
+                "It is not known what the run's pods look like. Set c.ArgoScheduler.image to an image that has "
+                "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home; or give "
+                "this server's pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod)."
             )
 
     def _workflow_of(self, job_id: str) -> str:
@@ -311,8 +311,8 @@ def _rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _without_empties(value: Any) -> Any:
-    """Return `value` without what Argo adds when it writes an object: ``name: ""``, ``resources: {}``."""
+    """Return `value` without what Argo adds or leaves out when it writes an object: ``resources: {}``, ``readOnly: false``."""
     if isinstance(value, dict):
         cleaned = {key: _without_empties(one) for key, one in value.items()}
-        return {key: one for key, one in cleaned.items() if one not in (None, "", {}, [])}
+        return {key: one for key, one in cleaned.items() if one}
     return [_without_empties(one) for one in value] if isinstance(value, list) else value

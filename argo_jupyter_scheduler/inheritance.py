@@ -1,0 +1,180 @@
+"""What a run's pods inherit from this server's own pod. Pure: no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from argo_jupyter_scheduler.own_pod import RULE, OwnPod, claim_of
+from argo_jupyter_scheduler.placement_checks import PREFERRED, REQUIRED
+from argo_jupyter_scheduler.pod_checks import TAKEN, requirements
+from argo_jupyter_scheduler.pod_shape import PodShape
+
+Part = Mapping[str, Any]
+
+STAYS = frozenset(
+    {
+        "JUPYTERHUB_API_TOKEN",
+        "JPY_API_TOKEN",
+        "JUPYTER_TOKEN",
+        "ARGO_TOKEN",
+        "HERA_TOKEN",
+        "CONDA_STORE_TOKEN",
+    }
+)
+"""Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
+
+SECRET = re.compile(r"TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+"""Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
+
+USER_LABEL = "hub.jupyter.org/username"
+"""On each pod that KubeSpawner makes."""
+
+SERVICE_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+MESHES = frozenset({"istio-init", "istio-validation", "linkerd-init", "linkerd-network-validator"})
+"""Init containers that a service mesh puts into each pod by itself."""
+
+_CONTAINER_FIELDS = ("image", "imagePullPolicy", "envFrom", "workingDir", "securityContext")
+_INIT_FIELDS = ("name", "command", "args", "resources", *_CONTAINER_FIELDS)
+_POD_FIELDS = (
+    "imagePullSecrets",
+    "nodeSelector",
+    "securityContext",
+    "runtimeClassName",
+    "hostAliases",
+    "dnsConfig",
+)
+
+
+def stays(name: str, value: str = "") -> bool:
+    """Return whether an environment variable must not leave this server's pod. A path to a secret may."""
+    return name in STAYS or bool(SECRET.search(name) and value and not value.startswith("/"))
+
+
+def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:
+    """Return the shape of a pod like this server's, and what an administrator should know of it.
+
+    Parameters
+    ----------
+    own
+        This server's pod.
+    service_account
+        Whether runs have the same service account.
+    """
+    spec, notes = own.pod["spec"], list[str]()
+    there = {
+        volume["name"]: volume for volume in spec.get("volumes") or [] if not _is_service_accounts(volume)
+    }
+    server = _server(own.pod)
+    container = _inherited_container(server, _CONTAINER_FIELDS, there, notes)
+    if server.get("resources"):
+        container["resources"] = requirements(_fields(server["resources"], ("requests", "limits")))
+    init_containers = [
+        _inherited_container(one, _INIT_FIELDS, there, notes)
+        for one in spec.get("initContainers") or []
+        if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
+    ]
+    mounted = {mount["name"] for one in (container, *init_containers) for mount in one["volumeMounts"]}
+    volumes = [volume for name, volume in there.items() if name in mounted]
+    pod = {
+        **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
+        "volumes": volumes,
+        "initContainers": init_containers,
+        "tolerations": [one for one in spec.get("tolerations") or [] if not _is_kubernetes_own(one)],
+        "affinity": _affinity(own, volumes, notes),
+    }
+    labels = _fields(own.pod["metadata"].get("labels") or {}, (USER_LABEL,))
+    return PodShape().merged(PodShape(container=container, spec=pod, labels=labels)), notes
+
+
+def _fields(part: Part, names: Iterable[str]) -> dict[str, Any]:
+    return {name: part[name] for name in names if part.get(name)}
+
+
+def _server(pod: Part) -> Part:
+    """Return the server's container among those of its pod: KubeSpawner's, else the one that kubectl would take."""
+    containers: list[Part] = pod["spec"]["containers"]
+    default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
+    named = {one["name"]: one for one in containers}
+    return named.get("notebook") or named.get(default) or containers[0]
+
+
+def _inherited_container(
+    container: Part, fields: Iterable[str], volumes: Part, notes: list[str]
+) -> dict[str, Any]:
+    passed_on, kept = [], []
+    for variable in container.get("env") or []:
+        name, value = variable["name"], variable.get("value") or ""
+        if stays(name, value) or "{{" in value:  # which Argo would take for a variable of its own
+            kept += [name] if name not in STAYS else []
+        else:
+            passed_on.append(variable if "valueFrom" in variable else {"name": name, "value": value})
+    if kept:
+        notes.append(
+            f"These environment variables of this server's pod are not passed on, since a manifest can be read by others: "
+            f"{', '.join(kept)}. Runs can have them from a Secret, see c.ArgoScheduler.environment."
+        )
+    mounts = [
+        mount
+        for mount in container.get("volumeMounts") or []
+        if mount["name"] in volumes and mount["mountPath"] != SERVICE_ACCOUNT_PATH
+    ]
+    return {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
+
+
+def _is_service_accounts(volume: Part) -> bool:
+    """Return whether a volume has a token of the pod's service account: a run's pod gets its own."""
+    sources = (volume.get("projected") or {}).get("sources") or []
+    return any("serviceAccountToken" in source for source in sources)
+
+
+def _is_kubernetes_own(toleration: Part) -> bool:
+    """Return whether a toleration is one that Kubernetes gives each pod."""
+    keys = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+    return toleration.get("key") in keys and toleration.get("tolerationSeconds") == 300
+
+
+def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, Any]:
+    """Return the pod's affinity, with what puts a run where a volume that one node only can mount is.
+
+    A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same user is,
+    be it the server or another run, and anywhere if there is none (Kubernetes lets a pod that meets its own term be the first).
+    """
+    affinity: dict[str, Any] = {**(own.pod["spec"].get("affinity") or {})}
+    claims = [
+        name
+        for volume in volumes
+        if (name := claim_of(volume)) and not _is_shared(own.access_modes.get(name))
+    ]
+    if not claims:
+        return affinity
+    unknown = [name for name in claims if own.access_modes.get(name) is None]
+    if unknown:
+        notes.append(
+            f"Runs are put on the node of this server where that is possible, since it is not known whether other nodes can mount "
+            f"{', '.join(unknown)}. To be sure, give this server's service account, in namespace {own.namespace}, a "
+            f"Role with the rule {{{RULE.format('persistentvolumeclaims')}}}."
+        )
+    user = (own.pod["metadata"].get("labels") or {}).get(USER_LABEL)
+    if not user:
+        here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
+        return _with_term(
+            affinity, "nodeAffinity", PREFERRED, {"weight": 100, "preference": {"matchFields": [here]}}
+        )
+    if USER_LABEL in str((affinity.get("podAffinity") or {}).get(REQUIRED)):
+        return affinity
+    term = {"labelSelector": {"matchLabels": {USER_LABEL: user}}, "topologyKey": "kubernetes.io/hostname"}
+    if len(unknown) < len(claims):
+        return _with_term(affinity, "podAffinity", REQUIRED, term)
+    return _with_term(affinity, "podAffinity", PREFERRED, {"weight": 100, "podAffinityTerm": term})
+
+
+def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> dict[str, Any]:
+    before = affinity.get(kind) or {}
+    return {**affinity, kind: {**before, mode: [*(before.get(mode) or []), term]}}
+
+
+def _is_shared(access_modes: list[str] | None) -> bool:
+    return any(mode.endswith("Many") for mode in access_modes or [])
