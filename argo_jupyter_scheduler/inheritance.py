@@ -76,7 +76,7 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         for one in spec.get("initContainers") or []
         if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
-    mounted = {mount["name"] for one in (container, *init_containers) for mount in one["volumeMounts"]}
+    mounted = {mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])}
     volumes = [volume for name, volume in there.items() if name in mounted]
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
@@ -121,7 +121,8 @@ def _inherited_container(
         for mount in container.get("volumeMounts") or []
         if mount["name"] in volumes and mount["mountPath"] != SERVICE_ACCOUNT_PATH
     ]
-    return {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
+    found = {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
+    return {key: value for key, value in found.items() if value}
 
 
 def _is_service_accounts(volume: Part) -> bool:
