@@ -76,7 +76,9 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         for one in spec.get("initContainers") or []
         if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
-    mounted = {mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])}
+    mounted = {
+        mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
+    }
     volumes = [volume for name, volume in there.items() if name in mounted]
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),

@@ -82,6 +82,8 @@ class ArgoStandIn:
         While not, no cron workflow fires; what a restarted one makes up for, ``startingDeadlineSeconds`` says.
     nebari
         Whether Nebari's admission controller is there.
+    users_environment
+        The environment of the user's JupyterLab pod, for that one.
     """
 
     def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
@@ -92,6 +94,7 @@ class ArgoStandIn:
         self.broken = ""
         self.controller_is_up = True
         self.nebari = False
+        self.users_environment = {"NEBARI": "1"}
         self.runs: dict[str, Run] = {}
         self.crons: dict[str, dict[str, Any]] = {}
         self.clock = time.time()
@@ -289,7 +292,7 @@ class ArgoStandIn:
             raise Refused(409, 6, f'cronworkflows.argoproj.io "{name}" already exists')
         self._check_cron(cron["spec"])
         if self.nebari:
-            _mutate(cron, cron["spec"]["workflowSpec"])
+            _mutate(cron, cron["spec"]["workflowSpec"], self.users_environment)
         metadata.setdefault("labels", {})[f"{LABELS}/creator"] = "system-serviceaccount-dev-argo-developer"
         metadata.update(uid=str(uuid.uuid4()), resourceVersion=str(next(self._versions)))
         metadata["creationTimestamp"] = _stamp(self.clock)
@@ -415,7 +418,7 @@ class ArgoStandIn:
             raise Refused(409, 6, f'workflows.argoproj.io "{name}" already exists')
         _check(workflow["spec"])
         if self.nebari:
-            _mutate(workflow, workflow["spec"])
+            _mutate(workflow, workflow["spec"], self.users_environment)
         return self._start(workflow, time.time())
 
     def _start(self, workflow: dict[str, Any], created: float) -> dict[str, Any]:
@@ -592,7 +595,7 @@ def _public(cron: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(shown)))
 
 
-def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
+def _mutate(thing: dict[str, Any], spec: dict[str, Any], environment: dict[str, str]) -> None:
     """Do what Nebari's admission controller does on CREATE to objects with its label; each time it is done, it adds."""
     if "jupyterflow-override" not in thing["metadata"].get("labels", {}):
         return
@@ -600,7 +603,10 @@ def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
         if template.get("container"):
             container = template["container"]
             container["image"] = "users"
-            container["env"] = [*(container.get("env") or []), {"name": "NEBARI", "value": "1"}]
+            container["env"] = [
+                *(container.get("env") or []),
+                *({"name": name, "value": value} for name, value in environment.items()),
+            ]
 
 
 def _signal(pod: subprocess.Popen[bytes], number: signal.Signals) -> None:

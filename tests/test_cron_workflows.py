@@ -90,6 +90,24 @@ async def test_what_others_put_into_the_live_object_survives(define: Any, argo: 
     assert verbs == [("PUT", f"job-def-{story.id}"), ("PUT", "suspend"), ("PUT", "resume")]
 
 
+async def test_an_edit_brings_the_pods_up_to_date(
+    define: Any, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
+) -> None:
+    story = await define()
+    definition = {**(database.definition(story.id) or {}), "schedule": "0 1 * * *"}
+    scheduler.node_selector = {"pool": "jobs"}
+    scheduler._make_engine().schedule(definition)
+    cron = cron_of(argo, story)
+    assert cron["spec"]["workflowSpec"]["templates"][0]["nodeSelector"] == {"pool": "jobs"}
+    uid = cron["metadata"]["uid"]
+    scheduler.mem_limit = "4G"
+    scheduler._make_engine().schedule({**definition, "schedule": "0 2 * * *"})
+    cron = cron_of(argo, story)
+    assert cron["metadata"]["uid"] != uid
+    limits = cron["spec"]["workflowSpec"]["templates"][0]["container"]["resources"]["limits"]
+    assert limits == {"memory": "4Gi"}
+
+
 async def test_the_manifest_names_the_definitions_id_only(define: Any, argo: ArgoStandIn) -> None:
     story = await define(name="zebra-1", parameters={"zebra_2": "zebra-3"}, tags=["zebra-4"])
     assert "zebra" not in json.dumps(cron_of(argo, story)["spec"])

@@ -285,8 +285,11 @@ def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with what we want in it, and all else as it is."""
     kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
-    ours = {key: value for key, value in wanted["spec"]["workflowSpec"].items() if key != "templates"}
-    spec = {**kept, **wanted["spec"], "workflowSpec": {**live["spec"]["workflowSpec"], **ours}}
+    ours = {one["name"]: one for one in wanted["spec"]["workflowSpec"]["templates"]}
+    theirs = live["spec"]["workflowSpec"]["templates"]
+    templates = [{**one, **ours.get(one["name"], {})} for one in theirs]
+    inner = {**live["spec"]["workflowSpec"], **wanted["spec"]["workflowSpec"], "templates": templates}
+    spec = {**kept, **wanted["spec"], "workflowSpec": inner}
     spec["workflowMetadata"] = _labelled(
         live["spec"].get("workflowMetadata", {}), wanted["spec"]["workflowMetadata"]
     )
