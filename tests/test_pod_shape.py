@@ -13,14 +13,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from traitlets import TraitError
-from traitlets.config import LoggingConfigurable
+from traitlets.config import Config, LoggingConfigurable
 
 from argo_jupyter_scheduler import quantities
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import InvalidPod
 from argo_jupyter_scheduler.pod import PodTraits
 from argo_jupyter_scheduler.pod_shape import TRAITS, PodShape
 from argo_jupyter_scheduler.pod_sources import creator, helper_resources, on_nebari, pod_shape
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
 
 from .kubernetes_stand_in import PODS, KubernetesStandIn
@@ -390,6 +392,13 @@ def test_bad_input_fails_when_the_server_starts(traits: dict[str, Any], words: s
     with pytest.raises(TraitError, match=words) as error:
         site(Server(inherit_pod="off", **traits))
     assert "secret}" not in str(error.value)
+
+
+def test_the_scheduler_does_not_start_with_it(tmp_path: Path, db_url: str) -> None:
+    traits = {"argo_server": "http://127.0.0.1:9", "inherit_pod": "off", "staging_path": str(tmp_path)}
+    config = Config({"ArgoScheduler": {**traits, "volume_mounts": [{"name": "home", "mountPath": "/home"}]}})
+    with pytest.raises(TraitError, match=r"c\.ArgoScheduler\.volume_mounts: 'home' is mounted at /home\."):
+        ArgoScheduler(str(tmp_path), ArgoEnvironmentManager(), db_url, config=config)
 
 
 def test_a_trait_that_there_is_not() -> None:
