@@ -25,8 +25,13 @@ STAYS = frozenset(
 )
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
-SECRET = re.compile(r"TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+SECRET = re.compile(
+    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(^|_)(PASS|PWD)$",
+    re.IGNORECASE,
+)
 """Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
+
+PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 USER_LABEL = "hub.jupyter.org/username"
 """On each pod that KubeSpawner makes."""
@@ -50,7 +55,8 @@ _POD_FIELDS = (
 
 def stays(name: str, value: str = "") -> bool:
     """Return whether an environment variable must not leave this server's pod. A path to a secret may."""
-    return name in STAYS or bool(SECRET.search(name) and value and not value.startswith("/"))
+    secret = SECRET.search(name) and value and not value.startswith("/")
+    return name in STAYS or bool(secret or PASSWORD_IN_URL.search(value))
 
 
 def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:

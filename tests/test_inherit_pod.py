@@ -75,6 +75,29 @@ def test_tokens_do_not_leave_as_references_either(
     assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "DB_PASSWORD"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "leaves"),
+    [
+        ("GITHUB_TOKEN", "x", False),
+        ("db_password", "x", False),
+        ("DB_PASS", "x", False),
+        ("OPENAI_API_KEY", "x", False),
+        ("AWS_ACCESS_KEY_ID", "x", False),
+        ("DATABASE_URL", "postgresql://me:secret@db/x", False),
+        ("OPENAI_API_KEY", "", True),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token", True),
+        ("TOKENIZERS_PARALLELISM", "false", True),
+        ("DATABASE_URL", "postgresql://db:5432/x", True),
+        ("PWD", "/home/jovyan", True),
+    ],
+)
+def test_which_variables_leave(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], name: str, value: str, leaves: bool
+) -> None:
+    alice["spec"]["containers"][0]["env"] = [{"name": name, "value": value}]
+    assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME"] + [name] * leaves
+
+
 def test_what_argo_would_expand_does_not_leave(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
     alice["spec"]["containers"][0]["env"] = [{"name": "A", "value": "{{x}}"}, {"name": "B", "value": "{x}"}]
     assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "B"]

@@ -285,7 +285,7 @@ def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with what we want in it, and all else as it is."""
     kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
-    ours = {one["name"]: one for one in wanted["spec"]["workflowSpec"]["templates"]}
+    ours = {one["name"]: one for one in wanted["spec"]["workflowSpec"]["templates"] if one.get("container")}
     theirs = live["spec"]["workflowSpec"]["templates"]
     templates = [{**one, **ours.get(one["name"], {})} for one in theirs]
     inner = {**live["spec"]["workflowSpec"], **wanted["spec"]["workflowSpec"], "templates": templates}
