@@ -101,6 +101,8 @@ def _default(configurable: type, name: str, trait: TraitType[Any, Any]) -> str:
         if any(one.trait_name == name for one in handlers):
             return "as below"
     value = trait.default()
+    if isinstance(value, type):  # named by a text until a first object is made
+        value = f"{value.__module__}.{value.__name__}"
     if value is Undefined:
         return "none"
     return f"`{value!r}`"
