@@ -82,6 +82,8 @@ class ArgoStandIn:
         While not, no cron workflow fires; what a restarted one makes up for, ``startingDeadlineSeconds`` says.
     nebari
         Whether Nebari's admission controller is there.
+    secrets
+        Values of Kubernetes Secrets by name and key.
     """
 
     def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
@@ -92,6 +94,7 @@ class ArgoStandIn:
         self.broken = ""
         self.controller_is_up = True
         self.nebari = False
+        self.secrets: dict[tuple[str, str], str] = {}
         self.runs: dict[str, Run] = {}
         self.crons: dict[str, dict[str, Any]] = {}
         self.clock = time.time()
@@ -512,10 +515,16 @@ class ArgoStandIn:
                 message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}",
             )
             return False
-        environment = {
-            "PATH": os.defpath,
-            **{e["name"]: e.get("value", "") for e in container.get("env", [])},
-        }
+        environment = {"PATH": os.defpath}
+        for one in container.get("env", []):
+            reference = one.get("valueFrom", {}).get("secretKeyRef")
+            if reference is None:
+                environment[one["name"]] = one.get("value", "")
+            elif (reference["name"], reference["key"]) in self.secrets:
+                environment[one["name"]] = self.secrets[reference["name"], reference["key"]]
+            elif not reference.get("optional"):
+                self.pending = f'CreateContainerConfigError: secret "{reference["name"]}" not found'
+                return self._pod(run, display, container, variables)  # for ever
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
             pod = subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True

@@ -15,6 +15,7 @@ import yaml
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.steps.failure import reason_of
 from argo_jupyter_scheduler.workflows import PodShape, Site, build_cron_workflow, build_workflow
 
@@ -36,15 +37,31 @@ def site(pod_per_step: bool) -> Site:
     )
     data = "/home/jovyan/.local/share/jupyter"
     return Site(
-        "dev", f"sqlite:///{data}/scheduler.sqlite", f"{data}/scheduler {{{{x}}}} 100%", pod_per_step, shape
+        "dev",
+        f"sqlite:///{data}/scheduler.sqlite",
+        f"{data}/scheduler {{{{x}}}} 100%",
+        pod_per_step,
+        shape,
+        slack=SlackSettings(has_token=True),
+        slack_token_secret={"name": "slack", "key": "token"},
     )
 
 
 ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
-DEFINITION = {"job_definition_id": ID, "schedule": "0 6 * * *", "timezone": "Europe/Berlin", "active": True}
+JOB: dict[str, Any] = {"job_id": ID, "parameters": None}
+TELLS = {"parameters": {"SLACK_CHANNEL": "#team"}}
+DEFINITION: dict[str, Any] = {
+    "job_definition_id": ID,
+    "schedule": "0 6 * * *",
+    "timezone": "Europe/Berlin",
+    "active": True,
+    "parameters": None,
+}
 MANIFESTS = {
-    "run-now": lambda: build_workflow(ID, site(pod_per_step=False)),
-    "run-now-pod-per-step": lambda: build_workflow(ID, site(pod_per_step=True)),
+    "run-now": lambda: build_workflow(JOB, site(pod_per_step=False)),
+    "run-now-pod-per-step": lambda: build_workflow(JOB, site(pod_per_step=True)),
+    "run-now-pod-per-step-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=True)),
+    "run-now-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=False)),
     "schedule": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=False)),
     "schedule-pod-per-step": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=True)),
     "schedule-argo-3.4": lambda: build_cron_workflow(

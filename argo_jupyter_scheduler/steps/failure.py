@@ -7,8 +7,11 @@ finds the row ended and changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from argo_jupyter_scheduler.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
+from argo_jupyter_scheduler.files import NOT_SENT
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
@@ -20,12 +23,35 @@ SHUTDOWN = "workflow shutdown with strategy"
 
 def run(context: Context) -> None:
     """Write FAILED and why: the exception and its cell, else Argo's own words."""
-    reason = reason_of(context.failures)
-    error = context.error or context.folder.read("result.json").get("error")
-    if reason.startswith(SHUTDOWN) and not error:
-        context.database.stopped(context.job_id, STOPPED_IN_ARGO)
+    end(context)
+
+
+def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
+    """Write the end of a run that could not do it itself; see `Context.outcome`.
+
+    Parameters
+    ----------
+    only_if
+        The statuses from which it may become FAILED.
+    """
+    status, message = context.outcome()
+    if status == COMPLETED:  # what killed the run came after its work was done
+        context.database.completed(context.job_id)
+    elif status == STOPPED:
+        context.database.stopped(context.job_id, message)
     else:
-        context.database.failed(context.job_id, error or reason or UNKNOWN)
+        not_sent = context.folder.read(NOT_SENT).get("reason")
+        note = f" (No message was sent to Slack: {not_sent})" if not_sent else ""
+        text = shorten(message or UNKNOWN, MESSAGE_LENGTH - len(note)) + note
+        context.database.failed(context.job_id, text, only_if)
+
+
+def why(failures: str) -> tuple[str, bool]:
+    """Return the reason for the user from ``{{workflow.failures}}``, and whether somebody stopped the run in Argo."""
+    reason = reason_of(failures)
+    if reason.startswith(SHUTDOWN):
+        return STOPPED_IN_ARGO, True
+    return reason or UNKNOWN, False
 
 
 def reason_of(failures: str) -> str:
