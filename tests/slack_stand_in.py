@@ -78,8 +78,8 @@ class SlackStandIn:
 
     Parameters
     ----------
-    token
-        The one that it takes.
+    tokens
+        Those that it takes.
     real_pods
         Whether it must be reached from beyond this machine.
 
@@ -92,16 +92,22 @@ class SlackStandIn:
     scopes
         Those of the app.
     hang
-        Methods that are not answered until the test is over.
+        Methods that are not answered until the test is over; with `drip`, byte by byte and never whole.
+    slow
+        Methods that take so many seconds.
     """
 
-    def __init__(self, token: str = "xoxb-1111-abcdefghijkl", real_pods: bool = False) -> None:
-        self.token = token
+    def __init__(
+        self, tokens: tuple[str, ...] = ("xoxb-1111-abcdefghijkl", "xoxp-2222-typed"), real_pods: bool = False
+    ) -> None:
+        self.tokens = tokens
+        self.token = tokens[0]
         self.scopes = set(SCOPES)
         self.requests: list[str] = []
         self.messages: list[Message] = []
         self.hang: set[str] = set()
         self.drip = False
+        self.slow: dict[str, float] = {}
         self.page_size = 2
         self.channels = [
             Channel("C0000000001", "general"),
@@ -136,7 +142,7 @@ class SlackStandIn:
         self.base_url = f"{self.url}api/"
 
     def __enter__(self) -> SlackStandIn:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -173,6 +179,7 @@ class SlackStandIn:
         method = rest if kind == "api" else kind
         with self._lock:
             self.requests.append(method)
+        time.sleep(self.slow.get(method, 0))
         if method in self.hang:
             if self.drip:
                 self._drip(http)
@@ -236,7 +243,7 @@ class SlackStandIn:
         authorization = http.headers.get("Authorization", "")
         if not authorization.startswith("Bearer "):
             raise Refused("not_authed")
-        if authorization != f"Bearer {self.token}":
+        if authorization.removeprefix("Bearer ") not in self.tokens:
             raise Refused("invalid_auth")
         self._need(scopes[method])
         with self._lock:

@@ -81,6 +81,9 @@ def test_manifests(name: str) -> None:
 def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
     assert reason_of(recorded) == "OOMKilled (exit code 137)"
+    success = [{"displayName": "success", "message": "main: Error (exit code 1)"}]
+    assert reason_of(json.dumps(success)) == "Error (exit code 1)"
+    assert reason_of(json.dumps([*json.loads(json.loads(recorded)), *success])) == "OOMKilled (exit code 137)"
     assert reason_of("") == reason_of("{{workflow.failures}}") == reason_of('"[]"') == ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
 from argo_jupyter_scheduler.files import NOT_SENT
+from argo_jupyter_scheduler.plan import SUCCESS
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
@@ -61,7 +62,8 @@ def reason_of(failures: str) -> str:
     ----------
     failures
         A JSON list, JSON-encoded once more as a string (measured on Argo 3.4 and 4.1): ``displayName``, ``message`` and so on
-        of each failed node. Nodes that only say which child failed come with it.
+        of each failed node. Nodes that only say which child failed come with it, and the pod of `success`, whose failure says
+        that `main` failed.
     """
     decoded: Any = failures
     for _ in range(2):
@@ -72,6 +74,9 @@ def reason_of(failures: str) -> str:
         except ValueError:
             return ""
     nodes = decoded if isinstance(decoded, list) else []
-    messages = [str(node["message"]) for node in nodes if isinstance(node, dict) and node.get("message")]
-    reasons = [message for message in messages if not message.startswith("child '")]
+    told = [
+        (node.get("displayName"), str(node.get("message") or "")) for node in nodes if isinstance(node, dict)
+    ]
+    told = [(name, message) for name, message in told if message and not message.startswith("child '")]
+    reasons = [message for name, message in told if name != SUCCESS] or [message for _, message in told]
     return "; ".join(dict.fromkeys(message.removeprefix("main: ") for message in reasons))

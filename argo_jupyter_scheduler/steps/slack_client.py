@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,6 +46,8 @@ WORDS = {
     "storage_limit_reached": "this Slack has no room for files.",
 }
 """What Slack's error codes mean to a user; others are told as they are (docs.slack.dev/reference/methods)."""
+
+NOT_SLACK = "what answered is not Slack. Is slack_base_url right?"
 
 _quiet = logging.getLogger("argo_jupyter_scheduler.slack_sdk")
 _quiet.setLevel(logging.CRITICAL)  # the reason that is told at the end says it all
@@ -113,7 +116,8 @@ class _Client(WebClient):
 
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
         """Call a method in the time that is left."""
-        self.timeout = max(1, math.ceil(self._until - time.monotonic()))
+        # A second more: the one who waits for all calls together says when it is enough.
+        self.timeout = max(0, math.ceil(self._until - time.monotonic())) + 1
         self.retry_handlers = [_RateLimit(self._until)]
         if api_method in SHOWS:
             self._claim()
@@ -179,14 +183,14 @@ def words(error: BaseException) -> str:
             return f"Slack is asked too much and wants {_retry_after(response.headers):g} s, more than there are (ratelimited)."
         if response.status_code != 200:
             return f"Slack has a problem ({response.status_code})."
+        if not re.fullmatch(r"\w+", code):
+            return NOT_SLACK
         told = WORDS.get(code, "Slack refused it.")
         if response.get("needed"):
             told = told.removesuffix(".") + f": {response['needed']}."
         return f"{told.removesuffix('.')} ({code})."
     if isinstance(error, HTTPError):
         return f"Slack has a problem ({error.code})."
-    if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-        return "Slack did not answer in time."
     if isinstance(error, (OSError, HTTPException)):
         return f"Slack cannot be reached: {getattr(error, 'reason', None) or error or type(error).__name__}."
-    return "what answered is not Slack. Is slack_base_url right?"
+    return NOT_SLACK
