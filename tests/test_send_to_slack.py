@@ -18,8 +18,9 @@ import pytest
 from jupyter_scheduler.orm import Job, create_session
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.files import RunFolder
-from argo_jupyter_scheduler.slack import SlackSettings
+from argo_jupyter_scheduler.slack import SlackSettings, check, is_asked_for
 from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
@@ -369,3 +370,65 @@ def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, sl
     run_steps(["send-to-slack", "failure"], context)
     assert (context.database.job("a") or {})["status"] == "COMPLETED"
     assert "has completed" in slack.messages[0].text
+
+
+HAS_TOKEN, HAS_BOTH = SlackSettings(has_token=True), SlackSettings(has_token=True, channel="#ops")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "settings", "words"),
+    [
+        ({"SLACK_TOKEN": "xoxb-1"}, SlackSettings(), "No channel is given"),
+        ({"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": " "}, HAS_TOKEN, "No channel is given"),
+        ({"SLACK_NOTIFY": "failure"}, HAS_TOKEN, "No channel is given"),
+        ({"SLACK_CHANNEL": "#team"}, SlackSettings(), "there is no token"),
+        ({"SLACK_CHANNEL": "#team"}, SlackSettings(channel="#ops"), "there is no token"),
+        (
+            {"SLACK_CHANNEL": "my team"},
+            HAS_TOKEN,
+            "SLACK_CHANNEL is 'my team', which no channel can be called",
+        ),
+        ({"SLACK_CHANNEL": "#"}, HAS_TOKEN, "which no channel can be called"),
+        ({"SLACK_CHANNEL": "#a,#b"}, HAS_TOKEN, "which no channel can be called"),
+        ({"SLACK_TOKEN": "xoxb 1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "SLACK_TOKEN has characters"),
+        (
+            {"SLACK_NOTIFY": "never", "SLACK_CHANNEL": "#team"},
+            HAS_TOKEN,
+            "Possible: always, success, failure",
+        ),
+        ({"SLACK_CHANEL": "#team"}, HAS_TOKEN, "There is no parameter 'SLACK_CHANEL'"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(
+    parameters: dict[str, str], settings: SlackSettings, words: str
+) -> None:
+    with pytest.raises(InvalidJob) as error:
+        check(parameters, settings)
+    assert words in str(error.value)
+    assert "xoxb" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "settings", "asked_for"),
+    [
+        ({}, HAS_TOKEN, False),
+        ({}, SlackSettings(channel="#ops"), False),
+        ({}, HAS_BOTH, True),
+        ({"SLACK_TOKEN": "xoxb-1"}, SlackSettings(channel="#ops"), True),
+        ({"SLACK_CHANNEL": " #Team ", "SLACK_NOTIFY": "Failure"}, HAS_TOKEN, True),
+        ({"SLACK_CHANNEL": "équipe-_1", "SLACK_TOKEN": "xoxe.xoxb-1-a"}, SlackSettings(), True),
+        ({"SLACK_NOTIFY": "success"}, HAS_BOTH, True),
+        ({"n": "1"}, SlackSettings(), False),
+        (None, SlackSettings(), False),
+    ],
+)
+def test_parameters_that_go_together(
+    parameters: dict[str, str] | None, settings: SlackSettings, asked_for: bool
+) -> None:
+    check(parameters or {}, settings)
+    assert is_asked_for(parameters, settings) == asked_for
+
+
+def test_settings_of_another_version_are_read_as_far_as_they_are_known() -> None:
+    assert SlackSettings.read({"slack": {"channel": "a", "new": 1}}) == SlackSettings(channel="a")
+    assert SlackSettings.read({}) == SlackSettings()

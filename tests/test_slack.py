@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
-from .conftest import Jobs, notebook, outputs
+from .conftest import Jobs, Story, notebook, outputs
 from .slack_stand_in import Message, SlackStandIn
 
 SECRET = {"name": "slack", "key": "token"}
@@ -263,3 +263,33 @@ class TestOnThisMachine:
         assert time.monotonic() - begun < 4
         ends = {(database.job(job_id) or {})["status_message"] for job_id in "abcdef"}
         assert ends == {f"{KILLED} (No message was sent to Slack: Slack did not answer within 1 s.)"}
+
+
+async def test_scheduled_runs_are_told_for_as_long_as_their_definition_has_a_channel(
+    jobs: Jobs,
+    slack: SlackStandIn,
+    parameters: dict[str, str],
+    place: str,
+    next_minute: Callable[[], Awaitable[None]],
+    staging_path: Path,
+) -> None:
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("1")))
+    await story.change(parameters=parameters)
+    job = await story.next_run()
+    message = only(slack)
+    assert message.text.startswith(":white_check_mark: *a definition* has completed · n.ipynb · ")
+    assert f"on Argo, dev/job-def-{story.id}-" in message.text or place == "local"
+    assert (job["status"], message.files[0].name[-5:]) == ("COMPLETED", ".html")
+
+    slack.messages.clear()
+    staged = staging_path / story.id / "n.ipynb"
+    staged.unlink()
+    job = await story.next_run()
+    await asyncio.sleep(0.5)  # the exit handler's turn
+    assert job["status_message"] in only(slack).text
+
+    slack.messages.clear()
+    staged.write_text(notebook("1"))
+    await story.change(parameters={})
+    assert (await story.next_run())["status"] == "COMPLETED"
+    assert slack.messages == []
