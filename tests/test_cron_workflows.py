@@ -201,6 +201,8 @@ async def test_what_the_controller_missed(
         argo._fire(cron)
     await asyncio.sleep(0.5)
     await eventually(lambda: len(argo.runs_of(cron["metadata"]["name"])) == runs)
+    for name in argo.runs_of(cron["metadata"]["name"]):
+        await asyncio.to_thread(argo.wait, name)
     for job in await jobs.runs(story.id):
         assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
     assert len(await jobs.runs(story.id)) == runs
