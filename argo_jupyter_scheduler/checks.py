@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler import slack
 from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.slack import SlackSettings
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -33,7 +35,7 @@ def input_path(root_dir: str, input_uri: str) -> Path:
     return path
 
 
-def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
+def fields(values: Mapping[str, Any], path: Path, environments: Any, slack_settings: SlackSettings) -> None:
     """Check what a user asks for; what is not among the values is not looked at.
 
     Parameters
@@ -44,6 +46,8 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
         The input's full path.
     environments
         The environment manager.
+    slack_settings
+        What the server's configuration says of messages to Slack.
 
     Raises
     ------
@@ -60,6 +64,7 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
         kernel = _section(metadata, "kernelspec").get("language")
         language = kernel or _section(metadata, "language_info").get("name")
         _parameters(values["parameters"] or {}, python=language in (None, "python"))
+        slack.check(values["parameters"] or {}, slack_settings)
 
 
 def name(value: str | None) -> None:

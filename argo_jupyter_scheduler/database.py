@@ -116,9 +116,19 @@ def is_scheduled(job: dict[str, Any]) -> bool:
     return bool(job["job_definition_id"]) and str(job["idempotency_token"]).startswith(prefix)
 
 
-def shorten(message: str) -> str:
-    """Return `message` cut to the length of the column ``status_message``."""
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+def workflow_name(job_id: str) -> str:
+    """Return the name of a job's workflow on Argo: derived, so that it need not be remembered."""
+    return f"job-{job_id}"
+
+
+def workflow_of(job: dict[str, Any]) -> str:
+    """Return the name of a run's workflow on Argo, from its row."""
+    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
+
+
+def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
+    """Return `message` cut to a number of characters, by default those of the column ``status_message``."""
+    return message if len(message) <= length else message[: length - 1] + "…"
 
 
 class Database:

@@ -51,7 +51,7 @@ class Definitions:
             It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
         """
         path = self._scheduler.notebook(model.input_uri)
-        checks.fields(model.dict(), path, self._scheduler.environments_manager)
+        checks.fields(model.dict(), path, self._scheduler.environments_manager, self._scheduler.slack)
         schedules.parse(model.schedule, model.timezone)
         definition_id = str(uuid.uuid4())
         folder = RunFolder(self._staging_path, definition_id)
@@ -87,7 +87,7 @@ class Definitions:
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
         if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
             asked = {"parameters": before["parameters"], **changes} if input_uri else changes
-            checks.fields(asked, path, self._scheduler.environments_manager)
+            checks.fields(asked, path, self._scheduler.environments_manager, self._scheduler.slack)
         if "schedule" in changes or "timezone" in changes or changes.get("active"):
             schedules.parse(
                 changes.get("schedule", before["schedule"]), changes.get("timezone", before["timezone"])

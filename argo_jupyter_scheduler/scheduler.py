@@ -8,6 +8,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks
+from argo_jupyter_scheduler import checks, slack
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
 from argo_jupyter_scheduler.definitions import Definitions
@@ -40,13 +41,14 @@ from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNot
 from argo_jupyter_scheduler.files import RunFolder, local_timezone
 from argo_jupyter_scheduler.mender import Mender
 from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.slack_traits import SlackTraits
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
 from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
 
 Result = TypeVar("Result")
 
 
-class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
+class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, SlackTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
     Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
@@ -90,16 +92,20 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
         super().__init__(
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
-        self.runs_on: Engine = self._make_engine()
-        self.definitions = Definitions(self)
-        self.mender = Mender(self.database, self.runs_on, self.staging_path, self.definitions)
-
-    def _make_engine(self) -> Engine:
         argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
+        self.slack = self.slack_settings(on_argo=argo)
+        self.runs_on: Engine = self._make_engine(argo)
+        self.definitions = Definitions(self)
+        self.mender = Mender(
+            self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
+        )
+
+    def _make_engine(self, argo: bool) -> Engine:
         if not argo:
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
-            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs)
+            environment = {slack.TOKEN: self.slack_token} if self.slack_token else {}
+            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs, environment)
         from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
         from argo_jupyter_scheduler.workflows import Policy, Site
@@ -123,6 +129,8 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
             helper_resources=pod_sources.helper_resources(self),
             creator=pod_sources.creator(),
             nebari=pod_sources.on_nebari(self),
+            slack=self.slack,
+            slack_token_secret=dict(self.slack_token_secret),
         )
         return ArgoEngine(connection, self.database, site)
 
@@ -150,7 +158,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
         """
         with _told_to_the_user():
             path = input_path or self.notebook(model.input_uri)
-            checks.fields(model.dict(), path, self.environments_manager)
+            checks.fields(model.dict(), path, self.environments_manager, self.slack)
             job_id = str(uuid.uuid4())
             folder = RunFolder(self.staging_path, job_id)
             try:
@@ -180,7 +188,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, Scheduler):
 
     def run_settings(self) -> dict[str, Any]:
         """Return what the steps need of this server's configuration; no secrets."""
-        return {"timezone": local_timezone(), **self.runs_on.run_settings()}
+        return {"timezone": local_timezone(), "slack": asdict(self.slack), **self.runs_on.run_settings()}
 
     def stage(self, folder: RunFolder, path: Path, whole_folder: bool) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from traitlets import Float
 
 from argo_jupyter_scheduler import schedules
 from argo_jupyter_scheduler.database import REPLACED, is_scheduled, now, run_token
+from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
 
@@ -140,8 +142,10 @@ class LocalSchedules:
         try:  # the folder comes first: a row of this machine may be taken at once
             copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
         except (RunError, OSError) as error:
-            database.create_run(*written)
-            database.failed(job_id, str(error))
+            if database.create_run(*written):
+                job, observation = database.job(job_id), Observation(ended=True, message=str(error))
+                # In a thread, since it may wait for Slack, and other runs are due.
+                threading.Thread(target=scheduler.mender.end, args=(job, observation)).start()
             return
         if database.create_run(*written, **mine):
             scheduler.runs_on.submit(job_id)

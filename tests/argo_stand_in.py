@@ -84,6 +84,8 @@ class ArgoStandIn:
         Whether Nebari's admission controller is there.
     users_environment
         The environment of the user's JupyterLab pod, for that one.
+    secrets
+        Values of Kubernetes Secrets by name and key.
     """
 
     def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
@@ -95,6 +97,7 @@ class ArgoStandIn:
         self.controller_is_up = True
         self.nebari = False
         self.users_environment = {"NEBARI": "1"}
+        self.secrets: dict[tuple[str, str], str] = {}
         self.runs: dict[str, Run] = {}
         self.crons: dict[str, dict[str, Any]] = {}
         self.clock = time.time()
@@ -120,7 +123,7 @@ class ArgoStandIn:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> ArgoStandIn:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -515,10 +518,16 @@ class ArgoStandIn:
                 message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}",
             )
             return False
-        environment = {
-            "PATH": os.defpath,
-            **{e["name"]: e.get("value", "") for e in container.get("env", [])},
-        }
+        environment = {"PATH": os.defpath}
+        for one in container.get("env", []):
+            reference = one.get("valueFrom", {}).get("secretKeyRef")
+            if reference is None:
+                environment[one["name"]] = one.get("value", "")
+            elif (reference["name"], reference["key"]) in self.secrets:
+                environment[one["name"]] = self.secrets[reference["name"], reference["key"]]
+            elif not reference.get("optional"):
+                self.pending = f'CreateContainerConfigError: secret "{reference["name"]}" not found'
+                return self._pod(run, display, container, variables)  # for ever
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
             pod = subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True

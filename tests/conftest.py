@@ -15,6 +15,7 @@ from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.database import LIVE, Database
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.task_runner import LocalSchedules
 
 from .argo_stand_in import ArgoStandIn
 
@@ -41,7 +42,10 @@ def outputs(path: Path | str) -> str:
 
 @pytest.fixture(autouse=True)
 def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """No test but those of a real Argo may reach one that the environment names."""
+    """No test but those of a real Argo may reach one that the environment names, and none a real Slack."""
+    for name in list(os.environ):
+        if name.startswith("SLACK_"):
+            monkeypatch.delenv(name)
     if not request.node.get_closest_marker("argo"):
         for name in list(os.environ):
             if name.startswith("ARGO_"):
@@ -223,6 +227,30 @@ def jobs(jp_fetch: Callable[..., Any], jp_root_dir: Path) -> Jobs:
 @pytest.fixture
 def scheduler(jp_serverapp: Any) -> ArgoScheduler:
     return jp_serverapp.web_app.settings["scheduler"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def next_minute(
+    place: str, request: pytest.FixtureRequest, scheduler: ArgoScheduler
+) -> Callable[[], Awaitable[None]]:
+    """Let a minute pass: at once, but on a real Argo."""
+    if place == "local":
+        moment = [int(time.time() * 1000)]
+        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+
+        async def local() -> None:
+            moment[0] += 60_000
+            await asyncio.to_thread(schedules.start_due)
+
+        return local
+
+    if place == "real-argo":
+        return lambda: asyncio.sleep(65 - time.time() % 60)
+
+    async def stand_in() -> None:
+        await asyncio.to_thread(request.getfixturevalue("argo").tick)
+
+    return stand_in
 
 
 class Story:

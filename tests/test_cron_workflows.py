@@ -219,6 +219,8 @@ async def test_what_the_controller_missed(
         argo._fire(cron)
     await asyncio.sleep(0.5)
     await eventually(lambda: len(argo.runs_of(cron["metadata"]["name"])) == runs)
+    for name in argo.runs_of(cron["metadata"]["name"]):
+        await asyncio.to_thread(argo.wait, name)
     for job in await jobs.runs(story.id):
         assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
     assert len(await jobs.runs(story.id)) == runs
@@ -318,6 +320,49 @@ async def test_a_job_made_from_a_scheduled_one_is_not_taken_for_it(define: Any, 
     }
     copy = await jobs.create("n.ipynb", **fields)
     assert (await jobs.wait(copy))["status"] == "COMPLETED"
+
+
+class TestThePodThatTellsSlack:
+    @pytest.fixture
+    def scheduler_config(self, argo_config: dict[str, Any]) -> dict[str, Any]:
+        secret = {"name": "slack", "key": "token"}
+        return {**argo_config, "pod_per_step": True, "slack_token_secret": secret}
+
+    async def test_it_comes_and_goes_with_the_channel_and_all_else_stays(
+        self, define: Any, argo: ArgoStandIn
+    ) -> None:
+        story = await define()
+        cron = cron_of(argo, story)
+        templates = cron["spec"]["workflowSpec"]["templates"]
+        templates[0]["nodeSelector"] = {"disk": "fast"}
+        before = json.dumps(templates)
+        argo.requests.clear()
+        await story.change(parameters={"SLACK_CHANNEL": "#team"})
+        templates = cron["spec"]["workflowSpec"]["templates"]
+        assert templates[0]["nodeSelector"] == {"disk": "fast"}
+        steps = next(one["steps"] for one in templates if one["name"] == "steps")
+        order = ["create-job-id", "main", "rename-files", "send-to-slack", "success"]
+        assert [group[0]["name"] for group in steps] == order
+        pods = {one["name"]: one["container"] for one in templates if one.get("container")}
+        with_token = [name for name, pod in pods.items() if "secretKeyRef" in json.dumps(pod)]
+        assert sorted(with_token) == ["failure", "send-to-slack"]
+        assert "team" not in json.dumps(templates)
+        await story.change(parameters={"SLACK_CHANNEL": "#other"})
+        await story.change(parameters={})
+        assert json.dumps(cron["spec"]["workflowSpec"]["templates"]) == before
+        assert cron_of(argo, story) is cron
+        writes = [method for method, path in argo.requests if method not in ("GET", "PATCH")]
+        assert writes == ["PUT", "PUT"]
+
+    async def test_on_nebari_it_comes_by_a_replace(self, define: Any, argo: ArgoStandIn) -> None:
+        argo.nebari = True
+        story = await define()
+        before = cron_of(argo, story)["metadata"]["uid"]
+        await story.change(parameters={"SLACK_CHANNEL": "#team"})
+        templates = cron_of(argo, story)["spec"]["workflowSpec"]["templates"]
+        assert cron_of(argo, story)["metadata"]["uid"] != before
+        images = {one["name"]: one["container"]["image"] for one in templates if one.get("container")}
+        assert images["send-to-slack"] == images["main"] == "users"
 
 
 class TestOnNebari:

@@ -25,30 +25,6 @@ FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
 
 
-@pytest.fixture
-def next_minute(
-    place: str, request: pytest.FixtureRequest, scheduler: ArgoScheduler
-) -> Callable[[], Awaitable[None]]:
-    """Let a minute pass: at once, but on a real Argo."""
-    if place == "local":
-        moment = [int(time.time() * 1000)]
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
-
-        async def local() -> None:
-            moment[0] += 60_000
-            await asyncio.to_thread(schedules.start_due)
-
-        return local
-
-    if place == "real-argo":
-        return lambda: asyncio.sleep(65 - time.time() % 60)
-
-    async def stand_in() -> None:
-        await asyncio.to_thread(request.getfixturevalue("argo").tick)
-
-    return stand_in
-
-
 async def test_the_life_of_a_definition(
     jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
 ) -> None:
@@ -184,6 +160,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"runtime_environment_name": "nope"}, "no environment 'nope'"),
     ({"output_formats": ["docx"]}, "no output format 'docx'"),
     ({"parameters": {"a b": "1"}}, "no variable name"),
+    ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
     ({"input_uri": "nope.ipynb"}, "does not exist"),
 ]
 

@@ -28,7 +28,14 @@ from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_wo
 from .kubernetes_stand_in import PODS, KubernetesStandIn
 
 ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
-DEFINITION = {"job_definition_id": ID, "schedule": "0 6 * * *", "timezone": "Europe/Berlin", "active": True}
+JOB = {"job_id": ID, "parameters": None}
+DEFINITION = {
+    "job_definition_id": ID,
+    "parameters": None,
+    "schedule": "0 6 * * *",
+    "timezone": "Europe/Berlin",
+    "active": True,
+}
 HOME = [{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]
 MOUNT = [{"name": "home", "mountPath": "/home/{username}"}]
 VOLUME = {
@@ -178,9 +185,9 @@ def test_manifests(form: str, kubernetes: KubernetesStandIn, monkeypatch: pytest
         python_executable="/opt/conda/bin/python",
         **{"inherit_pod": inherit, **traits},
     )
-    same_as_file(build_workflow(ID, site(server)), form)
+    same_as_file(build_workflow(JOB, site(server)), form)
     if form == "inherited-gpu":
-        same_as_file(build_workflow(ID, site(server, pod_per_step=True)), f"{form}-pod-per-step")
+        same_as_file(build_workflow(JOB, site(server, pod_per_step=True)), f"{form}-pod-per-step")
     if form == "on-nebari-with-traits":
         same_as_file(build_cron_workflow(DEFINITION, site(server)), f"{form}-schedule")
 
@@ -422,7 +429,7 @@ def test_the_creator(environment: dict[str, str], wanted: str, monkeypatch: pyte
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert creator() == wanted
-    labels = build_workflow(ID, site(Server(inherit_pod="off")))["metadata"]["labels"]
+    labels = build_workflow(JOB, site(Server(inherit_pod="off")))["metadata"]["labels"]
     assert labels.get("workflows.argoproj.io/creator-preferred-username", "") == wanted
 
 

@@ -6,12 +6,22 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from argo_jupyter_scheduler.database import REPLACED, WAITED, WAITING, Database, is_scheduled, now
+from argo_jupyter_scheduler.database import (
+    REPLACED,
+    WAITED,
+    WAITING,
+    Database,
+    is_scheduled,
+    now,
+    workflow_name,
+    workflow_of,
+)
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.naming import DEFINITION_LABEL, MANAGER
+from argo_jupyter_scheduler.plan import SEND_TO_SLACK
 from argo_jupyter_scheduler.steps.create_job_id import milliseconds
 from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO
 from argo_jupyter_scheduler.workflows import (
@@ -19,7 +29,6 @@ from argo_jupyter_scheduler.workflows import (
     build_cron_workflow,
     build_workflow,
     cron_workflow_name,
-    workflow_name,
 )
 
 FIELDS = ",".join(
@@ -74,17 +83,21 @@ class ArgoEngine(Engine):
         self._site = site
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {"concurrency_policy": self._site.policy.concurrency}
+        return {
+            "concurrency_policy": self._site.policy.concurrency,
+            "namespace": self._site.namespace,
+        }
 
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
     def submit(self, job_id: str) -> None:  # noqa: D102
         self._check_shape()
+        job = self._database.job(job_id)
+        if job is None:  # deleted meanwhile
+            return
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call(
-            "POST", WORKFLOWS, "", {"workflow": build_workflow(job_id, self._site)}, accepted=(409,)
-        )
+        self._api.call("POST", WORKFLOWS, "", {"workflow": build_workflow(job, self._site)}, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         name = self._workflow_of(job_id)
@@ -106,7 +119,7 @@ class ArgoEngine(Engine):
 
     def _workflow_of(self, job_id: str) -> str:
         job = self._database.job(job_id)
-        return _workflow_of(job) if job else workflow_name(job_id)
+        return workflow_of(job) if job else workflow_name(job_id)
 
     # Schedules
 
@@ -209,7 +222,7 @@ class ArgoEngine(Engine):
         found = {}
         missing = []
         for job in mine:
-            item = by_name.get(_workflow_of(job))
+            item = by_name.get(workflow_of(job))
             if item is None:
                 missing.append(job)
                 continue
@@ -227,10 +240,6 @@ class ArgoEngine(Engine):
         query = {"fields": "metadata.name"}
         path = f"/{self._workflow_of(job_id)}"
         return bool(self._api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
-
-
-def _workflow_of(job: dict[str, Any]) -> str:
-    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
 
 
 def _has_waited(job: dict[str, Any]) -> bool:
@@ -277,19 +286,17 @@ def _reason(item: dict[str, Any]) -> str:
 
 
 def _edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether the schedule or its policy differ; what is run is no part of the object."""
+    """Return whether the schedule, its policy or the steps differ; what is run is no part of the object."""
     keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
-    return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
+    tells = SEND_TO_SLACK in _by_name(live), SEND_TO_SLACK in _by_name(wanted)
+    return tells[0] != tells[1] or any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
 
 
 def _merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with what we want in it, and all else as it is."""
     kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
-    ours = {one["name"]: one for one in wanted["spec"]["workflowSpec"]["templates"] if one.get("container")}
-    theirs = live["spec"]["workflowSpec"]["templates"]
-    templates = [{**one, **ours.get(one["name"], {})} for one in theirs]
-    inner = {**live["spec"]["workflowSpec"], **wanted["spec"]["workflowSpec"], "templates": templates}
-    spec = {**kept, **wanted["spec"], "workflowSpec": inner}
+    ours = {**wanted["spec"]["workflowSpec"], "templates": _merged_templates(live, wanted)}
+    spec = {**kept, **wanted["spec"], "workflowSpec": {**live["spec"]["workflowSpec"], **ours}}
     spec["workflowMetadata"] = _labelled(
         live["spec"].get("workflowMetadata", {}), wanted["spec"]["workflowMetadata"]
     )
@@ -300,17 +307,40 @@ def _labelled(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return {**live, "labels": {**live.get("labels", {}), **wanted["labels"]}}
 
 
+def _merged_templates(live: dict[str, Any], wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the live templates with our containers, with the pod `send-to-slack` if we want it, and without if we do not."""
+    before, after = _by_name(live), _by_name(wanted)
+    found = {
+        name: {**one, **after[name]} if after.get(name, {}).get("container") else one
+        for name, one in before.items()
+    }
+    if (SEND_TO_SLACK in before) == (SEND_TO_SLACK in after):
+        return list(found.values())
+    groups = [one for one in before["steps"]["steps"] if one[0]["name"] != SEND_TO_SLACK]
+    for place, group in enumerate(after["steps"]["steps"]):
+        if group[0]["name"] == SEND_TO_SLACK:
+            groups.insert(place, group)
+    found.pop(SEND_TO_SLACK, None)
+    found["steps"] = {**before["steps"], "steps": groups}
+    return [*found.values(), *(one for name, one in after.items() if name == SEND_TO_SLACK)]
+
+
+def _by_name(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in manifest["spec"]["workflowSpec"]["templates"]}
+
+
 def _rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Return whether the live containers are not those that we send: an admission controller's work.
 
     So are those of an older configuration, which a replace brings up to date.
     """
+    before, after = _by_name(live), _by_name(wanted)
+    names = [name for name in {**before, **after} if name != SEND_TO_SLACK]  # that one comes and goes
+    return any(_container(before, name) != _container(after, name) for name in names)
 
-    def containers(manifest: dict[str, Any]) -> dict[str, Any]:
-        templates = manifest["spec"]["workflowSpec"]["templates"]
-        return {one["name"]: _without_empties(one["container"]) for one in templates if one.get("container")}
 
-    return containers(live) != containers(wanted)
+def _container(templates: dict[str, dict[str, Any]], name: str) -> Any:
+    return _without_empties(templates.get(name, {}).get("container"))
 
 
 def _without_empties(value: Any) -> Any:

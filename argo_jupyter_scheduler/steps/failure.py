@@ -7,8 +7,12 @@ finds the row ended and changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from argo_jupyter_scheduler.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
+from argo_jupyter_scheduler.files import NOT_SENT
+from argo_jupyter_scheduler.plan import SUCCESS
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
@@ -20,12 +24,35 @@ SHUTDOWN = "workflow shutdown with strategy"
 
 def run(context: Context) -> None:
     """Write FAILED and why: the exception and its cell, else Argo's own words."""
-    reason = reason_of(context.failures)
-    error = context.error or context.folder.read("result.json").get("error")
-    if reason.startswith(SHUTDOWN) and not error:
-        context.database.stopped(context.job_id, STOPPED_IN_ARGO)
+    end(context)
+
+
+def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
+    """Write the end of a run that could not do it itself; see `Context.outcome`.
+
+    Parameters
+    ----------
+    only_if
+        The statuses from which it may become FAILED.
+    """
+    status, message = context.outcome()
+    if status == COMPLETED:  # what killed the run came after its work was done
+        context.database.completed(context.job_id)
+    elif status == STOPPED:
+        context.database.stopped(context.job_id, message)
     else:
-        context.database.failed(context.job_id, error or reason or UNKNOWN)
+        not_sent = context.folder.read(NOT_SENT).get("reason")
+        note = f" (No message was sent to Slack: {not_sent})" if not_sent else ""
+        text = shorten(message or UNKNOWN, MESSAGE_LENGTH - len(note)) + note
+        context.database.failed(context.job_id, text, only_if)
+
+
+def why(failures: str) -> tuple[str, bool]:
+    """Return the reason for the user from ``{{workflow.failures}}``, and whether somebody stopped the run in Argo."""
+    reason = reason_of(failures)
+    if reason.startswith(SHUTDOWN):
+        return STOPPED_IN_ARGO, True
+    return reason or UNKNOWN, False
 
 
 def reason_of(failures: str) -> str:
@@ -35,7 +62,8 @@ def reason_of(failures: str) -> str:
     ----------
     failures
         A JSON list, JSON-encoded once more as a string (measured on Argo 3.4 and 4.1): ``displayName``, ``message`` and so on
-        of each failed node. Nodes that only say which child failed come with it.
+        of each failed node. Nodes that only say which child failed come with it, and the pod of `success`, whose failure says
+        that `main` failed.
     """
     decoded: Any = failures
     for _ in range(2):
@@ -46,6 +74,9 @@ def reason_of(failures: str) -> str:
         except ValueError:
             return ""
     nodes = decoded if isinstance(decoded, list) else []
-    messages = [str(node["message"]) for node in nodes if isinstance(node, dict) and node.get("message")]
-    reasons = [message for message in messages if not message.startswith("child '")]
+    told = [
+        (node.get("displayName"), str(node.get("message") or "")) for node in nodes if isinstance(node, dict)
+    ]
+    told = [(name, message) for name, message in told if message and not message.startswith("child '")]
+    reasons = [message for name, message in told if name != SUCCESS] or [message for _, message in told]
     return "; ".join(dict.fromkeys(message.removeprefix("main: ") for message in reasons))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from argo_jupyter_scheduler import parameters
 from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
+from argo_jupyter_scheduler.files import NOT_SENT
 from argo_jupyter_scheduler.steps import convert
 from argo_jupyter_scheduler.steps.context import Context, log
 
@@ -36,7 +36,8 @@ def run(context: Context) -> None:
         log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
         context.over = True
         return
-    (context.folder.private / "result.json").unlink(missing_ok=True)  # an earlier attempt's
+    for name in ("result.json", NOT_SENT):  # an earlier attempt's
+        (context.folder.private / name).unlink(missing_ok=True)
     job = context.database.job(context.job_id) or {}
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     error: RunError | None = None
@@ -63,21 +64,21 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     output.unlink(missing_ok=True)
     notebook = nbformat.read(source, as_version=4)
     values = parameters.for_notebook(job["parameters"])
-    os.environ.update(parameters.for_environment(job["parameters"]))
     kernel, language = _kernel(notebook)
     progress = _Progress(context, notebook)
     try:
-        papermill.execute_notebook(
-            _literal(source),
-            _literal(output),
-            parameters=values,
-            kernel_name=kernel,
-            language=language,
-            cwd=str(context.folder.path),
-            progress_bar=False,
-            log_output=True,
-            on_cell_start=progress,
-        )
+        with parameters.as_environment(job["parameters"]):
+            papermill.execute_notebook(
+                _literal(source),
+                _literal(output),
+                parameters=values,
+                kernel_name=kernel,
+                language=language,
+                cwd=str(context.folder.path),
+                progress_bar=False,
+                log_output=True,
+                on_cell_start=progress,
+            )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
         number = progress.number_in_input(error.cell_index)
