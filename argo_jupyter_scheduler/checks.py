@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler import kernels
+from argo_jupyter_scheduler import kernels, slack
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.prefixes import Environment, is_visible, near
+from argo_jupyter_scheduler.slack import SlackSettings
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -34,7 +35,7 @@ def input_path(root_dir: str, input_uri: str) -> Path:
     return path
 
 
-def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
+def fields(values: Mapping[str, Any], path: Path, environments: Any, slack_settings: SlackSettings) -> None:
     """Check what a user asks for; what is not among the values is not looked at.
 
     Parameters
@@ -45,6 +46,8 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
         The input's full path.
     environments
         The environment manager.
+    slack_settings
+        What the server's configuration says of messages to Slack.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any) -> None:
     if "parameters" in values:
         _, language = kernels.notebook_kernel(notebook_metadata(path))
         _parameters(values["parameters"] or {}, python=language in ("", "python"))
+        slack.check(values["parameters"] or {}, slack_settings)
 
 
 def compute_type(name: str, known: Iterable[str]) -> None:

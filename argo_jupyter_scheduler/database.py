@@ -89,7 +89,9 @@ definitions = table(
 )
 
 PAUSED = "The job definition was paused before this run began."
-REPLACED = "The next run of this schedule began while this one was still running, and replaced it."
+REPLACED = "The next run of this schedule began while this one was still under way, and replaced it."
+WAITED = f"{REPLACED} It was still waiting: "
+"""What comes before the reason of a run that had not begun."""
 
 
 def now() -> int:
@@ -114,9 +116,19 @@ def is_scheduled(job: dict[str, Any]) -> bool:
     return bool(job["job_definition_id"]) and str(job["idempotency_token"]).startswith(prefix)
 
 
-def shorten(message: str) -> str:
-    """Return `message` cut to the length of the column ``status_message``."""
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+def workflow_name(job_id: str) -> str:
+    """Return the name of a job's workflow on Argo: derived, so that it need not be remembered."""
+    return f"job-{job_id}"
+
+
+def workflow_of(job: dict[str, Any]) -> str:
+    """Return the name of a run's workflow on Argo, from its row."""
+    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
+
+
+def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
+    """Return `message` cut to a number of characters, by default those of the column ``status_message``."""
+    return message if len(message) <= length else message[: length - 1] + "…"
 
 
 class Database:
@@ -270,6 +282,10 @@ class Database:
 
     def replace_runs(self, job_definition_id: str, before: int) -> None:
         """Say STOPPED in the rows of a definition's scheduled runs that are live and older than `before` (ms)."""
+        # A live row has a message only while it waits.
+        message = func.substr(
+            func.coalesce(literal(WAITED) + jobs.c.status_message, REPLACED), 1, MESSAGE_LENGTH
+        )
         statement = (
             update(jobs)
             .where(
@@ -278,7 +294,7 @@ class Database:
                 jobs.c.create_time < before,
                 jobs.c.status.in_(LIVE),
             )
-            .values(status=STOPPED, status_message=REPLACED, end_time=now(), update_time=now())
+            .values(status=STOPPED, status_message=message, end_time=now(), update_time=now())
         )
         with self._engine.begin() as connection:
             connection.execute(statement)

@@ -115,7 +115,7 @@ class Definitions:
                         definition_id, input_filename=path.name, packaged_files=packaged
                     )
                     folder.keep_only({path.name, *packaged})
-                settings = self._scheduler.run_settings(environment, folder.path / path.name)
+                settings = self._scheduler.settings_of_run(environment, folder.path / path.name)
                 # Where an environment was that is gone now, its runs still tell.
                 folder.write("run.json", {**folder.read("run.json"), **settings})
         finally:

@@ -11,6 +11,7 @@ Every error has a message for the person who pressed the button: what happened, 
     ├── EngineError           the place where notebooks run did not do what was asked
     │   ├── EngineUnavailable it did not answer (refused, timed out, 5xx)
     │   └── EngineRefused     it answered no (401, 403, 400)
+    ├── MessageNotSent        a message about a run could not be sent: its result stands
     └── RunError              a run could not be finished
         ├── EnvironmentUnusable  the picked environment is gone, or has no kernel for the notebook
         ├── NotebookFailed    a cell raised
@@ -79,6 +80,10 @@ class EngineUnavailable(EngineError):
 
 class EngineRefused(EngineError):
     """The engine answered no: not allowed, not authenticated, or an invalid manifest."""
+
+
+class MessageNotSent(ArgoSchedulerError):
+    """A message about a run could not be sent; the run's result stands."""
 
 
 class RunError(ArgoSchedulerError):

@@ -7,6 +7,8 @@ names that the panel downloads. What only this package reads lies in ``.argo-jup
 ``run.json``        what the steps need of the server's configuration, written by the server, no secrets
 ``result.json``     how `main` ended, for the steps after it (which may run in other pods)
 ``progress.json``   which cell is being executed
+``slack-message``   there from just before a message appears in Slack; whoever finds it sends none
+``slack.json``      why no message could be sent, for the step `failure` (which may run in another pod)
 ``process-….json``  on this machine: the process that runs the job
 ``output.<format>`` outputs before `rename-files` publishes them
 ``output.log``      what the steps and the kernel printed
@@ -29,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 PRIVATE = ".argo-jupyter-scheduler"
+MESSAGE = "slack-message"
+NOT_SENT = "slack.json"
 
 
 def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
@@ -109,6 +113,16 @@ class RunFolder:
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a private JSON file, whole."""
         write_whole(self.private / name, json.dumps(content, indent=1))
+
+    def claim(self, name: str) -> bool:
+        """Make an empty private file; return False if somebody else did before. In a folder that is gone, nobody can."""
+        try:
+            (self.private / name).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
 
     def stage(self, source: Path, whole_folder: bool, leave_out: Path) -> list[str]:
         """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it."""

@@ -25,8 +25,13 @@ STAYS = frozenset(
 )
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
-SECRET = re.compile(r"TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+SECRET = re.compile(
+    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(^|_)(PASS|PWD)$",
+    re.IGNORECASE,
+)
 """Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
+
+PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 USER_LABEL = "hub.jupyter.org/username"
 """On each pod that KubeSpawner makes."""
@@ -50,7 +55,8 @@ _POD_FIELDS = (
 
 def stays(name: str, value: str = "") -> bool:
     """Return whether an environment variable must not leave this server's pod. A path to a secret may."""
-    return name in STAYS or bool(SECRET.search(name) and value and not value.startswith("/"))
+    secret = SECRET.search(name) and value and not value.startswith("/")
+    return name in STAYS or bool(secret or PASSWORD_IN_URL.search(value))
 
 
 def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:
@@ -76,7 +82,9 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         for one in spec.get("initContainers") or []
         if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
-    mounted = {mount["name"] for one in (container, *init_containers) for mount in one["volumeMounts"]}
+    mounted = {
+        mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
+    }
     volumes = [volume for name, volume in there.items() if name in mounted]
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
@@ -121,7 +129,8 @@ def _inherited_container(
         for mount in container.get("volumeMounts") or []
         if mount["name"] in volumes and mount["mountPath"] != SERVICE_ACCOUNT_PATH
     ]
-    return {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
+    found = {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
+    return {key: value for key, value in found.items() if value}
 
 
 def _is_service_accounts(volume: Part) -> bool:

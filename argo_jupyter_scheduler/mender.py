@@ -6,14 +6,18 @@ guarded by the status that was read, so old information changes nothing, and any
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
 from argo_jupyter_scheduler.files import RunFolder
-from argo_jupyter_scheduler.steps import rename_files
+from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
+
+AT_ONCE = 8
+"""How many ended runs are tended at the same time."""
 
 CYCLES = 12
 """Every so many cycles, schedules are looked at instead of runs: one list call a cycle, whichever."""
@@ -24,17 +28,23 @@ class Mender:
 
     Parameters
     ----------
-    database, engine, staging_path, definitions
+    database, engine, staging_path, definitions, slack_token
         The scheduler's.
     """
 
     def __init__(
-        self, database: Database, engine: Engine, staging_path: str, definitions: Definitions
+        self,
+        database: Database,
+        engine: Engine,
+        staging_path: str,
+        definitions: Definitions,
+        slack_token: str,
     ) -> None:
         self._database = database
         self._engine = engine
         self._staging_path = staging_path
         self._definitions = definitions
+        self._slack_token = slack_token
         self._cycle = 0
         self._is_up_to_date = False
 
@@ -58,14 +68,18 @@ class Mender:
         definitions = [row["job_definition_id"] for row in self._database.schedules()]
         sight = self._engine.observe(live, definitions)
         self._write_missing_rows(sight)
+        ended = []
         for job in live:
             observation = sight.jobs.get(job["job_id"])
             if observation is None:
                 continue
             if observation.ended:
-                self._end(job, observation)
+                ended.append((job, observation))
             elif observation.message != job["status_message"]:
                 self._database.waiting_because(job["job_id"], observation.message)
+        if ended:  # side by side: each may have to wait for Slack
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self.end, *zip(*ended, strict=True)))
         return bool(live)
 
     def _write_missing_rows(self, sight: Sight) -> None:
@@ -79,16 +93,22 @@ class Mender:
             if written and not self._engine.exists(run.job_id):
                 self._database.delete_job(run.job_id)
 
-    def _end(self, job: dict[str, Any], observation: Observation) -> None:
-        """Give a run that could not do it itself its end, judged by its files, and publish what there is."""
-        job_id = job["job_id"]
-        folder = RunFolder(self._staging_path, job_id)
-        rename_files.run(Context(job_id, self._database, folder))
-        result = folder.read("result.json")
-        if result.get("succeeded"):
-            self._database.completed(job_id)
-        elif observation.stopped and not result.get("error"):
-            self._database.stopped(job_id, observation.message)
-        else:
-            message = result.get("error") or observation.message
-            self._database.failed(job_id, message, only_if=[job["status"]])
+    def end(self, job: dict[str, Any], observation: Observation) -> None:
+        """Give a run that could not do it itself its end, judged by its files; publish what there is, and tell.
+
+        Parameters
+        ----------
+        job
+            The run's row, as it was when the engine was asked.
+        """
+        context = Context(
+            job["job_id"],
+            self._database,
+            RunFolder(self._staging_path, job["job_id"]),
+            reason=observation.message,
+            stopped=observation.stopped,
+            slack_token=self._slack_token,
+        )
+        rename_files.run(context)
+        send_to_slack.run(context)
+        failure.end(context, only_if=[job["status"]])

@@ -6,20 +6,30 @@ Nothing but two GET calls, so there is no client library: https://kubernetes.io/
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+import urllib3
+from urllib3.util import Retry, Timeout
 
 from argo_jupyter_scheduler.errors import PodUnknown
 
-TIMEOUT = (1.5, 4.0)
-"""Seconds to connect, and between two bytes of an answer. JupyterLab is starting meanwhile."""
+TIMEOUT = Timeout(connect=1.5, read=4.0)
+"""Seconds. JupyterLab is starting meanwhile."""
+
+TRIES = Retry(
+    connect=1,
+    read=0,
+    status=1,
+    redirect=0,
+    other=0,
+    status_forcelist=(429, 502, 503, 504),
+    raise_on_status=False,
+)
 
 RULE = 'apiGroups: [""], resources: [{}], verbs: [get]'
 """A rule of a Role, as YAML."""
@@ -73,56 +83,60 @@ def read(service_account: Path) -> OwnPod:
     try:
         namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
         token = (service_account / "token").read_text(encoding="ascii").strip()
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ValueError("its token is empty or damaged")
     except (OSError, ValueError) as error:
         raise PodUnknown(
             f"This server's pod has no service account that may read it ({error}). In Zero to JupyterHub, set "
             "singleuser.serviceAccountName."
         ) from error
     name = os.environ.get("HOSTNAME") or socket.gethostname()
-    with _session(service_account, token) as session:
-        own = OwnPod(_get(session, namespace, "pods", name), namespace)
-        claims = filter(None, map(claim_of, own.pod["spec"].get("volumes") or []))
-        return replace(
-            own, access_modes={claim: _access_modes(session, namespace, claim) for claim in claims}
-        )
-
-
-def _access_modes(session: requests.Session, namespace: str, claim: str) -> list[str] | None:
+    client = urllib3.PoolManager(
+        ca_certs=str(service_account / "ca.crt"), headers={"Authorization": f"Bearer {token}"}
+    )
     try:
-        found = _get(session, namespace, "persistentvolumeclaims", claim)
+        own = OwnPod(_get(client, namespace, "pods", name), namespace)
+        claims = filter(None, map(claim_of, own.pod["spec"].get("volumes") or []))
+        return replace(own, access_modes={one: _access_modes(client, namespace, one) for one in claims})
+    finally:
+        client.clear()
+
+
+def _access_modes(client: urllib3.PoolManager, namespace: str, claim: str) -> list[str] | None:
+    try:
+        found = _get(client, namespace, "persistentvolumeclaims", claim)
     except PodUnknown:
         return None
     return list(found["spec"].get("accessModes") or [])
 
 
-def _session(service_account: Path, token: str) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # neither a proxy nor a .netrc is meant for this
-    session.verify = str(service_account / "ca.crt")
-    session.headers["Authorization"] = f"Bearer {token}"
-    retry = Retry(connect=1, read=0, status=1, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
-    session.mount("https://", HTTPAdapter(max_retries=retry))
-    return session
-
-
-def _get(session: requests.Session, namespace: str, kind: str, name: str) -> dict[str, Any]:
+def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> dict[str, Any]:
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     address = f"https://{f'[{host}]' if ':' in host else host}:{port}"
     try:
-        response = session.get(f"{address}/api/v1/namespaces/{namespace}/{kind}/{name}", timeout=TIMEOUT)
-        answer: Any = response.json()
-        if response.ok and isinstance(answer, dict) and isinstance(answer.get("spec"), dict):
-            return answer
-    except (requests.RequestException, ValueError) as error:
+        path = f"/api/v1/namespaces/{namespace}/{kind}/{name}"
+        response = client.request("GET", address + path, timeout=TIMEOUT, retries=TRIES)
+        answer = response.json()
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # OSError: no ca.crt
         raise PodUnknown(
-            f"Kubernetes at {address} did not tell this server's pod: {type(error).__name__}. A NetworkPolicy may be in the way."
+            f"Kubernetes at {address} did not tell this server's pod ({_cause(error)}). Where it does not answer, a "
+            "NetworkPolicy may keep this pod from it."
         ) from error
-    words = str(answer.get("message") if isinstance(answer, dict) else "") or response.reason
-    if response.status_code == 403:
+    if not isinstance(answer, dict):
+        answer = {}
+    if response.status == 200 and isinstance(answer.get("spec"), dict):
+        return answer
+    words = answer.get("message") or response.reason
+    if response.status == 403:
         raise PodUnknown(
-            f"This server's service account may not read its own pod: {words}. Give it, in namespace {namespace}, a Role "
+            f"This server's service account may not read its own pod ({words}). Give it, in namespace {namespace}, a Role "
             f"with the rule {{{RULE.format(kind)}}}."
         )
-    raise PodUnknown(
-        f"Kubernetes at {address} did not tell this server's pod ({response.status_code}): {words}."
-    )
+    raise PodUnknown(f"Kubernetes at {address} did not tell this server's pod ({response.status}: {words}).")
+
+
+def _cause(error: BaseException) -> str:
+    """Return what really happened, without urllib3's layers around it."""
+    while isinstance(reason := getattr(error, "reason", None), BaseException):
+        error = reason
+    return f"{type(error).__name__}: {error}"

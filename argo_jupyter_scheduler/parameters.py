@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 
-SLACK_PREFIX = "SLACK_"
-"""Parameters of the step `send-to-slack`: no notebook ever sees them."""
+from argo_jupyter_scheduler import slack
 
 
 def typed(text: str) -> object:
@@ -29,12 +30,35 @@ def for_notebook(parameters: Mapping[str, object] | None) -> dict[str, object]:
     return {
         name: typed(value) if isinstance(value, str) else value
         for name, value in (parameters or {}).items()
-        if not name.startswith(SLACK_PREFIX)
+        if not name.startswith(slack.PREFIX)
     }
 
 
 def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
     """Return the parameters that become environment variables of the kernel, as they were typed."""
     return {
-        name: str(value) for name, value in (parameters or {}).items() if not name.startswith(SLACK_PREFIX)
+        name: str(value) for name, value in (parameters or {}).items() if not name.startswith(slack.PREFIX)
     }
+
+
+@contextlib.contextmanager
+def as_environment(parameters: Mapping[str, object] | None) -> Iterator[None]:
+    """Give what this process starts meanwhile the parameters as environment variables, and nothing that is meant for Slack.
+
+    Afterwards all is as it was: the next run of this machine, which this process starts, has parameters of its own.
+    """
+    changes: dict[str, str | None] = {**dict.fromkeys(slack.NAMES), **for_environment(parameters)}
+    before = {name: os.environ.get(name) for name in changes}
+    _set_environment(changes)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

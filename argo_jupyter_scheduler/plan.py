@@ -9,14 +9,19 @@ from __future__ import annotations
 CREATE_JOB_ID = "create-job-id"
 MAIN = "main"
 RENAME_FILES = "rename-files"
+SEND_TO_SLACK = "send-to-slack"
 SUCCESS = "success"
 FAILURE = "failure"
 
-STEPS: tuple[str, ...] = (MAIN, RENAME_FILES, SUCCESS, FAILURE)
-"""The steps of a run whose row and folder are there. `main` must succeed for `success` to run."""
+STEPS: tuple[str, ...] = (MAIN, RENAME_FILES, SEND_TO_SLACK, SUCCESS, FAILURE)
+"""The steps of a run whose row and folder are there. `main` must succeed for `success` to run; `send-to-slack` looks by itself
+whether a message is wanted, so it is left out only where it would cost a pod."""
 
 SCHEDULED_STEPS: tuple[str, ...] = (CREATE_JOB_ID, *STEPS)
 """The steps of a scheduled run on Argo, which makes its row and folder itself."""
 
-ALWAYS: frozenset[str] = frozenset({RENAME_FILES, FAILURE})
+ALWAYS: frozenset[str] = frozenset({RENAME_FILES, SEND_TO_SLACK, FAILURE})
 """Steps that also run after an earlier one failed. `failure` runs *only* then."""
+
+TELL: frozenset[str] = frozenset({SEND_TO_SLACK, FAILURE})
+"""Steps that tell how the run ended: not for whom a pod's end came from outside, since Argo knows better why."""

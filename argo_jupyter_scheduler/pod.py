@@ -158,7 +158,7 @@ class PodTraits(HasTraits):
     )
     init_containers = _things(
         """Containers that run before each pod's own, as Kubernetes has them, such as
-        `[{"name": "wait", "image": "busybox", "command": ["sleep", "5"]}]`, or a mapping of such. Empty: those of this
+        `[{"name": "prepare", "image": "busybox", "command": ["sleep", "5"]}]`, or a mapping of such. Empty: those of this
         server's pod."""
     )
     service_account = Unicode(

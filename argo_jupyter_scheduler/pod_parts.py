@@ -18,7 +18,7 @@ from argo_jupyter_scheduler.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE
 def listed(value: Any) -> list[Any]:
     """Return a list, or the values of a mapping in the order of its keys: KubeSpawner takes either."""
     if isinstance(value, Mapping):
-        return [value[key] for key in sorted(value)]
+        return [value[key] for key in sorted(value, key=str)]
     if isinstance(value, (list, tuple)):
         return list(value)
     raise ValueError(f"{value!r} is no list")

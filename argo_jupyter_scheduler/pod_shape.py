@@ -75,7 +75,8 @@ class PodShape:
         container, spec = dict(shape.container), dict(shape.spec)
         if "resources" in container:
             container["resources"] = _fitting(container["resources"], later.container.get("resources") or {})
-            container["env"] = _told(container.get("env") or [], container["resources"])
+            before = self.container.get("resources") or {}
+            container["env"] = _told(container.get("env") or [], before, container["resources"])
         if "volumes" in spec:
             used = shape._mounted() | {volume["name"] for volume in later.spec.get("volumes") or []}
             spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] in used]
@@ -289,16 +290,16 @@ def _fitting(resources: Part, later: Part) -> dict[str, dict[str, str]]:
     }
 
 
-def _told(variables: list[Part], resources: Part) -> list[Part]:
-    """Return environment variables in which JupyterHub's, where they are, tell the amounts that the run gets."""
+def _told(variables: list[Part], before: Part, now: Part) -> list[Part]:
+    """Return environment variables in which JupyterHub's, where they are, tell the amounts that changed."""
     found = []
     for one in variables:
         side, name, kind = _HUB_VARIABLES.get(one["name"], ("", "", str))
-        amount = resources.get(side, {}).get(name)
-        if not side or "value" not in one:
+        was, amount = (resources.get(side, {}).get(name) for resources in (before, now))
+        if amount == was:
             found.append(one)
         elif amount:
-            found.append({**one, "value": str(kind(quantities.amount(amount)))})
+            found.append({"name": one["name"], "value": str(kind(quantities.amount(amount)))})
     return found
 
 

@@ -175,4 +175,4 @@ def _hooked(scheduler: Any, shape: PodShape) -> PodShape:
     try:
         return shape.of_pod(scheduler.modify_pod_hook(scheduler, shape.pod()))
     except Exception as error:  # an administrator's code raises what it likes
-        raise InvalidPod("modify_pod_hook", f"{type(error).__name__}: {error}") from error
+        raise InvalidPod("modify_pod_hook", f"{type(error).__name__}: {error}".rstrip(".")) from error

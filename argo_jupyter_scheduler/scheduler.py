@@ -8,7 +8,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks, options
+from argo_jupyter_scheduler import checks, options, slack
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
 from argo_jupyter_scheduler.compute_traits import ComputeTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
@@ -45,13 +45,16 @@ from argo_jupyter_scheduler.files import RunFolder, local_timezone
 from argo_jupyter_scheduler.kernels import notebook_kernel
 from argo_jupyter_scheduler.mender import Mender
 from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.slack_traits import SlackTraits
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
 from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
 
 Result = TypeVar("Result")
 
 
-class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, Scheduler):
+class ArgoScheduler(
+    PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits, Scheduler
+):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
     Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
@@ -103,17 +106,20 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
             )
             environments_manager.configure(settings, _kernel_spec_manager(), self.log)
         self.check_compute_types()
-        self.runs_on: Engine = self._make_engine()
+        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
+        self.slack = self.slack_settings(on_argo=argo)
+        self.runs_on: Engine = self._make_engine(argo)
         self._bounds = options.Bounds(
             timeout=self.runs_on.longest_run,
             images=tuple(self.allowed_images),
             no_images=self.runs_on.no_images,
         )
         self.definitions = Definitions(self)
-        self.mender = Mender(self.database, self.runs_on, self.staging_path, self.definitions)
+        self.mender = Mender(
+            self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
+        )
 
-    def _make_engine(self) -> Engine:
-        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
+    def _make_engine(self, argo: bool) -> Engine:
         if not argo:
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
@@ -122,7 +128,9 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
                 from argo_jupyter_scheduler.local_limits import local_limits
 
                 compute_types = local_limits(self.compute_types)
-            return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs, compute_types)
+            environment = {slack.TOKEN: self.slack_token} if self.slack_token else {}
+            places = self.max_concurrent_runs
+            return LocalEngine(self.database, self.staging_path, places, compute_types, environment)
         from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
         from argo_jupyter_scheduler.workflows import Policy, Site
@@ -148,6 +156,8 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
             creator=pod_sources.creator(),
             nebari=pod_sources.on_nebari(self),
             compute_types=pod_sources.compute_types(self, connection.namespace, shape),
+            slack=self.slack,
+            slack_token_secret=dict(self.slack_token_secret),
         )
         return ArgoEngine(connection, self.database, site)
 
@@ -206,22 +216,27 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
             raise InvalidJob(f"'{input_uri}' is not a notebook that can be executed.")
         return path
 
-    def run_settings(self, environment: str, path: Path) -> dict[str, Any]:
-        """Return what the steps need of this server's configuration; no secrets.
-
-        Parameters
-        ----------
-        environment
-            The name of the run's environment.
-        path
-            The input's full path.
-        """
-        settings = {
+    def run_settings(self) -> dict[str, Any]:
+        """Return what the steps of all runs need of this server's configuration; no secrets."""
+        return {
             "timezone": local_timezone(),
+            "slack": asdict(self.slack),
             "environment_patterns": self.patterns_of_runs(),
             "run_papermill_in_environment": self.run_papermill_in_environment,
             **self.runs_on.run_settings(),
         }
+
+    def settings_of_run(self, environment: str, path: Path) -> dict[str, Any]:
+        """Return `run_settings` with what this server knows of a run's environment.
+
+        Parameters
+        ----------
+        environment
+            Its name.
+        path
+            The input's full path.
+        """
+        settings = self.run_settings()
         if isinstance(self.environments_manager, ArgoEnvironmentManager):
             kernel = ""
             with contextlib.suppress(InvalidJob):  # a definition's input that is gone is told by its runs
@@ -232,7 +247,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
     def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""
         folder.create()
-        folder.write("run.json", self.run_settings(environment, path))
+        folder.write("run.json", self.settings_of_run(environment, path))
         return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
 
     def values_of(self, model: CreateJob | CreateJobDefinition) -> dict[str, Any]:
@@ -251,7 +266,7 @@ class ArgoScheduler(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, Wor
         InvalidJob
             With the reason.
         """
-        checks.fields(values, path, self.environments_manager)
+        checks.fields(values, path, self.environments_manager, self.slack)
         if "compute_type" in values:
             checks.compute_type(values["compute_type"], self.compute_types)
         self._bounds.check(options.read(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from traitlets import Float
 
 from argo_jupyter_scheduler import schedules
 from argo_jupyter_scheduler.database import REPLACED, is_scheduled, now, run_token
+from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
 from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
@@ -140,11 +142,13 @@ class LocalSchedules:
         mine = scheduler.runs_on.new_row()
         try:  # the folder comes first: a row of this machine may be taken at once
             copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
-            folder = RunFolder(scheduler.staging_path, job_id)  # with compute types as they are now
-            folder.write("run.json", {**folder.read("run.json"), **scheduler.runs_on.run_settings()})
+            folder = RunFolder(scheduler.staging_path, job_id)  # with the configuration as it is now
+            folder.write("run.json", {**folder.read("run.json"), **scheduler.run_settings()})
         except (RunError, OSError) as error:
-            database.create_run(*written)
-            database.failed(job_id, str(error))
+            if database.create_run(*written):
+                job, observation = database.job(job_id), Observation(ended=True, message=str(error))
+                # In a thread, since it may wait for Slack, and other runs are due.
+                threading.Thread(target=scheduler.mender.end, args=(job, observation)).start()
             return
         if database.create_run(*written, **mine):
             scheduler.runs_on.submit(job_id)

@@ -23,12 +23,14 @@ from hera.workflows.models import (
 )
 from pydantic import BaseModel
 
-from argo_jupyter_scheduler import options, plan
+from argo_jupyter_scheduler import options, plan, slack
+from argo_jupyter_scheduler.database import workflow_name
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.naming import CREATOR_LABEL, DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
 from argo_jupyter_scheduler.pod_shape import PodShape
 from argo_jupyter_scheduler.prefixes import near
 from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
+from argo_jupyter_scheduler.slack import SlackSettings
 
 WORKFLOW_FIELDS = frozenset(
     {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}
@@ -94,6 +96,10 @@ class Site:
         What each compute type changes of the shape: traits of a pod.
     retries
         How often a failed `main` is tried again.
+    slack
+        What runs tell Slack.
+    slack_token_secret
+        ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
     """
 
     namespace: str
@@ -107,6 +113,8 @@ class Site:
     nebari: bool = False
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     retries: int = 0
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    slack_token_secret: dict[str, str] = field(default_factory=dict)
 
 
 def for_run(site: Site, row: Mapping[str, Any]) -> Site:
@@ -138,11 +146,6 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
     return replace(site, shape=shape, policy=policy, retries=asked.retries)
 
 
-def workflow_name(job_id: str) -> str:
-    """Return the name of a job's workflow: derived, so that it need not be remembered."""
-    return f"job-{job_id}"
-
-
 def literal(text: str) -> str:
     """Return `text` with nothing in it that Argo expands; ``urllib.parse.unquote`` gives it back."""
     return text.replace("%", "%25").replace("{", "%7B")
@@ -153,14 +156,23 @@ def cron_workflow_name(job_definition_id: str) -> str:
     return f"job-def-{job_definition_id}"
 
 
-def build_workflow(job_id: str, site: Site) -> dict[str, Any]:
-    """Return the manifest of one run, as Argo's API takes it."""
+def build_workflow(job: dict[str, Any], site: Site) -> dict[str, Any]:
+    """Return the manifest of one run, as Argo's API takes it.
+
+    Parameters
+    ----------
+    job
+        The run's row. Of what a user typed in it, nothing gets into the manifest.
+    """
+    job_id = job["job_id"]
+    tells = slack.is_asked_for(job["parameters"], site.slack)
+    steps = tuple(name for name in plan.STEPS if tells or name != plan.SEND_TO_SLACK)
     with Workflow(
         name=workflow_name(job_id),
         labels={**site.shape.labels, **MANAGER, JOB_LABEL: job_id, **_nebari_labels(site)},
         **_common(site),
     ) as workflow:
-        _templates(plan.STEPS, ["--job-id", job_id], site)
+        _templates(steps, ["--job-id", job_id], site, tells)
     manifest: dict[str, Any] = workflow.to_dict()
     return manifest
 
@@ -194,7 +206,10 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
         schedules=[definition["schedule"]],
         **_common(site),
     ) as cron_workflow:
-        _templates(plan.SCHEDULED_STEPS, identity, site)
+        # The step is always among those of a pod, so that its parameters may come and go; only a pod of its own is spared.
+        _templates(
+            plan.SCHEDULED_STEPS, identity, site, slack.is_asked_for(definition["parameters"], site.slack)
+        )
     manifest: dict[str, Any] = cron_workflow.to_dict()
     # hera's `workflow_metadata` is another one, of the workflow's own specification. Nebari's label stays off here: its admission
     # controller would change a run a second time, and break it.
@@ -223,7 +238,7 @@ def _common(site: Site) -> dict[str, Any]:
     }
 
 
-def _templates(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
+def _templates(steps: tuple[str, ...], identity: list[str], site: Site, tells: bool) -> None:
     """Add the templates to hera's workflow of the surrounding ``with``.
 
     Parameters
@@ -232,9 +247,11 @@ def _templates(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
         The run's steps, in order.
     identity
         The arguments that tell a step which run it belongs to.
+    tells
+        Whether Slack is told, so that a pod for that is worth its time.
     """
     if site.pod_per_step:
-        _pod_per_step(steps, identity, site)
+        _pod_per_step([name for name in steps if tells or name != plan.SEND_TO_SLACK], identity, site)
     else:
         main = _container("main", steps, identity, site)
         with Steps(name="steps"):
@@ -242,7 +259,7 @@ def _templates(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
     _exit_handler(steps, identity, site)
 
 
-def _pod_per_step(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
+def _pod_per_step(steps: list[str], identity: list[str], site: Site) -> None:
     names = [name for name in steps if name != plan.FAILURE]  # that one is the exit handler's
     for name in names:
         _container(name, [name], identity, site)
@@ -260,15 +277,14 @@ def _pod_per_step(steps: tuple[str, ...], identity: list[str], site: Site) -> No
 def _exit_handler(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
     """Add what Argo runs in the end, whatever became of the pods: `failure`, unless the workflow succeeded.
 
-    What a killed `main` has left (the notebook up to that cell, the log) is published first; the row of a run whose first pod
-    never came to write it, is made.
+    What a killed `main` has left (the notebook up to that cell, the log) is published first, and Slack is told if it was not; the
+    row of a run whose first pod never came to write it, is made.
 
     A ``hooks.exit`` with an expression runs on success too (Argo 4.1); a step's ``when`` is obeyed.
     """
-    first = [name for name in steps if name == plan.CREATE_JOB_ID]
     _container(
         plan.FAILURE,
-        [*first, plan.RENAME_FILES, plan.FAILURE],
+        [name for name in steps if name == plan.CREATE_JOB_ID or name in plan.ALWAYS],
         [*identity, "--failures", "{{inputs.parameters.failures}}"],
         site,
         inputs=[Parameter(name="failures", value="{{workflow.failures}}")],
@@ -289,7 +305,8 @@ def _container(
     resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
     if resources and site.nebari:
         resources = _both_sides(resources)
-    container = {**shape.container, "resources": resources or None}
+    env = [*shape.container.get("env", []), *_slack_token(steps, site)]
+    container = {**shape.container, "env": env or None, "resources": resources or None}
     pod = {name: value for name, value in shape.spec.items() if name in TEMPLATE_FIELDS}
     security_context = pod.pop("securityContext", None)
     other = {
@@ -329,3 +346,14 @@ def _both_sides(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Return guarantees and limits of the same resources: Nebari's controller would fill in the user's, which may not fit."""
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}
+
+
+def _slack_token(steps: tuple[str, ...] | list[str], site: Site) -> list[dict[str, Any]]:
+    """Return the reference to the Slack token's Secret, for a pod that sends messages.
+
+    It is optional: a pod whose Secret is missing would not start, for ever, and no message is worth a run.
+    """
+    if plan.SEND_TO_SLACK not in steps or not site.slack_token_secret:
+        return []
+    reference = {**site.slack_token_secret, "optional": True}
+    return [{"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]

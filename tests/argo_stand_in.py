@@ -85,6 +85,10 @@ class ArgoStandIn:
         While not, no cron workflow fires; what a restarted one makes up for, ``startingDeadlineSeconds`` says.
     nebari
         Whether Nebari's admission controller is there.
+    users_environment
+        The environment of the user's JupyterLab pod, for that one.
+    secrets
+        Values of Kubernetes Secrets by name and key.
     """
 
     def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
@@ -95,6 +99,8 @@ class ArgoStandIn:
         self.broken = ""
         self.controller_is_up = True
         self.nebari = False
+        self.users_environment = {"NEBARI": "1"}
+        self.secrets: dict[tuple[str, str], str] = {}
         self.runs: dict[str, Run] = {}
         self.crons: dict[str, dict[str, Any]] = {}
         self.clock = time.time()
@@ -120,7 +126,7 @@ class ArgoStandIn:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> ArgoStandIn:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -292,7 +298,7 @@ class ArgoStandIn:
             raise Refused(409, 6, f'cronworkflows.argoproj.io "{name}" already exists')
         self._check_cron(cron["spec"])
         if self.nebari:
-            _mutate(cron, cron["spec"]["workflowSpec"])
+            _mutate(cron, cron["spec"]["workflowSpec"], self.users_environment)
         metadata.setdefault("labels", {})[f"{LABELS}/creator"] = "system-serviceaccount-dev-argo-developer"
         metadata.update(uid=str(uuid.uuid4()), resourceVersion=str(next(self._versions)))
         metadata["creationTimestamp"] = _stamp(self.clock)
@@ -418,7 +424,7 @@ class ArgoStandIn:
             raise Refused(409, 6, f'workflows.argoproj.io "{name}" already exists')
         _check(workflow["spec"])
         if self.nebari:
-            _mutate(workflow, workflow["spec"])
+            _mutate(workflow, workflow["spec"], self.users_environment)
         return self._start(workflow, time.time())
 
     def _start(self, workflow: dict[str, Any], created: float) -> dict[str, Any]:
@@ -543,10 +549,16 @@ class ArgoStandIn:
                 message=f"main: Error (exit code 64): failed to find name in PATH: {command[0]}",
             )
             return False
-        environment = {
-            "PATH": os.defpath,
-            **{e["name"]: e.get("value", "") for e in container.get("env", [])},
-        }
+        environment = {"PATH": os.defpath}
+        for one in container.get("env", []):
+            reference = one.get("valueFrom", {}).get("secretKeyRef")
+            if reference is None:
+                environment[one["name"]] = one.get("value", "")
+            elif (reference["name"], reference["key"]) in self.secrets:
+                environment[one["name"]] = self.secrets[reference["name"], reference["key"]]
+            elif not reference.get("optional"):
+                self.pending = f'CreateContainerConfigError: secret "{reference["name"]}" not found'
+                return self._pod(run, display, container, variables)  # for ever
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
             pod = subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -625,7 +637,7 @@ def _public(cron: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(shown)))
 
 
-def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
+def _mutate(thing: dict[str, Any], spec: dict[str, Any], environment: dict[str, str]) -> None:
     """Do what Nebari's admission controller does on CREATE to objects with its label; each time it is done, it adds."""
     if "jupyterflow-override" not in thing["metadata"].get("labels", {}):
         return
@@ -633,7 +645,10 @@ def _mutate(thing: dict[str, Any], spec: dict[str, Any]) -> None:
         if template.get("container"):
             container = template["container"]
             container["image"] = "users"
-            container["env"] = [*(container.get("env") or []), {"name": "NEBARI", "value": "1"}]
+            container["env"] = [
+                *(container.get("env") or []),
+                *({"name": name, "value": value} for name, value in environment.items()),
+            ]
 
 
 def _limit(pod: subprocess.Popen[bytes], limits: dict[str, str]) -> None:

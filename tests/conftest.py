@@ -42,7 +42,10 @@ def outputs(path: Path | str) -> str:
 
 @pytest.fixture(autouse=True)
 def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """No test but those of a real Argo may reach one that the environment names."""
+    """No test but those of a real Argo may reach one that the environment names, and none a real Slack."""
+    for name in list(os.environ):
+        if name.startswith("SLACK_"):
+            monkeypatch.delenv(name)
     if not request.node.get_closest_marker("argo"):
         for name in list(os.environ):
             if name.startswith("ARGO_"):

@@ -16,6 +16,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.steps.failure import reason_of
 from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
 
@@ -36,15 +37,31 @@ def site(pod_per_step: bool) -> Site:
     )
     data = "/home/jovyan/.local/share/jupyter"
     return Site(
-        "dev", f"sqlite:///{data}/scheduler.sqlite", f"{data}/scheduler {{{{x}}}} 100%", pod_per_step, shape
+        "dev",
+        f"sqlite:///{data}/scheduler.sqlite",
+        f"{data}/scheduler {{{{x}}}} 100%",
+        pod_per_step,
+        shape,
+        slack=SlackSettings(has_token=True),
+        slack_token_secret={"name": "slack", "key": "token"},
     )
 
 
 ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
-DEFINITION = {"job_definition_id": ID, "schedule": "0 6 * * *", "timezone": "Europe/Berlin", "active": True}
+JOB: dict[str, Any] = {"job_id": ID, "parameters": None}
+TELLS = {"parameters": {"SLACK_CHANNEL": "#team"}}
+DEFINITION: dict[str, Any] = {
+    "job_definition_id": ID,
+    "schedule": "0 6 * * *",
+    "timezone": "Europe/Berlin",
+    "active": True,
+    "parameters": None,
+}
 MANIFESTS = {
-    "run-now": lambda: build_workflow(ID, site(pod_per_step=False)),
-    "run-now-pod-per-step": lambda: build_workflow(ID, site(pod_per_step=True)),
+    "run-now": lambda: build_workflow(JOB, site(pod_per_step=False)),
+    "run-now-pod-per-step": lambda: build_workflow(JOB, site(pod_per_step=True)),
+    "run-now-pod-per-step-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=True)),
+    "run-now-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=False)),
     "schedule": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=False)),
     "schedule-pod-per-step": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=True)),
     "schedule-argo-3.4": lambda: build_cron_workflow(
@@ -64,6 +81,9 @@ def test_manifests(name: str) -> None:
 def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
     assert reason_of(recorded) == "OOMKilled (exit code 137)"
+    success = [{"displayName": "success", "message": "main: Error (exit code 1)"}]
+    assert reason_of(json.dumps(success)) == "Error (exit code 1)"
+    assert reason_of(json.dumps([*json.loads(json.loads(recorded)), *success])) == "OOMKilled (exit code 137)"
     assert reason_of("") == reason_of("{{workflow.failures}}") == reason_of('"[]"') == ""
 
 

@@ -90,6 +90,24 @@ async def test_what_others_put_into_the_live_object_survives(define: Any, argo: 
     assert verbs == [("PUT", f"job-def-{story.id}"), ("PUT", "suspend"), ("PUT", "resume")]
 
 
+async def test_an_edit_brings_the_pods_up_to_date(
+    define: Any, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
+) -> None:
+    story = await define()
+    definition = {**(database.definition(story.id) or {}), "schedule": "0 1 * * *"}
+    scheduler.node_selector = {"pool": "jobs"}
+    scheduler._make_engine(argo=True).schedule(definition)
+    cron = cron_of(argo, story)
+    assert cron["spec"]["workflowSpec"]["templates"][0]["nodeSelector"] == {"pool": "jobs"}
+    uid = cron["metadata"]["uid"]
+    scheduler.mem_limit = "4G"
+    scheduler._make_engine(argo=True).schedule({**definition, "schedule": "0 2 * * *"})
+    cron = cron_of(argo, story)
+    assert cron["metadata"]["uid"] == uid
+    limits = cron["spec"]["workflowSpec"]["templates"][0]["container"]["resources"]["limits"]
+    assert limits == {"memory": "4Gi"}
+
+
 async def test_the_manifest_names_the_definitions_id_only(define: Any, argo: ArgoStandIn) -> None:
     story = await define(name="zebra-1", parameters={"zebra_2": "zebra-3"}, tags=["zebra-4"])
     assert "zebra" not in json.dumps(cron_of(argo, story)["spec"])
@@ -201,6 +219,8 @@ async def test_what_the_controller_missed(
         argo._fire(cron)
     await asyncio.sleep(0.5)
     await eventually(lambda: len(argo.runs_of(cron["metadata"]["name"])) == runs)
+    for name in argo.runs_of(cron["metadata"]["name"]):
+        await asyncio.to_thread(argo.wait, name)
     for job in await jobs.runs(story.id):
         assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
     assert len(await jobs.runs(story.id)) == runs
@@ -224,6 +244,12 @@ async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
 
     argo.pending = "Unschedulable: 0/1 nodes are available"
     await story.next_minute()
+    job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
+    await story.next_minute()
+    replaced = await jobs.wait(job["job_id"])
+    assert (replaced["status"], "replaced it" in replaced["status_message"]) == ("STOPPED", True)
+    assert replaced["status_message"].endswith(argo.pending)
+    await jobs.request("DELETE", "jobs", job["job_id"])
     job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
     await jobs.request("DELETE", "jobs", job["job_id"])
     await asyncio.sleep(1)  # some cycles of the task runner
@@ -294,6 +320,49 @@ async def test_a_job_made_from_a_scheduled_one_is_not_taken_for_it(define: Any, 
     }
     copy = await jobs.create("n.ipynb", **fields)
     assert (await jobs.wait(copy))["status"] == "COMPLETED"
+
+
+class TestThePodThatTellsSlack:
+    @pytest.fixture
+    def scheduler_config(self, argo_config: dict[str, Any]) -> dict[str, Any]:
+        secret = {"name": "slack", "key": "token"}
+        return {**argo_config, "pod_per_step": True, "slack_token_secret": secret}
+
+    async def test_it_comes_and_goes_with_the_channel_and_all_else_stays(
+        self, define: Any, argo: ArgoStandIn
+    ) -> None:
+        story = await define()
+        cron = cron_of(argo, story)
+        templates = cron["spec"]["workflowSpec"]["templates"]
+        templates[0]["nodeSelector"] = {"disk": "fast"}
+        before = json.dumps(templates)
+        argo.requests.clear()
+        await story.change(parameters={"SLACK_CHANNEL": "#team"})
+        templates = cron["spec"]["workflowSpec"]["templates"]
+        assert templates[0]["nodeSelector"] == {"disk": "fast"}
+        steps = next(one["steps"] for one in templates if one["name"] == "steps")
+        order = ["create-job-id", "main", "rename-files", "send-to-slack", "success"]
+        assert [group[0]["name"] for group in steps] == order
+        pods = {one["name"]: one["container"] for one in templates if one.get("container")}
+        with_token = [name for name, pod in pods.items() if "secretKeyRef" in json.dumps(pod)]
+        assert sorted(with_token) == ["failure", "send-to-slack"]
+        assert "team" not in json.dumps(templates)
+        await story.change(parameters={"SLACK_CHANNEL": "#other"})
+        await story.change(parameters={})
+        assert json.dumps(cron["spec"]["workflowSpec"]["templates"]) == before
+        assert cron_of(argo, story) is cron
+        writes = [method for method, path in argo.requests if method not in ("GET", "PATCH")]
+        assert writes == ["PUT", "PUT"]
+
+    async def test_on_nebari_it_comes_by_a_replace(self, define: Any, argo: ArgoStandIn) -> None:
+        argo.nebari = True
+        story = await define()
+        before = cron_of(argo, story)["metadata"]["uid"]
+        await story.change(parameters={"SLACK_CHANNEL": "#team"})
+        templates = cron_of(argo, story)["spec"]["workflowSpec"]["templates"]
+        assert cron_of(argo, story)["metadata"]["uid"] != before
+        images = {one["name"]: one["container"]["image"] for one in templates if one.get("container")}
+        assert images["send-to-slack"] == images["main"] == "users"
 
 
 class TestOnNebari:

@@ -160,6 +160,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"runtime_environment_name": "nope"}, "no environment 'nope'"),
     ({"output_formats": ["docx"]}, "no output format 'docx'"),
     ({"parameters": {"a b": "1"}}, "no variable name"),
+    ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
     ({"input_uri": "nope.ipynb"}, "does not exist"),
 ]
 

@@ -32,6 +32,7 @@ async def test_parameters_are_typed_and_in_the_environment(jobs: Jobs) -> None:
         "none": "None",
         "word": "a 'b' {{c}} $(d) ü",
         "SLACK_TOKEN": "xoxb-1",
+        "SLACK_CHANNEL": "#nobody-answers",
     }
     code = "import os, json; print(json.dumps([n, x, yes, none, word])); print(os.environ['n'], os.environ['word'])"
     slack = "print('SLACK_TOKEN' in os.environ, 'SLACK_TOKEN' in globals())"

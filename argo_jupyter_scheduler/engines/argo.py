@@ -8,7 +8,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from argo_jupyter_scheduler.database import REPLACED, WAITING, Database, is_scheduled, now
+from argo_jupyter_scheduler.database import (
+    REPLACED,
+    WAITED,
+    WAITING,
+    Database,
+    is_scheduled,
+    now,
+    workflow_name,
+    workflow_of,
+)
 from argo_jupyter_scheduler.engines import live_objects
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
@@ -23,7 +32,6 @@ from argo_jupyter_scheduler.workflows import (
     build_workflow,
     cron_workflow_name,
     for_run,
-    workflow_name,
 )
 
 FIELDS = ",".join(
@@ -80,15 +88,21 @@ class ArgoEngine(Engine):
         self.no_images = "Nebari gives each run the image of your JupyterLab." if site.nebari else ""
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {"concurrency_policy": self._site.policy.concurrency}
+        return {
+            "concurrency_policy": self._site.policy.concurrency,
+            "namespace": self._site.namespace,
+        }
 
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
     def submit(self, job_id: str) -> None:  # noqa: D102
-        site = self._site_of(self._database.job(job_id) or {})
+        job = self._database.job(job_id)
+        if job is None:  # deleted meanwhile
+            return
+        manifest = build_workflow(job, self._site_of(job))
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call("POST", WORKFLOWS, "", {"workflow": build_workflow(job_id, site)}, accepted=(409,))
+        self._api.call("POST", WORKFLOWS, "", {"workflow": manifest}, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         name = self._workflow_of(job_id)
@@ -119,7 +133,7 @@ class ArgoEngine(Engine):
 
     def _workflow_of(self, job_id: str) -> str:
         job = self._database.job(job_id)
-        return _workflow_of(job) if job else workflow_name(job_id)
+        return workflow_of(job) if job else workflow_name(job_id)
 
     # Schedules
 
@@ -254,7 +268,7 @@ class ArgoEngine(Engine):
         found = {}
         missing = []
         for job in mine:
-            item = by_name.get(_workflow_of(job))
+            item = by_name.get(workflow_of(job))
             if item is None:
                 missing.append(job)
                 continue
@@ -272,10 +286,6 @@ class ArgoEngine(Engine):
         query = {"fields": "metadata.name"}
         path = f"/{self._workflow_of(job_id)}"
         return bool(self._api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
-
-
-def _workflow_of(job: dict[str, Any]) -> str:
-    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
 
 
 def _has_waited(job: dict[str, Any]) -> bool:
@@ -299,8 +309,11 @@ def _observation(job: dict[str, Any], item: dict[str, Any], replaced: bool) -> O
     if _phase(item) in ENDED:
         shutdown = str(item["status"].get("message"))
         if shutdown.startswith("Stopped with strategy"):
-            replaced = replaced and "Terminate" in shutdown
-            return Observation(ended=True, message=REPLACED if replaced else STOPPED_IN_ARGO, stopped=True)
+            waited = job["status_message"]  # a live row has one only while it waits
+            message = f"{WAITED}{waited}" if waited else REPLACED
+            if not (replaced and "Terminate" in shutdown):
+                message = STOPPED_IN_ARGO
+            return Observation(ended=True, message=message, stopped=True)
         return Observation(ended=True, message=_reason(item) or NO_REASON)
     if job["status"] in WAITING and _has_waited(job):
         reason = _reason(item)

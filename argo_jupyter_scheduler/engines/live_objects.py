@@ -41,7 +41,7 @@ def sent(live: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Return whether the schedule or its policy differ, or what runs are made of is another than was sent last."""
-    keys = set(wanted["spec"]) - {"workflowSpec", "suspend"}
+    keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
     before = sent(live)
     other = before is not None and before != wanted["spec"]["workflowSpec"]
     return other or any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
@@ -59,11 +59,17 @@ def merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     ours = wanted["spec"]["workflowSpec"]
     # An object of which it is not known what was sent keeps its templates.
     before = sent(live) or {"templates": ours["templates"]}
-    workflow = changed(before, live["spec"]["workflowSpec"], ours)
-    metadata = {**live["metadata"]}
-    for key in ("labels", "annotations"):
-        metadata[key] = {**(metadata.get(key) or {}), **wanted["metadata"][key]}
-    return {**live, "metadata": metadata, "spec": {**kept, **wanted["spec"], "workflowSpec": workflow}}
+    spec = {**kept, **wanted["spec"], "workflowSpec": changed(before, live["spec"]["workflowSpec"], ours)}
+    spec["workflowMetadata"] = _labelled(
+        live["spec"].get("workflowMetadata") or {}, wanted["spec"]["workflowMetadata"]
+    )
+    return {**live, "metadata": _labelled(live["metadata"], wanted["metadata"]), "spec": spec}
+
+
+def _labelled(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return live metadata with the labels and annotations that are wanted, and all others."""
+    keys = [key for key in ("labels", "annotations") if key in wanted]
+    return {**live, **{key: {**(live.get(key) or {}), **wanted[key]} for key in keys}}
 
 
 def changed(before: Any, live: Any, wanted: Any) -> Any:

@@ -12,7 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +49,9 @@ class LocalEngine(Engine):
         How many runs may be under way at once.
     compute_types
         What each limits here, see `local_limits`.
+    environment
+        What the runs' processes get as environment variables beside the server's own, such as secrets: they are on no command
+        line and in no file.
     """
 
     keeps_schedules = False
@@ -60,11 +63,13 @@ class LocalEngine(Engine):
         staging_path: str,
         places: int,
         compute_types: dict[str, dict[str, Any]] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
         self._staging_path = staging_path
         self._places = places
         self._compute_types = compute_types or {}
+        self._environment = environment or {}
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
         return {"places": self._places, "compute_types": self._compute_types}
@@ -73,12 +78,12 @@ class LocalEngine(Engine):
         return {"pid": LOCAL_WAITING}
 
     def submit(self, job_id: str) -> None:  # noqa: D102
-        start_waiting(self._database, self._staging_path, self._places)
+        self._start_waiting()
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         job = self._database.job(job_id)
         _kill(job_id, self._process_of(job) if job else None)
-        start_waiting(self._database, self._staging_path, self._places)
+        self._start_waiting()
 
     def delete(self, job_id: str) -> None:  # noqa: D102
         self.stop(job_id)
@@ -92,24 +97,33 @@ class LocalEngine(Engine):
             if self._process_of(job) is None:
                 _kill(job["job_id"], None)  # its kernel may have outlived it
                 gone[job["job_id"]] = Observation(ended=True, message=KILLED)
-        start_waiting(self._database, self._staging_path, self._places)
+        self._start_waiting()
         return Sight(gone)
+
+    def _start_waiting(self) -> None:
+        start_waiting(self._database, self._staging_path, self._places, self._environment)
 
     def _process_of(self, job: dict[str, Any]) -> psutil.Process | None:
         folder = RunFolder(self._staging_path, job["job_id"])
         return _process(folder.read(_identity_file(job["pid"]))) if job["pid"] else None
 
 
-def start_waiting(database: Database, staging_path: str, places: int) -> None:
-    """Start a process for each job at the head of the queue for which there is a place."""
+def start_waiting(database: Database, staging_path: str, places: int, environment: Mapping[str, str]) -> None:
+    """Start a process for each job at the head of the queue for which there is a place.
+
+    Parameters
+    ----------
+    environment
+        Environment variables that it gets beside this process's own.
+    """
     jobs = [job for job in database.live_jobs() if job["pid"] is not None]
     waiting = [job for job in jobs if job["pid"] == LOCAL_WAITING and job["status"] in WAITING]
     free = places - (len(jobs) - len(waiting))
     for job in waiting[: max(free, 0)]:
-        _start(database, staging_path, job["job_id"])
+        _start(database, staging_path, job["job_id"], environment)
 
 
-def _start(database: Database, staging_path: str, job_id: str) -> None:
+def _start(database: Database, staging_path: str, job_id: str, environment: Mapping[str, str]) -> None:
     folder = RunFolder(staging_path, job_id)
     if not folder.private.is_dir():
         database.failed(job_id, "The run's folder in the staging area is gone.")
@@ -128,7 +142,7 @@ def _start(database: Database, staging_path: str, job_id: str) -> None:
                 job_id,
             ),
         ],
-        env={**os.environ, **database.environment, JOB_VARIABLE: job_id},
+        env={**os.environ, **database.environment, **environment, JOB_VARIABLE: job_id},
         cwd=folder.private,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # the steps write their log themselves
@@ -153,7 +167,7 @@ def own_run(database: Database, staging_path: str, job_id: str) -> Iterator[bool
     try:
         yield True
     finally:
-        start_waiting(database, staging_path, places)
+        start_waiting(database, staging_path, places, {})  # its own environment has what is needed
 
 
 def _identity_file(pid: int) -> str:

@@ -18,12 +18,13 @@ from dataclasses import replace
 from types import FrameType
 from urllib.parse import unquote
 
-from argo_jupyter_scheduler import plan
+from argo_jupyter_scheduler import plan, slack
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
 from argo_jupyter_scheduler.options import read as read_options
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
+from argo_jupyter_scheduler.steps.failure import why
 from argo_jupyter_scheduler.steps.output import tee
 
 
@@ -53,11 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
         options.job_id,
         database,
         folder,
-        failures=options.failures,
         scheduled=scheduled,
         attempt=options.attempt,
         retries=options.retries,
     )
+    context.slack_token = os.environ.get(slack.TOKEN, "")
+    if options.failures:
+        context.reason, context.stopped = why(options.failures)
     if not options.local:
         return run_steps(options.steps, context)
 
@@ -104,7 +107,7 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
                 continue
             if name == plan.FAILURE and plan.SUCCESS in steps and not context.error:
                 continue  # this process saw the run succeed; the exit handler's knows that it did not
-            if name == plan.FAILURE and context.ended and not local:
+            if name in plan.TELL and context.ended and not local:
                 continue  # why it was told to end (a deadline, a drained node, a next run), Argo knows better
             _run_step(name, context)
     return 1 if context.error else 0

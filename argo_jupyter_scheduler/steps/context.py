@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.database import COMPLETED, FAILED, STOPPED, Database
 from argo_jupyter_scheduler.files import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -42,24 +42,30 @@ class Context:
         Where its row is.
     folder
         Where its files are.
-    failures
-        Argo's ``{{workflow.failures}}``, for the exit handler; else empty.
+    reason
+        Why the run ended, for whom the run itself could not tell: Argo's exit handler and the task runner; else empty.
+    stopped
+        Whether that was because somebody, or the next run, ended it.
     scheduled
         For a scheduled run on Argo, whose row and folder `create-job-id` makes.
     attempt, retries
         Which attempt this is, from 0, and how many there may be after the first.
     deadline
         When the run's time is over (``time.monotonic``); None where nothing or Argo limits it.
+    slack_token
+        The token of the server's configuration, for runs that have none of their own.
     """
 
     job_id: str
     database: Database
     folder: RunFolder
-    failures: str = ""
+    reason: str = ""
+    stopped: bool = False
     scheduled: Scheduled | None = None
     attempt: int = 0
     retries: int = 0
     deadline: float | None = None
+    slack_token: str = field(default="", repr=False)
     error: str | None = field(default=None, init=False)
     """What an earlier step of this process failed with; the message for the user."""
     ended: bool = field(default=False, init=False)
@@ -71,3 +77,21 @@ class Context:
     def is_tried_again(self) -> bool:
         """Whether another attempt follows this failed one."""
         return bool(self.error) and not self.over and self.attempt < self.retries
+
+    def outcome(self) -> tuple[str, str]:
+        """Return the run's end status and why, judged by its files first: what `main` says it did, it did.
+
+        Returns
+        -------
+        status : str
+            COMPLETED, FAILED or STOPPED.
+        message : str
+            The reason; empty for COMPLETED, and for FAILED where somebody else will know it.
+        """
+        result = self.folder.read("result.json")
+        error = self.error or result.get("error")
+        if error:
+            return FAILED, str(error)
+        if result.get("succeeded"):
+            return COMPLETED, ""
+        return (STOPPED if self.stopped else FAILED), self.reason

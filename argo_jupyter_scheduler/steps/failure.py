@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from argo_jupyter_scheduler.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
+from argo_jupyter_scheduler.files import NOT_SENT
+from argo_jupyter_scheduler.plan import SUCCESS
 from argo_jupyter_scheduler.steps.context import Context
 
 UNKNOWN = "The run ended without saying why."
@@ -25,12 +28,35 @@ SHUTDOWN = "workflow shutdown with strategy"
 
 def run(context: Context) -> None:
     """Write FAILED and why: the exception and its cell, else Argo's own words."""
-    reason = reason_of(context.failures)
-    error = context.error or context.folder.read("result.json").get("error")
-    if reason.startswith(SHUTDOWN) and not error:
-        context.database.stopped(context.job_id, STOPPED_IN_ARGO)
+    end(context)
+
+
+def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
+    """Write the end of a run that could not do it itself; see `Context.outcome`.
+
+    Parameters
+    ----------
+    only_if
+        The statuses from which it may become FAILED.
+    """
+    status, message = context.outcome()
+    if status == COMPLETED:  # what killed the run came after its work was done
+        context.database.completed(context.job_id)
+    elif status == STOPPED:
+        context.database.stopped(context.job_id, message)
     else:
-        context.database.failed(context.job_id, error or reason or UNKNOWN)
+        not_sent = context.folder.read(NOT_SENT).get("reason")
+        note = f" (No message was sent to Slack: {not_sent})" if not_sent else ""
+        text = shorten(message or UNKNOWN, MESSAGE_LENGTH - len(note)) + note
+        context.database.failed(context.job_id, text, only_if)
+
+
+def why(failures: str) -> tuple[str, bool]:
+    """Return the reason for the user from ``{{workflow.failures}}``, and whether somebody stopped the run in Argo."""
+    reason = reason_of(failures)
+    if reason.startswith(SHUTDOWN):
+        return STOPPED_IN_ARGO, True
+    return reason or UNKNOWN, False
 
 
 def reason_of(failures: str) -> str:
@@ -40,7 +66,8 @@ def reason_of(failures: str) -> str:
     ----------
     failures
         A JSON list, JSON-encoded once more as a string (measured on Argo 3.4 and 4.1): ``displayName``, ``message`` and so on
-        of each failed node. Nodes that only say which child failed come with it.
+        of each failed node. Nodes that only say which child failed come with it, and the pod of `success`, whose failure says
+        that `main` failed.
     """
     decoded: Any = failures
     for _ in range(2):
@@ -51,7 +78,8 @@ def reason_of(failures: str) -> str:
         except ValueError:
             return ""
     nodes = [node for node in decoded if isinstance(node, dict)] if isinstance(decoded, list) else []
-    return joined((str(node.get("displayName")), str(node.get("message") or "")) for node in nodes)
+    told = [(str(node.get("displayName")), str(node.get("message") or "")) for node in nodes]
+    return joined([(name, message) for name, message in told if name != SUCCESS]) or joined(told)
 
 
 def joined(messages: Iterable[tuple[str, str]]) -> str:
@@ -66,11 +94,7 @@ def joined(messages: Iterable[tuple[str, str]]) -> str:
     for name, message in messages:
         attempt = re.fullmatch(r"(.+)\((\d+)\)", name)
         step, number = (attempt[1], int(attempt[2])) if attempt else (name, -1)
-        if (
-            message
-            and not message.startswith("child '")
-            and message != NO_MORE
-            and number >= last.get(step, (-1,))[0]
-        ):
+        says = message and not message.startswith("child '") and message != NO_MORE
+        if says and number >= last.get(step, (-1,))[0]:
             last[step] = (number, message.removeprefix("main: "))
     return "; ".join(dict.fromkeys(message for _, message in last.values()))

@@ -16,10 +16,17 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 
 from argo_jupyter_scheduler.errors import NotebookFailed
 from argo_jupyter_scheduler.files import RunFolder, write_whole
-from argo_jupyter_scheduler.kernels import Kernel, python_of
+from argo_jupyter_scheduler.kernels import Kernel, has_package, python_of
+from argo_jupyter_scheduler.prefixes import same
 from argo_jupyter_scheduler.steps import activation, limits
 
 POLL_SECONDS = 0.5
+
+
+def is_possible(kernel: Kernel) -> bool:
+    """Return whether a kernel's environment is another one, with a papermill of its own."""
+    other = bool(kernel.prefix) and not same(kernel.prefix, sys.prefix)
+    return other and has_package(kernel.prefix, "papermill")
 
 
 def execute(

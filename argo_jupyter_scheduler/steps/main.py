@@ -18,9 +18,10 @@ from papermill.exceptions import PapermillExecutionError
 
 from argo_jupyter_scheduler import kernels, parameters
 from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError, RunTimedOut
+from argo_jupyter_scheduler.files import NOT_SENT
 from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import Environment, locate
-from argo_jupyter_scheduler.steps import activation, convert, limits
+from argo_jupyter_scheduler.steps import activation, convert, inside, limits
 from argo_jupyter_scheduler.steps.context import Context, log
 
 DEFAULT_KERNEL = "python3"
@@ -44,7 +45,8 @@ def run(context: Context) -> None:
         log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
         context.over = True
         return
-    (context.folder.private / "result.json").unlink(missing_ok=True)  # an earlier attempt's
+    for name in ("result.json", NOT_SENT):  # an earlier attempt's
+        (context.folder.private / name).unlink(missing_ok=True)
     job = context.database.job(context.job_id) or {}
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     error: RunError | None = None
@@ -96,33 +98,30 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     output.unlink(missing_ok=True)
     notebook = nbformat.read(source, as_version=4)
     values = parameters.for_notebook(job["parameters"])
-    os.environ.update(parameters.for_environment(job["parameters"]))
     settings = context.folder.read("run.json")
     environment = locate(job["runtime_environment_name"], settings)
     bounds = limits.of(job["compute_type"], settings)
     kernel = _kernel(notebook, environment, settings, must_be_known=bool(bounds))
     progress = _Progress(context, notebook)
-    wished = settings.get("run_papermill_in_environment") and not environment.is_own
     try:
-        if wished and kernel.prefix and kernels.has_package(kernel.prefix, "papermill"):
-            from argo_jupyter_scheduler.steps import inside
-
-            files = (_literal(source), _literal(output), context.folder)
-            inside.execute(kernel, *files, values, bounds, progress)
-            return
-        options = {"kernel_manager_class": activation.kernel_manager_class(kernel, bounds)}
-        papermill.execute_notebook(
-            _literal(source),
-            _literal(output),
-            parameters=values,
-            kernel_name=kernel.name,
-            language=kernel.language,
-            cwd=str(context.folder.path),
-            progress_bar=False,
-            log_output=True,
-            on_cell_start=progress,
-            **(options if kernel.spec else {}),
-        )
+        with parameters.as_environment(job["parameters"]):
+            if settings.get("run_papermill_in_environment") and inside.is_possible(kernel):
+                files = (_literal(source), _literal(output), context.folder)
+                inside.execute(kernel, *files, values, bounds, progress)
+                return
+            options = {"kernel_manager_class": activation.kernel_manager_class(kernel, bounds)}
+            papermill.execute_notebook(
+                _literal(source),
+                _literal(output),
+                parameters=values,
+                kernel_name=kernel.name,
+                language=kernel.language,
+                cwd=str(context.folder.path),
+                progress_bar=False,
+                log_output=True,
+                on_cell_start=progress,
+                **(options if kernel.spec else {}),
+            )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
         number = progress.number_in_input(error.cell_index)

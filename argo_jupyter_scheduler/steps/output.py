@@ -6,8 +6,12 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+_terminal = [2]
+"""Where this process's own output goes, last: to standard error, or past the `tee` that is on."""
 
 
 @contextlib.contextmanager
@@ -38,9 +42,11 @@ def tee(path: Path) -> Iterator[None]:
     os.dup2(writer, 1)
     os.dup2(writer, 2)
     os.close(writer)
+    _terminal.append(before[1])
     try:
         yield
     finally:
+        _terminal.pop()
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(before[0], 1)
@@ -48,3 +54,12 @@ def tee(path: Path) -> Iterator[None]:
         thread.join(timeout=1)  # a process that the notebook left behind may hold the pipe open
         if not thread.is_alive():
             file.close()
+
+
+def note(path: Path, text: str) -> None:
+    """Write a line to the log at `path` and to this process's own output, at once: what is printed takes its time to get there."""
+    line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} WARNING {text}\n".encode(errors="replace")
+    with contextlib.suppress(OSError):
+        os.write(_terminal[-1], line)
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as file:
+        file.write(line)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.files import copy_whole, output_filename
+from typing import Any
+
+from argo_jupyter_scheduler.files import RunFolder, copy_whole, output_filename
 from argo_jupyter_scheduler.steps.context import Context, log
 
 
@@ -12,13 +14,15 @@ def run(context: Context) -> None:
     if job is None or not context.folder.path.is_dir():
         log.info("Job %s was deleted: nothing to publish.", context.job_id)
         return
-    outputs = set()
-    for output_format in job["output_formats"] or []:
-        name = output_filename(job["input_filename"], job["create_time"], output_format)
-        source = context.folder.output(output_format)
-        if source.is_file():
-            copy_whole(source, context.folder.path / name)
-            outputs.add(name)
+    outputs = {publish(context.folder, job, name) for name in job["output_formats"] or []}
     if job["package_input_folder"]:
         files = [name for name in context.folder.files() if name not in outputs | {job["input_filename"]}]
         context.database.set(context.job_id, packaged_files=files)
+
+
+def publish(folder: RunFolder, job: dict[str, Any], output_format: str) -> str:
+    """Publish one output, if it is there; return the name that the panel downloads."""
+    name = output_filename(job["input_filename"], job["create_time"], output_format)
+    if folder.output(output_format).is_file():
+        copy_whole(folder.output(output_format), folder.path / name)
+    return name

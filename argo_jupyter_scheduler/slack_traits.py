@@ -1,0 +1,106 @@
+"""Messages to Slack, as traits."""
+
+from __future__ import annotations
+
+import os
+
+from traitlets import Dict, Enum, Float, HasTraits, TraitError, Unicode, default
+
+from argo_jupyter_scheduler import slack
+from argo_jupyter_scheduler.slack import SlackSettings
+
+
+class SlackTraits(HasTraits):
+    """What runs tell Slack, for `ArgoScheduler`. A job's own parameters come first."""
+
+    slack_token = Unicode(
+        config=True,
+        help="""Bot token for the messages of all runs on this machine, such as `xoxb-…`. Default: the environment variable
+        SLACK_TOKEN. Empty: each job names its own. On Argo it reaches no pod: see `slack_token_secret`.""",
+    )
+    slack_token_secret = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="""Kubernetes Secret, in the namespace of the workflows, from which pods get the bot token, such as
+        `{"name": "slack", "key": "token"}`. Manifests hold this reference only. Empty: each job names its own.""",
+    )
+    slack_channel = Unicode(
+        config=True,
+        help="""Channel for the messages of jobs that name none, such as `#notebooks`, or its id. Default: the environment
+        variable SLACK_CHANNEL. Empty: only jobs that name a channel send a message.""",
+    )
+    slack_notify = Enum(
+        slack.NOTIFY_ON,
+        config=True,
+        help="""After which runs a message is sent, where a job does not say it: `always`, `success` or `failure`. Default: the
+        environment variable SLACK_NOTIFY, else `always`.""",
+    )
+    slack_time_limit = Float(
+        60.0,
+        min=0.1,
+        config=True,
+        help="Seconds after which a message is given up; no run's end waits longer for Slack.",
+    )
+    slack_file_limit = Float(
+        50.0,
+        min=0,
+        config=True,
+        help="Megabytes (10⁶ bytes) of the largest file that is sent; a larger one is named only. 0: none is sent.",
+    )
+    slack_base_url = Unicode(
+        config=True,
+        help="""Address of Slack's API, such as `https://slack-gov.com/api/`, or of a proxy for it. Default: the environment
+        variable SLACK_BASE_URL, else slack-sdk's own.""",
+    )
+
+    @default("slack_token")
+    def _default_slack_token(self) -> str:
+        return os.environ.get(slack.TOKEN, "")
+
+    @default("slack_channel")
+    def _default_slack_channel(self) -> str:
+        return os.environ.get(slack.CHANNEL, "")
+
+    @default("slack_notify")
+    def _default_slack_notify(self) -> str:
+        return os.environ.get(slack.NOTIFY) or slack.ALWAYS
+
+    @default("slack_base_url")
+    def _default_slack_base_url(self) -> str:
+        return os.environ.get("SLACK_BASE_URL", "")
+
+    def slack_settings(self, on_argo: bool) -> SlackSettings:
+        """Return the settings of all runs, as configured.
+
+        Raises
+        ------
+        TraitError
+            One of them cannot be. (A `validate` would not see what the environment says: it is not called for defaults.)
+        """
+        if self.slack_token and not slack.is_token(self.slack_token):
+            raise TraitError("slack_token has characters that no token of Slack has, such as a space.")
+        if self.slack_channel and not slack.is_channel(self.slack_channel):
+            raise TraitError(f"slack_channel is '{self.slack_channel}', which no channel can be called.")
+        secret = self.slack_token_secret
+        if secret and not (set(secret) == {"name", "key"} and all(secret.values())):
+            raise TraitError(
+                'slack_token_secret needs a name and a key, such as {"name": "slack", "key": "token"}.'
+            )
+        settings = SlackSettings(
+            channel=self.slack_channel,
+            notify=self.slack_notify,
+            has_token=bool(secret if on_argo else self.slack_token),
+            time_limit=self.slack_time_limit,
+            file_limit=self.slack_file_limit,
+            base_url=self.slack_base_url,
+        )
+        if settings.channel and not settings.has_token:
+            needed = "slack_token_secret" if on_argo else "slack_token"
+            self.log.warning(
+                "A channel of Slack is configured, but no token: only jobs with a %s of their own send messages there. "
+                "Set c.ArgoScheduler.%s.",
+                slack.TOKEN,
+                needed,
+            )
+        return settings

@@ -1,0 +1,279 @@
+"""Inheriting the shape of this server's own pod, from a real HTTPS server that plays Kubernetes' API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from tornado.httpclient import HTTPClientError
+from traitlets.config import LoggingConfigurable
+
+from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.pod_sources import pod_shape
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import Jobs, notebook
+from .kubernetes_stand_in import KubernetesStandIn
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+class Server(PodTraits, ArgoTraits, LoggingConfigurable):
+    """What of `ArgoScheduler` says what pods look like."""
+
+
+@pytest.fixture
+def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesStandIn]:
+    for name in ("CONDA_STORE_SERVICE", "JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "HOSTNAME"):
+        monkeypatch.delenv(name, raising=False)
+    with KubernetesStandIn(tmp_path / "serviceaccount") as stand_in:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", stand_in.port)
+        yield stand_in
+
+
+def shape_of(kubernetes: KubernetesStandIn, namespace: str = "jhub", **traits: Any) -> PodShape:
+    return pod_shape(Server(service_account_path=str(kubernetes.service_account), **traits), namespace)
+
+
+@pytest.fixture
+def alice(kubernetes: KubernetesStandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Alice's pod, as this server's own."""
+    name = kubernetes.run_pod("zero-to-jupyterhub", "claim-alice")
+    monkeypatch.setenv("HOSTNAME", name)
+    return kubernetes.objects[f"pods/{name}"]
+
+
+def test_only_what_is_meant_leaves(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
+    shape = shape_of(kubernetes)
+    names = {one["name"] for one in shape.container["env"]}
+    there = {one["name"] for one in alice["spec"]["containers"][0]["env"]}
+    assert there - names == {"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "AWS_SECRET_ACCESS_KEY"}
+    assert "kube-api-access" not in str(shape)
+    assert "serviceAccountName" not in shape.spec
+    assert not {"schedulerName", "nodeName", "priority", "restartPolicy"} & set(shape.spec)
+    assert shape_of(kubernetes, inherit_service_account=True).spec["serviceAccountName"] == "user"
+
+
+@pytest.mark.parametrize("name", ["ARGO_TOKEN", "HERA_TOKEN", "CONDA_STORE_TOKEN", "JUPYTERHUB_API_TOKEN"])
+def test_tokens_do_not_leave_as_references_either(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], name: str
+) -> None:
+    reference = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+    alice["spec"]["containers"][0]["env"] = [
+        {"name": name, **reference},
+        {"name": "DB_PASSWORD", **reference},
+    ]
+    assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "DB_PASSWORD"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "leaves"),
+    [
+        ("GITHUB_TOKEN", "x", False),
+        ("db_password", "x", False),
+        ("DB_PASS", "x", False),
+        ("OPENAI_API_KEY", "x", False),
+        ("AWS_ACCESS_KEY_ID", "x", False),
+        ("DATABASE_URL", "postgresql://me:secret@db/x", False),
+        ("OPENAI_API_KEY", "", True),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token", True),
+        ("TOKENIZERS_PARALLELISM", "false", True),
+        ("DATABASE_URL", "postgresql://db:5432/x", True),
+        ("PWD", "/home/jovyan", True),
+    ],
+)
+def test_which_variables_leave(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], name: str, value: str, leaves: bool
+) -> None:
+    alice["spec"]["containers"][0]["env"] = [{"name": name, "value": value}]
+    assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME"] + [name] * leaves
+
+
+def test_what_argo_would_expand_does_not_leave(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
+    alice["spec"]["containers"][0]["env"] = [{"name": "A", "value": "{{x}}"}, {"name": "B", "value": "{x}"}]
+    assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "B"]
+
+
+def test_a_home_of_one_node_keeps_runs_on_it(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
+    same_user = {
+        "labelSelector": {"matchLabels": {"hub.jupyter.org/username": "alice"}},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    shape = shape_of(kubernetes)
+    assert shape.spec["affinity"]["podAffinity"] == {REQUIRED: [same_user]}
+    assert shape.labels == {"hub.jupyter.org/username": "alice"}  # so that it meets its own term
+    assert "nodeAffinity" in shape.spec["affinity"]
+
+    alice["spec"]["affinity"]["podAffinity"] = {
+        REQUIRED: [same_user]
+    }  # the hub's administrator did it already
+    assert shape_of(kubernetes).spec["affinity"] == alice["spec"]["affinity"]
+    del alice["spec"]["affinity"]
+
+    kubernetes.run_pod("gpu", "claim-alice", modes=("ReadWriteMany",))
+    assert "affinity" not in shape_of(kubernetes).spec
+
+
+def test_claims_that_may_not_be_read(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    kubernetes.refused = {"persistentvolumeclaims"}
+    [term] = shape_of(kubernetes).spec["affinity"]["podAffinity"][PREFERRED]
+    assert term["weight"] == 100
+    rule = '{apiGroups: [""], resources: [persistentvolumeclaims], verbs: [get]}'
+    assert "can mount claim-alice" in caplog.text
+    assert rule in caplog.text
+
+    del alice["metadata"]["labels"]["hub.jupyter.org/username"]
+    [_, term] = shape_of(kubernetes).spec["affinity"]["nodeAffinity"][PREFERRED]
+    assert term["preference"]["matchFields"][0]["values"] == ["node-a"]
+
+
+def test_the_servers_container_among_several(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
+    [server] = alice["spec"]["containers"]
+    alice["spec"]["containers"] = [{"name": "proxy", "image": "proxy:1"}, server]
+    assert shape_of(kubernetes).image == server["image"]
+    server["name"] = "jupyter"
+    assert shape_of(kubernetes).image == "proxy:1"
+    alice["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "jupyter"}
+    assert shape_of(kubernetes).image == server["image"]
+
+
+def test_without_the_right_it_says_which_rule_is_missing(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    kubernetes.refused = {"pods"}
+    shape = shape_of(kubernetes, image="traits:1")
+    assert (shape.image, "volumes" in shape.spec) == ("traits:1", False)
+    assert 'User "system:serviceaccount:jhub:user" cannot get resource "pods"' in caplog.text
+    assert (
+        'in namespace jhub, a Role with the rule {apiGroups: [""], resources: [pods], verbs: [get]}'
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("ca", "CERTIFICATE_VERIFY_FAILED"),
+        ("token", r"(401: Unauthorized)"),
+        ("damaged token", "its token is empty or damaged"),
+        ("name", 'pods "jupyter-nobody" not found'),
+        ("port", "Connection refused"),
+        ("hang", "NetworkPolicy"),
+        ("no token", "set singleuser.serviceAccountName"),
+        ("no kubernetes", "KUBERNETES_SERVICE_HOST is not set"),
+    ],
+)
+def test_a_pod_that_cannot_be_read_is_no_reason_not_to_start(
+    kubernetes: KubernetesStandIn,
+    alice: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: str,
+    words: str,
+) -> None:
+    folder = kubernetes.service_account
+    if trouble == "ca":
+        trustme.CA().cert_pem.write_to_path(str(folder / "ca.crt"))
+    elif trouble in ("token", "damaged token"):
+        (folder / "token").write_text("another" if trouble == "token" else "a\r\nb")
+    elif trouble == "name":
+        monkeypatch.setenv("HOSTNAME", "jupyter-nobody")
+    elif trouble == "port":
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "9")
+    elif trouble == "hang":
+        kubernetes.hang_seconds = 6
+    elif trouble == "no token":
+        (folder / "token").unlink()
+    else:
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    begun = time.monotonic()
+    assert shape_of(kubernetes, inherit_pod="on", image="traits:1").image == "traits:1"
+    assert time.monotonic() - begun < 6
+    assert words in caplog.text
+    assert "kubernetes-token" not in caplog.text
+
+
+def test_auto_is_off_outside_kubernetes_and_on_nebari(
+    kubernetes: KubernetesStandIn,
+    alice: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("CONDA_STORE_SERVICE", "x")
+    monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
+    assert shape_of(kubernetes).image == "set-by-nebari"
+    assert shape_of(kubernetes, inherit_pod="on").image.startswith("quay.io")
+    monkeypatch.delenv("CONDA_STORE_SERVICE")
+    assert shape_of(kubernetes, inherit_pod="off").image == ""
+    (kubernetes.service_account / "token").unlink()
+    kubernetes.requests.clear()
+    assert shape_of(kubernetes).image == ""
+    assert kubernetes.requests == []
+    assert caplog.text.count("not passed on") == 1  # only where it was on
+
+
+def test_another_namespace_is_told(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    shape_of(kubernetes, namespace="argo")
+    assert "Runs are in namespace argo, this server is in jhub" in caplog.text
+
+
+class TestServer:
+    """A whole server, which inherits its pod from Kubernetes and sends runs to Argo."""
+
+    @pytest.fixture
+    def scheduler_config(
+        self, argo_config: dict[str, Any], kubernetes: KubernetesStandIn, alice: dict[str, Any]
+    ) -> dict[str, Any]:
+        variables = argo_config.pop("environment")
+        alice["spec"]["containers"][0]["env"] += [
+            {"name": name, "value": value} for name, value in variables.items()
+        ]
+        del argo_config["image"]
+        return {**argo_config, "service_account_path": str(kubernetes.service_account)}
+
+    async def test_a_run_has_the_shape_of_the_servers_pod(
+        self, jobs: Jobs, argo: ArgoStandIn, kubernetes: KubernetesStandIn
+    ) -> None:
+        code = "import os; print(os.environ['JUPYTERHUB_USER'], 'JUPYTERHUB_API_TOKEN' in os.environ)"
+        job = await jobs.wait(await jobs.create("p.ipynb", notebook(code)))
+        assert job["status"] == "COMPLETED", job
+        workflow = argo.runs[f"job-{job['job_id']}"].workflow
+        main = workflow["spec"]["templates"][0]
+        assert main["container"]["image"] == "quay.io/jupyter/scipy-notebook:2025-10-20"
+        assert main["container"]["volumeMounts"] == [{"name": "volume-alice", "mountPath": "/home/jovyan"}]
+        assert "0123456789abcdef" not in json.dumps(workflow)
+        assert [path.split("/")[-2] for path in kubernetes.requests] == ["pods", "persistentvolumeclaims"]
+
+
+class TestWithoutAnySource:
+    @pytest.fixture
+    def scheduler_config(
+        self, argo_config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> dict[str, Any]:
+        for name in ("KUBERNETES_SERVICE_HOST", "JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "CONDA_STORE_SERVICE"):
+            monkeypatch.delenv(name, raising=False)
+        return {**argo_config, "image": ""}
+
+    async def test_the_dialog_names_the_traits(
+        self, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
+    ) -> None:
+        with pytest.raises(HTTPClientError) as error:
+            await jobs.create("p.ipynb", notebook("1"))
+        message = json.loads(error.value.response.body)["message"]
+        for trait in ("image", "volumes", "volume_mounts", "inherit_pod"):
+            assert f"c.ArgoScheduler.{trait}" in message
+        assert not argo.runs
+        assert list(staging_path.iterdir()) == []

@@ -1,0 +1,107 @@
+"""Labels, slugs and templates, for any name that a user may have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argo_jupyter_scheduler import naming
+
+USERS = st.one_of(st.text(max_size=80), st.from_regex(r"[a-zA-Z0-9@._-]{1,70}", fullmatch=True))
+
+KUBESPAWNER = {
+    # What KubeSpawner 7.1 made of them: user, named server, {username}, {user_server}, {escaped_username}.
+    ("alice", ""): ("alice", "alice", "alice"),
+    ("alice", "gpu"): ("alice", "alice--gpu", "alice"),
+    ("Ada.Lovelace@example.org", ""): (
+        "ada-lovelace-example-org---059b8523",
+        "ada-lovelace-example-org---059b8523",
+        "-41da-2e-4covelace-40example-2eorg",
+    ),
+    ("ada@x.org", "gpu server"): (
+        "ada-x-org---210e59f6",
+        "ada-x-org---210e59f6--gpu-server---ac0c8cfd",
+        "ada-40x-2eorg",
+    ),
+    ("a" * 60, ""): ("a" * 37 + "---11ee3912", "a" * 17 + "--x---dc276c9a", "a" * 60),
+    ("bob--x", ""): ("bob-x---ee9b647c", "bob-x---ee9b647c", "bob-2d-2dx"),
+    ("7up", ""): ("x-7up---be39b1e7", "x-7up---be39b1e7", "7up"),
+    ("zoë", "täst"): ("zo---2752b886", "zo---2752b886--t-st---6db94e19", "zo-c3-ab"),
+}
+
+
+@pytest.mark.parametrize(("user", "server"), KUBESPAWNER)
+def test_names_are_those_that_kubespawner_makes(user: str, server: str) -> None:
+    names = naming.template_names(user, server)
+    wanted = KUBESPAWNER[user, server]
+    assert (names["username"], names["user_server"], names["escaped_username"]) == wanted
+    assert naming.template_names(user, server, scheme="escape")["username"] == wanted[2]
+    assert (names["unescaped_username"], names["unescaped_servername"]) == (user, server)
+
+
+@given(USERS)
+def test_any_text_becomes_a_label(text: str) -> None:
+    value = naming.label_value(text)
+    assert len(value) <= 63
+    assert naming.LABEL_VALUE.fullmatch(value)
+    assert naming.label_value(value) == value
+    assert bool(value) == bool(re.search(r"[a-zA-Z0-9]", text[-63:]))
+
+
+@given(USERS, st.one_of(st.just(""), USERS))
+def test_any_user_becomes_a_name(user: str, server: str) -> None:
+    names = naming.template_names(user, server)
+    for name in ("username", "user_server") if user else ():
+        assert len(names[name]) <= 48
+        assert naming.DNS_LABEL.fullmatch(names[name])
+    assert naming.slug(user) != naming.slug(f"{user}x")
+
+
+@given(st.text(max_size=30))
+def test_a_label_that_is_one_stays_as_it_is(text: str) -> None:
+    if naming.LABEL_VALUE.fullmatch(text):
+        assert naming.label_value(text) == text
+
+
+NAMES = naming.template_names("ada@x.org", "", "jhub", "jupyter-ada")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("claim-{username}", "claim-ada-x-org---210e59f6"),
+        ("{username}--{servername}", "ada-x-org---210e59f6"),
+        ("{user_server}-", "ada-x-org---210e59f6-"),
+        ([{"a": "{namespace}/{pod_name}", "b": 1}], [{"a": "jhub/jupyter-ada", "b": 1}]),
+        ('{{"json": 1}}', '{"json": 1}'),
+        ("", ""),
+    ],
+)
+def test_templates(value: Any, wanted: Any) -> None:
+    assert naming.expanded(value, NAMES) == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"claim": "secret {user}"}, r"claim names \{user\}, which is not known here; known are escaped_"),
+        (
+            {"claim": ["secret {"]},
+            r"claim\[0\] is no template \(.*\); a brace that is meant as such must be doubled",
+        ),
+        ("secret {0}", "it is no template"),
+    ],
+)
+def test_a_template_that_names_nothing_known(value: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as error:
+        naming.expanded(value, NAMES)
+    assert "secret" not in str(error.value)
+
+
+def test_without_a_hub_no_user_is_known() -> None:
+    with pytest.raises(ValueError, match="JUPYTERHUB_USER is not set"):
+        naming.expanded("claim-{username}", naming.template_names("", namespace="dev"))
