@@ -24,6 +24,7 @@ import json
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -194,9 +195,14 @@ class Unsettled:
         return found
 
 
+def _beside(path: Path) -> Path:
+    """Return where a file is written before it is moved into place; no other process or thread uses it."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         if isinstance(content, str):
             beside.write_text(content, encoding="utf-8")
@@ -209,7 +215,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 def copy_whole(source: Path, destination: Path) -> None:
     """Copy a file so that no reader ever sees half of it."""
-    beside = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    beside = _beside(destination)
     try:
         shutil.copyfile(source, beside)
         os.replace(beside, destination)
