@@ -164,10 +164,12 @@ def _send(message: Message, token: str, settings: SlackSettings, folder: RunFold
     MessageNotSent
         With the reason.
     """
-    if not slack.is_token(token):
+    if not token:
         raise MessageNotSent(
-            f"there is {'no' if not token else 'no usable'} token where this run looked for it."
+            "the configured token was not found (slack_token, or the Secret of slack_token_secret)."
         )
+    if not slack.is_token(token):
+        raise MessageNotSent("the configured token has characters that no token of Slack has.")
     from argo_jupyter_scheduler.steps import slack_client
 
     turn, sent = _Turn(folder), Future[str]()
