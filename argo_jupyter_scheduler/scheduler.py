@@ -92,23 +92,23 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, SlackTraits, Schedule
         super().__init__(
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
-        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
-        self.slack = self.slack_settings(on_argo=argo)
-        self.runs_on: Engine = self._make_engine(argo)
+        self.runs_on: Engine = self._make_engine()
         self.definitions = Definitions(self)
         self.mender = Mender(
             self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
         )
 
-    def _make_engine(self, argo: bool) -> Engine:
+    def _make_engine(self) -> Engine:
+        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
         if not argo:
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
+            self.slack = self.slack_settings(has_token=bool(self.slack_token))
             environment = {slack.TOKEN: self.slack_token} if self.slack_token else {}
             return LocalEngine(self.database, self.staging_path, self.max_concurrent_runs, environment)
         from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
-        from argo_jupyter_scheduler.workflows import Policy, Site
+        from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
 
         policy = Policy(
             concurrency=self.concurrency_policy,
@@ -119,12 +119,15 @@ class ArgoScheduler(PodTraits, ArgoTraits, WorkflowTraits, SlackTraits, Schedule
             active_deadline_seconds=self.active_deadline_seconds,
         )
         connection = self.connection()
+        shape = pod_sources.pod_shape(self, connection.namespace)
+        in_pods = slack_token_references(shape.container.get("env") or [])
+        self.slack = self.slack_settings(has_token=bool(self.slack_token_secret or in_pods))
         site = Site(
             namespace=connection.namespace,
             db_url=self.database.url,
             staging_path=self.staging_path,
             pod_per_step=self.pod_per_step,
-            shape=pod_sources.pod_shape(self, connection.namespace),
+            shape=shape,
             policy=policy,
             helper_resources=pod_sources.helper_resources(self),
             creator=pod_sources.creator(),

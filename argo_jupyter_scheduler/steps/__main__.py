@@ -45,10 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url))
-    context = Context(options.job_id, database, folder, scheduled=scheduled)
-    context.slack_token = os.environ.get(slack.TOKEN, "")
-    if options.failures:
-        context.reason, context.stopped = why(options.failures)
+    reason, stopped = why(options.failures) if options.failures else ("", False)
+    token = os.environ.get(slack.TOKEN, "")
+    context = Context(options.job_id, database, folder, reason, stopped, scheduled, token)
     if not options.local:
         return run_steps(options.steps, context)
 
