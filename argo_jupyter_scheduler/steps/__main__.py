@@ -50,17 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url))
+    reason, stopped = why(options.failures) if options.failures else ("", False)
     context = Context(
         options.job_id,
         database,
         folder,
+        reason=reason,
+        stopped=stopped,
         scheduled=scheduled,
+        slack_token=os.environ.get(slack.TOKEN, ""),
         attempt=options.attempt,
         retries=options.retries,
     )
-    context.slack_token = os.environ.get(slack.TOKEN, "")
-    if options.failures:
-        context.reason, context.stopped = why(options.failures)
     if not options.local:
         return run_steps(options.steps, context)
 
