@@ -16,7 +16,7 @@ Every error has a message for the person who pressed the button: what happened, 
         └── RunEnded          the run was ended from outside (SIGTERM)
 
 `scheduler.py` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
-hera, requests, SQLAlchemy and papermill are translated where they are met, with their cause kept.
+hera, urllib3, SQLAlchemy and papermill are translated where they are met, with their cause kept.
 """
 
 

@@ -16,7 +16,7 @@ from argo_jupyter_scheduler.database import (
     workflow_name,
     workflow_of,
 )
-from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
@@ -78,7 +78,7 @@ class ArgoEngine(Engine):
     keeps_schedules = True
 
     def __init__(self, connection: Connection, database: Database, site: Site) -> None:
-        self._api = ArgoApi(connection)
+        self.api = ArgoApi(connection)
         self._database = database
         self._site = site
 
@@ -91,23 +91,41 @@ class ArgoEngine(Engine):
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
-    def submit(self, job_id: str) -> None:  # noqa: D102
+    def workflow(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a run (its row).
+
+        Raises
+        ------
+        EngineRefused
+            The pods' shape is not complete.
+        """
         self._check_shape()
+        return build_workflow(job, self._site)
+
+    def cron_workflow(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a definition (its row) in the form that the server's version takes; raises as `schedule`."""
+        self._check_shape()
+        self.api.require("job definitions", since=OLDEST)
+        return build_cron_workflow(definition, self._site, one_schedule=self.api.version < (3, 6))
+
+    def submit(self, job_id: str) -> None:  # noqa: D102
         job = self._database.job(job_id)
         if job is None:  # deleted meanwhile
             return
+        body = {"workflow": self.workflow(job)}
+        self.api.require("running notebooks", since=OLDEST)
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call("POST", WORKFLOWS, "", {"workflow": build_workflow(job, self._site)}, accepted=(409,))
+        self.api.call("POST", WORKFLOWS, "", body, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         name = self._workflow_of(job_id)
         # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
         body = {"name": name, "namespace": self._site.namespace}
         words = "completed workflow"
-        self._api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
+        self.api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
 
     def delete(self, job_id: str) -> None:  # noqa: D102
-        self._api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
+        self.api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
 
     def _check_shape(self) -> None:
         if not self._site.shape.image:
@@ -130,11 +148,10 @@ class ArgoEngine(Engine):
         rewrote it on its way in (Nebari's), it is replaced by our own manifest instead, since such a controller sees only what is
         created; to pause is Argo's suspend in either case.
         """
-        self._check_shape()
-        wanted = build_cron_workflow(definition, self._site, one_schedule=self._api.version < (3, 6))
+        wanted = self.cron_workflow(definition)
         name = wanted["metadata"]["name"]
         for _ in range(TRIES):
-            live = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            live = self.api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if not live:
                 self._create(wanted)
                 return
@@ -152,7 +169,7 @@ class ArgoEngine(Engine):
                 path = f"/{name}/{'suspend' if suspended else 'resume'}"
             # Changed or deleted since it was read; Argo 3.4 says 500 for a change. It is read again.
             words = "the object has been modified"
-            if self._api.call("PUT", CRON_WORKFLOWS, path, body, accepted=(404, 409), accepted_words=words):
+            if self.api.call("PUT", CRON_WORKFLOWS, path, body, accepted=(404, 409), accepted_words=words):
                 return
         raise EngineUnavailable(
             f"Argo's cron workflow {name} is changed by others all the time. Try again later."
@@ -161,7 +178,7 @@ class ArgoEngine(Engine):
     def _create(self, wanted: dict[str, Any]) -> None:
         # One that exists is this call's own earlier try, as in `submit`.
         body = {"namespace": self._site.namespace, "cronWorkflow": wanted}
-        self._api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
+        self.api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
 
     def _replace(self, live: dict[str, Any], wanted: dict[str, Any]) -> None:
         """Delete the live object without its runs, and create ours; interrupted, the definition's row is the truth."""
@@ -173,7 +190,7 @@ class ArgoEngine(Engine):
         }
         wanted["metadata"]["labels"] = {**others, **wanted["metadata"]["labels"]}
         orphan = {"deleteOptions.propagationPolicy": "Orphan"}
-        self._api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
+        self.api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
         give_up = time.monotonic() + LINGERS
         while True:
             try:
@@ -181,7 +198,7 @@ class ArgoEngine(Engine):
             except EngineError as error:
                 error.half_done = True  # there is none now, and there should be one
                 raise
-            there = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            there = self.api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if there and there["metadata"]["uid"] != old:
                 return
             if time.monotonic() > give_up:
@@ -190,11 +207,11 @@ class ArgoEngine(Engine):
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: D102
         path = f"/{cron_workflow_name(job_definition_id)}"
-        self._api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
+        self.api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
 
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
         query = {"listOptions.labelSelector": OURS, "fields": "items.metadata.name"}
-        items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         names = {item["metadata"]["name"] for item in items}
         return [one for one in definitions if cron_workflow_name(one) not in names]
 
@@ -206,7 +223,7 @@ class ArgoEngine(Engine):
         if not mine and not definitions:
             return Sight()
         query = {"listOptions.labelSelector": OURS, "fields": FIELDS}
-        items = self._api.call("GET", WORKFLOWS, "", query=query).get("items") or []
+        items = self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []
         by_name = {item["metadata"]["name"]: item for item in items}
         newest: dict[str, int] = {}
         runs = []
@@ -239,7 +256,7 @@ class ArgoEngine(Engine):
     def exists(self, job_id: str) -> bool:  # noqa: D102
         query = {"fields": "metadata.name"}
         path = f"/{self._workflow_of(job_id)}"
-        return bool(self._api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
+        return bool(self.api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
 
 
 def _has_waited(job: dict[str, Any]) -> bool:
