@@ -60,11 +60,14 @@ class EngineError(ArgoSchedulerError):
     ----------
     half_done
         Whether it may have been done all the same, or in part: the answer to a change was lost.
+    status
+        The answer's HTTP status; 0 where there was no answer.
     """
 
-    def __init__(self, message: str, half_done: bool = False) -> None:
+    def __init__(self, message: str, half_done: bool = False, status: int = 0) -> None:
         super().__init__(message)
         self.half_done = half_done
+        self.status = status
 
 
 class EngineUnavailable(EngineError):

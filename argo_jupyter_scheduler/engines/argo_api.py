@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
@@ -16,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import certifi
 import urllib3
-from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError, SSLError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError, ProtocolError, SSLError
 from urllib3.util import Retry
 
 from argo_jupyter_scheduler.engines.connection import Connection
@@ -152,12 +153,13 @@ class ArgoApi:
                 retries=patience,
                 timeout=urllib3.Timeout(connect=at.timeout / 4, total=at.timeout * 0.45),
             )
-            if response.status < 300:
+        except HTTPError as error:
+            raise _unreachable(error, at, half_done=method != "GET") from error
+        if response.status < 300:
+            with contextlib.suppress(ValueError):
                 answer = response.json()
                 if isinstance(answer, dict):
                     return answer
-        except (HTTPError, ValueError) as error:
-            raise _unreachable(error, at, half_done=method != "GET") from error
         words = _message(response)
         if token:  # whatever an error says: what it says is shown and stored
             words = words.replace(token.partition(" ")[2], "…")
@@ -186,7 +188,7 @@ def _tls(at: Connection) -> dict[str, Any]:
 def _message(response: urllib3.BaseHTTPResponse) -> str:
     """Return an error's own words: of Argo, or in plain text of whatever stands before it."""
     try:
-        return str(response.json()["message"])[:500]
+        return str(response.json()["message"])[:500].rstrip(".")
     except (ValueError, KeyError, TypeError):
         location = response.headers.get("Location", "").partition("?")[0]
         text = response.data.decode(errors="replace").strip()
@@ -205,12 +207,9 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 
 def _unreachable(error: BaseException, at: Connection, half_done: bool) -> EngineError:
-    """Return the error for an answer that did not come, or is none of Argo's."""
+    """Return the error for an answer that did not come."""
     causes = _causes(error)
     cause = causes[-1]
-    if isinstance(error, ValueError) and not isinstance(error, HTTPError):
-        words = f"What answers at {at.url} is not Argo's API. Are ARGO_SERVER and ARGO_BASE_HREF right?"
-        return EngineUnavailable(words, half_done)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return EngineUnavailable(
             f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message}. Set "
@@ -230,8 +229,10 @@ def _unreachable(error: BaseException, at: Connection, half_done: bool) -> Engin
     if not new and any(isinstance(one, (urllib3.exceptions.TimeoutError, TimeoutError)) for one in causes):
         words = f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
         return EngineUnavailable(words, half_done)
-    words = f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?"
-    return EngineUnavailable(words, half_done and not new)
+    if any(isinstance(one, ProtocolError) for one in causes):
+        words = f"Argo's server at {at.url} broke off its answer: {cause}. Try again later."
+        return EngineUnavailable(words, half_done)
+    return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?")
 
 
 def _refused_token(at: Connection) -> str:
@@ -256,25 +257,25 @@ def moment(seconds: float) -> str:
 
 def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineError:
     """Return the error for an answer of Argo's."""
-    if status < 300:
-        return EngineUnavailable(f"What answers at {at.url} is not Argo's API: no object.", half_done)
-    if status < 400:
-        return EngineRefused(
-            f"Argo's server at {at.url} sends this elsewhere ({status}): {words}. Is ARGO_SERVER right?"
-        )
-    if status == 401:
-        return EngineRefused(_refused_token(at))
-    if status == 403:
-        return EngineRefused(
-            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, "
-            f"get, list, update and delete workflows in namespace {at.namespace}."
-        )
-    if status == 404:
-        return EngineRefused(
-            f"Argo's server at {at.url} does not know this (404): {words}. Is ARGO_BASE_HREF right?"
-        )
+    server = f"Argo's server at {at.url}"
     if status == 429 or status >= 500:
-        return EngineUnavailable(
-            f"Argo's server at {at.url} has a problem ({status}): {words}. Try again later.", half_done
+        text = f"{server} has a problem ({status}): {words}. Try again later."
+        return EngineUnavailable(text, half_done, status)
+    if status < 300:
+        text = f"What answers at {at.url} is not Argo's API. Are ARGO_SERVER and ARGO_BASE_HREF right?"
+        return EngineUnavailable(text, half_done, status)
+    if status < 400:
+        text = f"{server} sends this elsewhere ({status}): {words}. Is ARGO_SERVER right?"
+    elif status == 401:
+        text = _refused_token(at)
+    elif status == 403:
+        text = (
+            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, get, "
+            f"list, update, patch and delete workflows and cronworkflows in namespace {at.namespace}."
         )
-    return EngineRefused(f"Argo refused this ({status}): {words}.")
+    elif status == 404:
+        hint = "" if "argoproj.io" in words else " Is ARGO_BASE_HREF right?"
+        text = f"{server} does not know this (404): {words}.{hint}"
+    else:
+        text = f"Argo refused this ({status}): {words}."
+    return EngineRefused(text, status=status)

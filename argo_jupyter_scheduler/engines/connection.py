@@ -48,18 +48,17 @@ class Token:
                     f"The file with the token for Argo, '{self.file}', cannot be read: {error.strerror}. "
                     "See c.ArgoScheduler.argo_token_file."
                 ) from error
-        words = token.split()
-        if not words:
-            if self.file:
+            if not token.strip():
                 raise EngineRefused(f"The file with the token for Argo, '{self.file}', is empty.")
+        if not token.strip():
             return ""
-        if len(words) == 1:
-            words.insert(0, "Bearer")
-        elif words[0].lower() == "bearer":
-            words[0] = "Bearer"  # Argo compares letter by letter
-        if len(words) > 2 or not re.fullmatch(r"[!-~]+", "".join(words)):
+        parts = re.fullmatch(r"(?:([A-Za-z]+) +)?([!-~]+)", token.strip())
+        if not parts:
             raise EngineRefused(f"The token for Argo has characters that no token has; see {self.origin}.")
-        return " ".join(words)
+        scheme = parts[1] or "Bearer"
+        if scheme.lower() == "bearer":
+            scheme = "Bearer"  # Argo compares letter by letter
+        return f"{scheme} {parts[2]}"
 
     def claims(self) -> dict[str, Any]:
         """Return what the token says of itself, unverified: ``exp``, ``sub``, …; empty where it is no signed JWT (RFC 7519).
