@@ -75,6 +75,8 @@ class ArgoStandIn:
     ----------
     requests
         Method and path of every call.
+    posted
+        The bodies of those that are POST.
     hang_seconds
         How long each answer takes.
     pending
@@ -117,6 +119,7 @@ class ArgoStandIn:
         self.cuts = 0
         self.stalls = False
         self.requests: list[tuple[str, str]] = []
+        self.posted: list[dict[str, Any]] = []
         self.hang_seconds = 0.0
         self.pending = ""
         self.broken = ""
@@ -370,6 +373,8 @@ class ArgoStandIn:
         length = int(http.headers.get("Content-Length") or 0)
         body = http.rfile.read(length)
         self.requests.append((http.command, http.path))
+        if http.command == "POST":
+            self.posted.append(json.loads(body))
         time.sleep(self.hang_seconds)
         status, answer = self._answer(http.command, http.path, http.headers.get("Authorization", ""), body)
         data = answer.encode()

@@ -108,6 +108,14 @@ class ArgoEngine(Engine):
         self.api.require("job definitions", since=OLDEST)
         return build_cron_workflow(definition, self._site, one_schedule=self.api.version < (3, 6))
 
+    def reason(self, job_id: str) -> str:
+        """Return what Argo says of pods that failed or cannot start; raises as `stop`."""
+        return _reason(self.api.call("GET", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,)))
+
+    def log(self, job_id: str) -> list[str]:
+        """Return the lines that a run's pods have printed, as far as they are still there; raises as `stop`."""
+        return self.api.log(self._workflow_of(job_id))
+
     def submit(self, job_id: str) -> None:  # noqa: D102
         job = self._database.job(job_id)
         if job is None:  # deleted meanwhile

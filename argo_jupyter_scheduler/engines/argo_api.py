@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 import math
 import os
@@ -121,6 +122,18 @@ class ArgoApi:
         place = f"{kind}/{self.connection.namespace}{path}"
         return self._request(method, place, body, query, accepted, accepted_words)
 
+    def log(self, workflow: str) -> list[str]:
+        """Return the lines that a workflow's pods have printed, without those of Argo's executor; raises as `call`."""
+        place = f"workflows/{self.connection.namespace}/{workflow}/log"
+        response = self._send("GET", place, None, {"logOptions.container": "main"})
+        if response.status >= 300:
+            raise self._error(response, half_done=False)
+        lines = []
+        for line in response.data.decode(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                lines.append(str(json.loads(line)["result"]["content"]))
+        return [line for line in lines if " argo=true" not in line]
+
     def _request(
         self,
         method: str,
@@ -130,6 +143,25 @@ class ArgoApi:
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
     ) -> dict[str, Any]:
+        response = self._send(method, place, body, query)
+        if response.status < 300:
+            with contextlib.suppress(ValueError):
+                answer = response.json()
+                if isinstance(answer, dict):
+                    return answer
+        if response.status in accepted or (accepted_words and accepted_words in _message(response)):
+            return {}
+        raise self._error(response, half_done=method != "GET")
+
+    def _error(self, response: urllib3.BaseHTTPResponse, half_done: bool) -> EngineError:
+        words, token = _message(response), self.connection.token.header()
+        if token:  # whatever an error says: it is shown and stored
+            words = words.replace(token.partition(" ")[2], "…")
+        return _error(response.status, words, self.connection, half_done)
+
+    def _send(
+        self, method: str, place: str, body: dict[str, Any] | None, query: dict[str, str] | None
+    ) -> urllib3.BaseHTTPResponse:
         at = self.connection
         token = at.token.header()
         begun = time.monotonic()
@@ -144,7 +176,7 @@ class ArgoApi:
             until=begun + at.timeout / 2,
         )
         try:
-            response = self._pool.request(
+            return self._pool.request(
                 method,
                 f"{at.url}api/v1/{place}" + (f"?{urlencode(query)}" if query else ""),
                 json=body,
@@ -155,17 +187,6 @@ class ArgoApi:
             )
         except HTTPError as error:
             raise _unreachable(error, at, half_done=method != "GET") from error
-        if response.status < 300:
-            with contextlib.suppress(ValueError):
-                answer = response.json()
-                if isinstance(answer, dict):
-                    return answer
-        words = _message(response)
-        if token:  # whatever an error says: what it says is shown and stored
-            words = words.replace(token.partition(" ")[2], "…")
-        if response.status in accepted or (accepted_words and accepted_words in words):
-            return {}
-        raise _error(response.status, words, at, half_done=method != "GET")
 
 
 def _tls(at: Connection) -> dict[str, Any]:
@@ -212,7 +233,7 @@ def _unreachable(error: BaseException, at: Connection, half_done: bool) -> Engin
     cause = causes[-1]
     if isinstance(cause, ssl.SSLCertVerificationError):
         return EngineUnavailable(
-            f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message}. Set "
+            f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message.rstrip('.')}. Set "
             "c.ArgoScheduler.argo_ca_bundle to a file with the certificate of who signed it."
         )
     unread = any(isinstance(one, SSLError) for one in causes) and not isinstance(cause, ssl.SSLError)
@@ -230,7 +251,10 @@ def _unreachable(error: BaseException, at: Connection, half_done: bool) -> Engin
         words = f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
         return EngineUnavailable(words, half_done)
     if any(isinstance(one, ProtocolError) for one in causes):
-        words = f"Argo's server at {at.url} broke off its answer: {cause}. Try again later."
+        words = (
+            "Try again later" if at.url.startswith("https:") else "Is https what it speaks? See ARGO_SERVER"
+        )
+        words = f"Argo's server at {at.url} broke off its answer: {cause}. {words}."
         return EngineUnavailable(words, half_done)
     return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?")
 

@@ -16,7 +16,7 @@ import signal
 from types import FrameType
 from urllib.parse import unquote
 
-from argo_jupyter_scheduler import plan, slack
+from argo_jupyter_scheduler import __version__, plan, slack
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
@@ -65,6 +65,7 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
         _run_step(plan.CREATE_JOB_ID, context)  # makes the folder in which the log lies
     use_timezone(context.folder.read("run.json").get("timezone"))
     with tee(context.folder.log):
+        log.info("argo-jupyter-scheduler %s", __version__)
         for name in steps:
             if context.over:
                 break
