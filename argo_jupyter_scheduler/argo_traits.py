@@ -60,13 +60,6 @@ class ArgoTraits(HasTraits):
         `ca.crt`. Where it does not exist, the server is in no pod, or in one that has none.""",
     )
 
-    service_account_path = Unicode(
-        "/var/run/secrets/kubernetes.io/serviceaccount",
-        config=True,
-        help="""Folder in which Kubernetes shows this server's pod its service account: the files `token`, `namespace` and
-        `ca.crt`. Where it does not exist, the server is in no pod, or in one that has none.""",
-    )
-
     @default("argo_server")
     def _default_argo_server(self) -> str:
         return os.environ.get("ARGO_SERVER", "")

@@ -46,9 +46,9 @@ def manifest_of(
     new_id = str(uuid.uuid4())
     built: dict[str, Any]
     if schedule is None:
-        built = engine.workflow(new_id)
+        built = engine.workflow({"job_id": new_id, "parameters": {}})
     else:
         schedules.parse(schedule, timezone)
         row = {"job_definition_id": new_id, "schedule": schedule, "timezone": timezone, "active": True}
-        built = engine.cron_workflow(row)
+        built = engine.cron_workflow({**row, "parameters": {}})
     return str(yaml.safe_dump(built, sort_keys=False))

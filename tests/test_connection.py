@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import trustme
+from jupyter_scheduler.orm import Job, create_session
 from traitlets import TraitError
 
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
@@ -288,12 +289,24 @@ def test_an_answer_that_breaks_off_is_asked_for_again(
         list_workflows(api_of(argo, bundle))
 
 
-def test_a_submission_whose_answer_breaks_off_starts_one_run(plain: ArgoStandIn, database: Database) -> None:
+@pytest.fixture
+def job(database: Database, db_url: str) -> str:
+    """Write the row of a run."""
+    with create_session(db_url)() as session:
+        row = {"runtime_environment_name": "e", "input_filename": "n.ipynb", "name": "n", "status": "QUEUED"}
+        session.add(Job(job_id=ID, **row))
+        session.commit()
+    return ID
+
+
+def test_a_submission_whose_answer_breaks_off_starts_one_run(
+    plain: ArgoStandIn, database: Database, job: str
+) -> None:
     engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
     assert engine.api.version == (4, 1, 2)
     plain.cuts = 1
     plain.requests.clear()
-    engine.submit(ID)
+    engine.submit(job)
     assert [method for method, _ in plain.requests] == ["POST", "POST"]
     assert list(plain.runs) == [f"job-{ID}"]
 
@@ -327,12 +340,14 @@ def test_nobody_there() -> None:
 # Versions
 
 
-def test_what_argo_is_too_old_for_is_refused_with_its_name(database: Database, plain: ArgoStandIn) -> None:
+def test_what_argo_is_too_old_for_is_refused_with_its_name(
+    database: Database, plain: ArgoStandIn, job: str
+) -> None:
     for version, old in {"v3.3.10": True, "v3.4.0": False, "v3.10.1": False, "latest+abc": False}.items():
         plain.version = version
         engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
         calls: dict[str, Callable[[], Any]] = {
-            "running notebooks": lambda: engine.submit(ID),  # noqa: B023 (called at once)
+            "running notebooks": lambda: engine.submit(job),  # noqa: B023 (called at once)
             "job definitions": lambda: engine.cron_workflow(DEFINITION),  # noqa: B023
         }
         for feature, call in calls.items():

@@ -259,6 +259,16 @@ def test_an_image_that_is_another(machine: Machine, on_argo: Callable[..., None]
     assert f"in stand-in has argo-jupyter-scheduler {__version__}" in found["message"]
 
 
+def test_on_nebari_the_pods_are_the_users(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.nebari = True
+    on_argo(image="", volumes=[], volume_mounts=[], nebari="on")
+    found = machine.doctor()
+    assert of(found)["pods"] == of(found)["image"] == of(found)["staging"] == of(found)["database"] == ["ok"]
+    assert "which Nebari gives them" in found["staging"][0]["message"]
+
+
 @pytest.mark.parametrize("version", ["v3.3.10", "v3.4.4", "v3.6.0"])
 def test_versions_of_argo(
     machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], version: str
@@ -368,7 +378,8 @@ def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     ("traits", "check", "status", "words"),
     [
         ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
-        ({"volume_mounts": []}, "staging", "warning", "the pods mount nothing by themselves"),
+        ({"volume_mounts": []}, "configuration", "problem", "volume 'home' is mounted nowhere"),
+        ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is on no volume that the pods mount"),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
             "staging",
@@ -394,9 +405,9 @@ def test_pods_that_do_not_fit(
     words: str,
 ) -> None:
     on_argo(**traits)
-    [found] = machine.doctor()[check]
+    found = machine.doctor()[check][-1]
     assert (found["status"], words in found["message"]) == (status, True), found
-    assert check == "pods" or found["advice"]
+    assert bool(found["advice"]) == (check in ("staging", "database"))
 
 
 def test_a_manifest_that_argo_refuses(

@@ -70,7 +70,7 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         return
     yield argo.pods(scheduler, manifest, try_it=there)
     if not run:
-        yield argo.image(manifest)
+        yield argo.image(scheduler, manifest)
     yield from storage.findings(scheduler, manifest)
 
 

@@ -24,9 +24,10 @@ from argo_jupyter_scheduler.doctor.storage import container
 from argo_jupyter_scheduler.engines.argo import ArgoEngine
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.pod_sources import on_nebari
 
-NOBODY = str(uuid.uuid4())
-"""The id of no job and no job definition."""
+NOBODY: dict[str, Any] = {"job_id": str(uuid.uuid4()), "parameters": {}}
+"""What a run's row would be, of no job that there is."""
 
 SOON = 3600.0
 """Seconds before its end from which a token is about to expire."""
@@ -133,7 +134,7 @@ class Right:
 def _all_rights(engine: ArgoEngine) -> list[Right]:
     api = engine.api
     workflows, cron_workflows = "workflows", "cronworkflows"
-    none = f"doctor-{NOBODY[:8]}"
+    none = f"doctor-{NOBODY['job_id']}"
 
     def listed(kind: str) -> Callable[[], object]:
         return lambda: api.call("GET", kind, "", query={"listOptions.limit": "1"})
@@ -175,8 +176,8 @@ def dry_run(engine: ArgoEngine) -> None:
 
 def _create_nameless(engine: ArgoEngine) -> None:
     """Ask for a cron workflow whose name Kubernetes refuses; there is no dry run of one."""
-    row = {"job_definition_id": NOBODY, "schedule": "0 0 1 1 *", "timezone": "Etc/UTC", "active": False}
-    manifest = engine.cron_workflow(row)
+    when = {"schedule": "0 0 1 1 *", "timezone": "Etc/UTC", "active": False}
+    manifest = engine.cron_workflow({"job_definition_id": NOBODY["job_id"], "parameters": {}, **when})
     manifest["metadata"]["name"] = "Not_A_Name"
     body = {"namespace": engine.api.connection.namespace, "cronWorkflow": manifest}
     engine.api.call("POST", CRON_WORKFLOWS, "", body)
@@ -293,12 +294,17 @@ def pods(scheduler: Any, manifest: dict[str, Any], try_it: bool) -> Finding:
     return ok("pods", described)
 
 
-def image(manifest: dict[str, Any]) -> Finding:
+def image(scheduler: Any, manifest: dict[str, Any]) -> Finding:
     """Say what can be known, without a pod, of whether the pods have this package."""
     main = container(manifest)
     name, python = main["image"], main["command"][0]
-    own = (os.environ.get("JUPYTER_IMAGE"), os.environ.get("JUPYTER_IMAGE_SPEC"))
-    if name in own and python == sys.executable:
+    other = scheduler.image or scheduler.modify_pod_hook
+    own = (
+        on_nebari(scheduler)
+        or not other
+        or name in (os.environ.get("JUPYTER_IMAGE"), os.environ.get("JUPYTER_IMAGE_SPEC"))
+    )
+    if own and python == sys.executable:
         return ok("image", f"this server's own, with argo-jupyter-scheduler {__version__}")
     return warning(
         "image",

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.pod_sources import on_nebari
 
 LITTLE = 200_000_000
 """Bytes of free room below which it is said."""
@@ -39,20 +40,21 @@ def findings(scheduler: Any, manifest: Manifest | None) -> Iterator[Finding]:
     manifest
         A run's, where it is in a pod.
     """
-    yield _folder("staging", Path(scheduler.staging_path), manifest)
+    nebari = manifest is not None and on_nebari(scheduler)
+    yield _folder("staging", Path(scheduler.staging_path), manifest, nebari)
     url = make_url(scheduler.database.url)
     if url.get_backend_name() != "sqlite" or not url.database:
         yield _server(scheduler, url.render_as_string(), manifest)
         return
     file = Path(str(url.database))
-    found = _folder("database", file, manifest)
+    found = _folder("database", file, manifest, nebari)
     yield found
     if found.status != "problem":
         yield _locks(file)
         yield _rows(scheduler, file)
 
 
-def _folder(check: str, path: Path, manifest: Manifest | None) -> Finding:
+def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool) -> Finding:
     there = _existing(path)
     kind = _file_system(there)
     try:
@@ -63,7 +65,11 @@ def _folder(check: str, path: Path, manifest: Manifest | None) -> Finding:
     if trouble:
         advice = f"The user of JupyterLab (uid {os.getuid()}) must be able to write there."
         return problem(check, f"{path} cannot be written: {trouble}.", advice)
-    shared = _shared(check, path, kind, manifest) if manifest else f"{path} ({kind})"
+    shared: str | Finding = f"{path} ({kind})"
+    if nebari:
+        shared = f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
+    elif manifest:
+        shared = _shared(check, path, kind, manifest)
     if isinstance(shared, Finding):
         return shared
     free = shutil.disk_usage(there).free
@@ -75,15 +81,12 @@ def _folder(check: str, path: Path, manifest: Manifest | None) -> Finding:
 def _shared(check: str, path: Path, kind: str, manifest: Manifest) -> str | Finding:
     """Return how the pods see a path of this server, or why they do not."""
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
-    advice = f"Mount this server's volume in the pods at the same path (c.ArgoScheduler.volumes, volume_mounts), or set {trait}."
+    advice = (
+        "Mount this server's volume in the pods at the same path (c.ArgoScheduler.inherit_pod, or volumes and volume_mounts), "
+        f"or set {trait}."
+    )
     spec = manifest["spec"]
     mounts = container(manifest).get("volumeMounts") or []
-    if not mounts and "jupyterflow-override" in manifest["metadata"].get("labels", {}):
-        return warning(
-            check,
-            f"{path}: the pods mount nothing by themselves.",
-            f"Right only where an admission controller gives them the user's volumes (Nebari's). {advice}",
-        )
     around = [mount for mount in mounts if path.is_relative_to(mount["mountPath"])]
     if not around:
         return problem(check, f"{path} is on no volume that the pods mount.", advice)
