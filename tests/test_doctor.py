@@ -6,13 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import trustme
@@ -24,6 +22,7 @@ from argo_jupyter_scheduler.doctor.storage import lock_trouble
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import notebook, real_argo
+from .kubernetes_stand_in import KubernetesStandIn
 from .test_connection import SECRET, jwt, tls
 
 Check = dict[str, str]
@@ -427,50 +426,20 @@ def test_a_manifest_that_argo_refuses(
 # Rights that only Kubernetes tells
 
 
-class Kubernetes(BaseHTTPRequestHandler):
-    """Answers as Kubernetes does when it is asked for the rules of the caller."""
-
-    token = jwt(sub="system:serviceaccount:dev:argo-developer")
-    rules: ClassVar[list[dict[str, Any]]] = []
-
-    def do_POST(self) -> None:
-        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        known = self.headers["Authorization"] == f"Bearer {self.token}" and self.path.endswith(
-            "/selfsubjectrulesreviews"
-        )
-        answer = {"status": {"resourceRules": self.rules, "incomplete": False}}
-        assert sent["spec"] == {"namespace": "dev"}
-        data = json.dumps(answer if known else {"status": "Failure"}).encode()
-        self.send_response(201 if known else 401)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def in_a_pod(
+def kubernetes(
     machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[type[Kubernetes]]:
-    authority = trustme.CA()
-    account = machine.home / "account"
-    account.mkdir()
-    authority.cert_pem.write_to_path(account / "ca.crt")
-    (account / "namespace").write_text("dev")
-    (account / "token").write_text(Kubernetes.token)
-    argo.token = Kubernetes.token
+) -> Iterator[KubernetesStandIn]:
+    """Kubernetes, with this machine as a Zero to JupyterHub's user pod, whose service account Argo knows."""
+    argo.token = jwt(sub="system:serviceaccount:dev:argo-developer")
     monkeypatch.delenv("ARGO_TOKEN")
-    on_argo(service_account_path=str(account))
-    server = HTTPServer(("127.0.0.1", 0), Kubernetes)
-    server.socket = tls(authority).wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.server_port))
-    yield Kubernetes
-    server.shutdown()
-    server.server_close()
+    with KubernetesStandIn(machine.home / "account", argo.token) as stand_in:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", stand_in.port)
+        monkeypatch.setenv("HOSTNAME", stand_in.run_pod("zero-to-jupyterhub", "claim-alice"))
+        (stand_in.service_account / "namespace").write_text("dev")
+        on_argo(service_account_path=str(stand_in.service_account))
+        yield stand_in
 
 
 @pytest.mark.parametrize(
@@ -502,9 +471,9 @@ def in_a_pod(
     ],
 )
 def test_kubernetes_tells_the_rights_that_argo_does_not(
-    machine: Machine, in_a_pod: type[Kubernetes], rules: list[dict[str, Any]], missing: str
+    machine: Machine, kubernetes: KubernetesStandIn, rules: list[dict[str, Any]], missing: str
 ) -> None:
-    in_a_pod.rules = rules
+    kubernetes.rules = rules
     found = machine.doctor()
     assert "of this pod's service account" in found["token"][0]["message"]
     told = [one["message"] for one in found["rights"] if one["status"] != "ok"]
@@ -512,10 +481,23 @@ def test_kubernetes_tells_the_rights_that_argo_does_not(
 
 
 def test_a_kubernetes_that_does_not_tell(
-    machine: Machine, in_a_pod: type[Kubernetes], monkeypatch: pytest.MonkeyPatch
+    machine: Machine, kubernetes: KubernetesStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
-    assert of(machine.doctor())["rights"] == ["ok", "warning"]
+    found = machine.doctor()
+    assert of(found)["rights"] == ["ok", "warning"]
+    assert "Runs do not inherit the shape of this server's pod" in found["configuration"][1]["message"]
+
+
+def test_what_runs_inherit(
+    machine: Machine, kubernetes: KubernetesStandIn, on_argo: Callable[..., None]
+) -> None:
+    account = str(kubernetes.service_account)
+    on_argo(image="", volumes=[], volume_mounts=[], environment={}, service_account_path=account)
+    found = machine.doctor()
+    assert "image quay.io/jupyter/scipy-notebook:2025-10-20" in found["pods"][0]["message"]
+    assert of(found)["image"] == ["ok"]
+    assert "is on no volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
 
 
 # Trying it

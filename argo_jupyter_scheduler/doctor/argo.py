@@ -18,7 +18,7 @@ from typing import Any
 
 import urllib3
 
-from argo_jupyter_scheduler import __version__
+from argo_jupyter_scheduler import __version__, own_pod
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
 from argo_jupyter_scheduler.doctor.storage import container
 from argo_jupyter_scheduler.engines.argo import ArgoEngine
@@ -228,13 +228,12 @@ def _granted(scheduler: Any) -> Callable[[Right], bool | None]:
     Kubernetes is asked where this server is in a pod that may call it with Argo's token.
     See https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/
     """
-    host, ca = os.environ.get("KUBERNETES_SERVICE_HOST"), Path(scheduler.service_account_path) / "ca.crt"
+    account = Path(scheduler.service_account_path)
     api: ArgoApi = scheduler.runs_on.api
     token = api.connection.token
-    if not host or not ca.is_file():
+    if not own_pod.in_cluster(account):
         return lambda right: None
-    port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    url = f"https://{f'[{host}]' if ':' in host else host}:{port}/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    url = f"{own_pod.api_url()}/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -245,7 +244,7 @@ def _granted(scheduler: Any) -> Callable[[Right], bool | None]:
         if token.claims().get("sub") != api.ask("userinfo").get("subject"):
             return lambda right: None
         headers = {"Authorization": token.header()}
-        with urllib3.PoolManager(ca_certs=str(ca)) as pool:
+        with urllib3.PoolManager(ca_certs=str(account / "ca.crt")) as pool:
             answer = pool.request(
                 "POST", url, json=review, headers=headers, retries=False, timeout=KUBERNETES_SECONDS
             )
