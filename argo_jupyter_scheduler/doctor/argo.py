@@ -131,7 +131,8 @@ class Right:
     ask: Callable[[], object] | None = None
 
 
-def _all_rights(engine: ArgoEngine) -> list[Right]:
+def rights(engine: ArgoEngine) -> list[Right]:
+    """Return all that the token's account must be allowed to."""
     api = engine.api
     workflows, cron_workflows = "workflows", "cronworkflows"
     none = f"doctor-{NOBODY['job_id']}"
@@ -189,7 +190,7 @@ def _rights(scheduler: Any, run: bool) -> Iterator[Finding]:
     at = engine.api.connection
     answers: dict[bool | None, dict[str, list[str]]] = {True: {}, False: {}, None: {}}
     granted = _granted(scheduler)
-    for right in _all_rights(engine):
+    for right in rights(engine):
         allowed = _asked(right.ask) if right.ask else granted(right)
         answers[allowed].setdefault(right.resource, []).append(right.verb)
     there, missing, unknown = (

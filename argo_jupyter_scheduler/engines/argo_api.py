@@ -295,7 +295,7 @@ def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineEr
     elif status == 403:
         text = (
             f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, get, "
-            f"list, update, patch and delete workflows and cronworkflows in namespace {at.namespace}."
+            f"list, patch, update and delete workflows and cronworkflows in namespace {at.namespace}."
         )
     elif status == 404:
         hint = "" if "argoproj.io" in words else " Is ARGO_BASE_HREF right?"
