@@ -67,6 +67,7 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         manifest = scheduler.runs_on.workflow(argo.NOBODY)
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
+        yield from storage.findings(scheduler, None)
         return
     yield argo.pods(scheduler, manifest, try_it=there)
     if not run:
