@@ -206,7 +206,9 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
         (*recorded_error(400), "Argo refused this (400): "),
         (500, {"code": 2, "message": "boom"}, "has a problem (500): boom"),
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
-        (200, "not json", "cannot be reached"),
+        (200, "not json", "is not Argo's API"),
+        (200, "[]", "is not Argo's API"),
+        (302, "", "sends this elsewhere (302)"),
     ],
 )
 async def test_an_answer_of_argo_that_is_an_error_is_told_in_the_dialog(
