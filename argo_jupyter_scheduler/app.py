@@ -13,6 +13,7 @@ from jupyter_core.application import JupyterApp
 from jupyter_scheduler.extension import SchedulerApp
 from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import create_tables
+from traitlets import TraitError
 
 from argo_jupyter_scheduler.database import COMPLETED
 from argo_jupyter_scheduler.errors import ArgoSchedulerError
@@ -120,16 +121,12 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def manifest(options: argparse.Namespace) -> int:
-    """Print what would be submitted to Argo, without doing it or storing anything; return 1 if nothing would be, else 0."""
+    """Print what would be submitted to Argo, without doing it or storing anything; return 0."""
     from argo_jupyter_scheduler.manifest import manifest_of
 
     notebook = Path(options.notebook).resolve()
-    try:
-        scheduler = _scheduler(notebook.parent, create=False)
-        print(manifest_of(scheduler, notebook.name, options.schedule, options.timezone), end="")
-    except ArgoSchedulerError as error:
-        print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
-        return 1
+    scheduler = _scheduler(notebook.parent, create=False)
+    print(manifest_of(scheduler, notebook.name, options.schedule, options.timezone), end="")
     return 0
 
 
@@ -193,7 +190,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = parser().parse_args(arguments)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning of its
-    return int(options.call(options))
+    try:
+        return int(options.call(options))
+    except (ArgoSchedulerError, TraitError) as error:
+        print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -343,6 +343,16 @@ def test_rights_that_are_missing(
     assert of(found)["token"] == ["ok"]
 
 
+def test_rights_are_known_without_a_shape_too(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.forbidden = {("create", "workflows")}
+    on_argo(image="")
+    found = machine.doctor()
+    assert found["rights"][1]["message"] == "not allowed in namespace dev: create workflows"
+    assert (of(found)["pods"], of(found)["staging"]) == (["problem"], ["ok"])
+
+
 def test_argo_that_is_not_there(machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]) -> None:
     on_argo(argo_server="http://127.0.0.1:1")
     found = machine.doctor()

@@ -82,15 +82,23 @@ def _environments(scheduler: Any) -> Finding:
     return ok("environments", ", ".join(names))
 
 
+class _Ear(logging.Handler):
+    """Collects what is logged as a warning: a server would say it in its log when it starts."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
 @contextlib.contextmanager
 def _heard() -> Iterator[list[str]]:
-    """Collect what is logged as a warning meanwhile: a server would say it in its log when it starts."""
-    texts: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: texts.append(record.getMessage())  # type: ignore[method-assign]
-    root = logging.getLogger()
-    root.addHandler(handler)
+    """Collect the warnings that are logged meanwhile."""
+    ear, root = _Ear(), logging.getLogger()
+    root.addHandler(ear)
     try:
-        yield texts
+        yield ear.texts
     finally:
-        root.removeHandler(handler)
+        root.removeHandler(ear)

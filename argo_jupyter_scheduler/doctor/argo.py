@@ -35,7 +35,8 @@ SOON = 3600.0
 KUBERNETES_SECONDS = 2.0
 """How long Kubernetes may take to answer; where a NetworkPolicy is in the way, it never does."""
 
-DOCS = "see docs/kubernetes.md"
+NEVER = "0 0 1 1 *"
+"""A schedule, where there must be one."""
 
 
 def findings(scheduler: Any, run: bool) -> Iterator[Finding]:
@@ -148,12 +149,12 @@ def rights(engine: ArgoEngine) -> list[Right]:
         return api.call("PUT", CRON_WORKFLOWS, f"/{none}/suspend", body)
 
     return [
-        Right("create", workflows, lambda: dry_run(engine)),
+        Right("create", workflows, lambda: _create_nameless(api, WORKFLOWS)),
         Right("get", workflows, got(WORKFLOWS)),
         Right("list", workflows, listed(WORKFLOWS)),
         Right("patch", workflows),
         Right("delete", workflows),
-        Right("create", cron_workflows, lambda: _create_nameless(engine)),
+        Right("create", cron_workflows, lambda: _create_nameless(api, CRON_WORKFLOWS)),
         Right("get", cron_workflows, got(CRON_WORKFLOWS)),
         Right("list", cron_workflows, listed(CRON_WORKFLOWS)),
         Right("patch", cron_workflows, paused),
@@ -162,26 +163,16 @@ def rights(engine: ArgoEngine) -> list[Right]:
     ]
 
 
-def dry_run(engine: ArgoEngine) -> None:
-    """Let Argo and Kubernetes take a run's manifest without keeping it.
-
-    Raises
-    ------
-    EngineRefused, EngineUnavailable
-        They would not take it; the status is 403 for want of the right.
-    """
-    body = {"serverDryRun": True, "workflow": engine.workflow(NOBODY)}
-    # An admission controller of another's may know no dry runs.
-    engine.api.call("POST", WORKFLOWS, "", body, accepted_words="does not support dry run")
-
-
-def _create_nameless(engine: ArgoEngine) -> None:
-    """Ask for a cron workflow whose name Kubernetes refuses; there is no dry run of one."""
-    when = {"schedule": "0 0 1 1 *", "timezone": "Etc/UTC", "active": False}
-    manifest = engine.cron_workflow({"job_definition_id": NOBODY["job_id"], "parameters": {}, **when})
-    manifest["metadata"]["name"] = "Not_A_Name"
-    body = {"namespace": engine.api.connection.namespace, "cronWorkflow": manifest}
-    engine.api.call("POST", CRON_WORKFLOWS, "", body)
+def _create_nameless(api: ArgoApi, kind: str) -> None:
+    """Ask for a workflow, or a cron workflow, whose name Kubernetes refuses: so it is never made."""
+    spec: dict[str, Any] = {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]}
+    body: dict[str, Any] = {"metadata": {"name": "Not_A_Name"}, "spec": spec}
+    if kind == WORKFLOWS:
+        api.call("POST", kind, "", {"workflow": body})
+        return
+    never = {"schedule": NEVER} if api.version < (3, 6) else {"schedules": [NEVER]}
+    body["spec"] = {**never, "timezone": "Etc/UTC", "suspend": True, "workflowSpec": spec}
+    api.call("POST", kind, "", {"cronWorkflow": body})
 
 
 def _rights(scheduler: Any, run: bool) -> Iterator[Finding]:
@@ -191,7 +182,9 @@ def _rights(scheduler: Any, run: bool) -> Iterator[Finding]:
     answers: dict[bool | None, dict[str, list[str]]] = {True: {}, False: {}, None: {}}
     granted = _granted(scheduler)
     for right in rights(engine):
-        allowed = _asked(right.ask) if right.ask else granted(right)
+        allowed = _asked(right.ask) if right.ask else None
+        if allowed is None:
+            allowed = granted(right)
         answers[allowed].setdefault(right.resource, []).append(right.verb)
     there, missing, unknown = (
         "; ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in answers[answer].items())
@@ -203,7 +196,7 @@ def _rights(scheduler: Any, run: bool) -> Iterator[Finding]:
         yield problem(
             "rights",
             f"not allowed in namespace {at.namespace}: {missing}",
-            f"Give the token's account a Role with these verbs on these resources of argoproj.io, {DOCS}.",
+            "Give the token's account a Role with these verbs on these resources of argoproj.io, see docs/kubernetes.md.",
         )
     if unknown and not run:
         yield warning(
@@ -217,7 +210,8 @@ def _asked(ask: Callable[[], object]) -> bool | None:
     try:
         ask()
     except EngineRefused as error:
-        return error.status != 403  # what else is refused, is so after the right was looked at
+        # What else is refused, is so after the right was looked at; without a status, Argo was not asked.
+        return error.status != 403 if error.status else None
     except EngineUnavailable:
         return None
     return True
@@ -281,9 +275,12 @@ def pods(scheduler: Any, manifest: dict[str, Any], try_it: bool) -> Finding:
     runs_as = f"service account {account}" if account else "Argo's default service account"
     mounted = ", ".join(mount["mountPath"] for mount in main.get("volumeMounts") or []) or "nothing"
     described = f"image {main['image']}, {runs_as}, mounted: {mounted}"
+    # An admission controller of somebody else's may know no dry runs.
+    unknown = "does not support dry run"
     try:
         if try_it:
-            dry_run(scheduler.runs_on)
+            body = {"serverDryRun": True, "workflow": manifest}
+            scheduler.runs_on.api.call("POST", WORKFLOWS, "", body, accepted_words=unknown)
     except EngineRefused as error:
         if error.status != 403:  # that is said where the rights are
             return problem(

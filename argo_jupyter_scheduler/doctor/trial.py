@@ -22,9 +22,6 @@ from argo_jupyter_scheduler.waiting import wait
 
 NOTEBOOK = "doctor.ipynb"
 
-NEVER = "0 0 1 1 *"
-"""A schedule that is hardly due in the seconds for which it is there."""
-
 VERSION = re.compile(r"argo-jupyter-scheduler (\d\S*)")
 """How the steps say in the log which version of this package they are."""
 
@@ -147,7 +144,7 @@ def _stop(scheduler: Any, fields: dict[str, str]) -> Finding:
 
 
 def _schedule(scheduler: Any, fields: dict[str, str]) -> Finding:
-    definition = CreateJobDefinition(**fields, schedule=NEVER, timezone="UTC", output_formats=["ipynb"])
+    definition = CreateJobDefinition(**fields, schedule="0 0 1 1 *", timezone="UTC", output_formats=["ipynb"])
     try:
         definition_id = asyncio.run(scheduler.create_job_definition(definition))
     except SchedulerError as error:
