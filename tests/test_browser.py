@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
+from .conftest import notebook, outputs
+from .environments import with_ipykernel
 from .slack_stand_in import SlackStandIn
 
 ROOT = Path(__file__).parent.parent
@@ -24,10 +26,19 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A JupyterLab with nothing configured but what the wheel installs; its address and its root folder."""
+def traits(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Traits of `ArgoScheduler`; by default nothing is configured but what the wheel installs."""
+    return dict(getattr(request, "param", {}))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab; its address and its root folder."""
     root = tmp_path / "root"
     root.mkdir()
+    (tmp_path / "config").mkdir()
+    config = tmp_path / "config" / "jupyter_server_config.json"
+    config.write_text(json.dumps({"ArgoScheduler": traits}))
     shutil.copy(ROOT / "examples" / "analysis.ipynb", root)
     environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
     environment |= {
@@ -234,3 +245,40 @@ def request(lab: tuple[str, Path], path: str, body: Any = None) -> Any:
     asked = urllib.request.Request(f"{lab[0]}scheduler/{path}", data, {"Authorization": "token t"})
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return json.load(answer)
+
+
+@pytest.fixture
+def environments(tmp_path: Path, traits: dict[str, Any]) -> Path:
+    """An environment that can be picked, and compute types."""
+    envs = tmp_path / "envs"
+    with_ipykernel(envs / "analytics")
+    traits["environment_patterns"] = [f"{envs}/{{name}}"]
+    traits["compute_types"] = {"small": {"mem_limit": "1G"}, "big": {"mem_limit": "2G"}}
+    return envs
+
+
+def test_environment_compute_type_and_options(environments: Path, page: Any, lab: tuple[str, Path]) -> None:
+    def pick(field: str, option: str) -> None:
+        page.locator(f"#jp-create-job-{field}").click()
+        page.get_by_role("option", name=option, exact=True).click()
+
+    code = "import sys, resource; print(sys.prefix, resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    (lab[1] / "where.ipynb").write_text(notebook(code))
+    create_from(page, lab, "where.ipynb", name="where")
+    pick("environment", "analytics")
+    pick("computeType", "big")
+    page.get_by_role("checkbox", name="PDF").uncheck()  # takes long
+    picture(page, "pickers")
+    page.get_by_role("button", name="Additional options").click()
+    page.get_by_title("Add new tag").click()
+    page.get_by_label("Tag 1").fill("timout:2h")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_text("there is no option 'timout'. Did you mean 'timeout'?").wait_for()
+    page.get_by_role("button", name="Additional options").click()
+    page.get_by_label("Tag 1").fill("timeout:2h")
+    page.get_by_role("button", name="Create", exact=True).click()
+    reload_until(page, "Completed")
+    page.get_by_title('Open detail view for "where"').click()
+    page.get_by_text("analytics", exact=True).wait_for()
+    [executed] = (lab[1].parent / "data" / "scheduler_staging_area").glob("*/where-*.ipynb")
+    assert outputs(executed) == f"{environments / 'analytics'} {2 * 1024**3}\n"
