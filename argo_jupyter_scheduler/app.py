@@ -28,6 +28,9 @@ class ArgoSchedulerApp(JupyterApp):
     description = "Run notebooks through the scheduler."
     raise_config_file_errors = True
 
+    def migrate_config(self) -> None:
+        """Leave configuration of IPython 3 to the server: a command that only looks writes nothing."""
+
     def load_config(self) -> None:
         """Read the configuration of the server, and of its extension Jupyter-Scheduler, over which the server's wins."""
         self.initialize([])
