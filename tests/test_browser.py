@@ -110,7 +110,7 @@ def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> N
     page.locator("[data-jp-item-name='create-job'] jp-button").click()
     # The dialog fills itself in when it has the notebook, also over what was typed before.
     field = page.get_by_label("Job name")
-    sync_api.expect(field).to_have_value(notebook.removesuffix(".ipynb"))
+    sync_api.expect(field).to_have_value(notebook.removesuffix(".ipynb"), timeout=60_000)
     page.get_by_role("checkbox", name="Notebook").wait_for()
     field.fill(name)
 
