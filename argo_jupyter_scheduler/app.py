@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,12 @@ from jupyter_core.application import JupyterApp
 from jupyter_scheduler.extension import SchedulerApp
 from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import create_tables
+from traitlets import TraitError
 
-from argo_jupyter_scheduler.database import COMPLETED, LIVE
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.database import COMPLETED
+from argo_jupyter_scheduler.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-
-POLL_SECONDS = 0.1
-MEND_SECONDS = 5.0
+from argo_jupyter_scheduler.waiting import wait
 
 
 class ArgoSchedulerApp(JupyterApp):
@@ -30,31 +28,47 @@ class ArgoSchedulerApp(JupyterApp):
     description = "Run notebooks through the scheduler."
     raise_config_file_errors = True
 
+    def migrate_config(self) -> None:
+        """Leave configuration of IPython 3 to the server: a command that only looks writes nothing."""
+
     def load_config(self) -> None:
-        """Read the configuration of the server, and of its extension Jupyter-Scheduler."""
+        """Read the configuration of the server, and of its extension Jupyter-Scheduler, over which the server's wins."""
         self.initialize([])
-        for name in ("jupyter_server_config", "jupyter_jupyter_scheduler_config"):
+        for name in ("jupyter_jupyter_scheduler_config", "jupyter_server_config"):
             self.config_file_name = name
             self.load_config_file()
 
-    def make_scheduler(self, root_dir: Path) -> ArgoScheduler:
-        """Return a scheduler as the server would make it, for notebooks under `root_dir`."""
-        self.load_config()
-        db_url = SchedulerApp(config=self.config).db_url
-        Path(self.data_dir).mkdir(parents=True, exist_ok=True)
-        create_tables(db_url)
-        return ArgoScheduler(
+    def make_scheduler(self, root_dir: Path, create: bool = True) -> ArgoScheduler:
+        """Return a scheduler as the server would make it, for notebooks under `root_dir`.
+
+        Parameters
+        ----------
+        create
+            Whether to make a database that is not there.
+        """
+        server = SchedulerApp(config=self.config)
+        if create:
+            Path(self.data_dir).mkdir(parents=True, exist_ok=True)
+            create_tables(server.db_url)
+        configured = server.scheduler_class
+        return (configured if issubclass(configured, ArgoScheduler) else ArgoScheduler)(
             root_dir=str(root_dir),
-            environments_manager=ArgoEnvironmentManager(),
-            db_url=db_url,
+            environments_manager=server.environment_manager_class(),
+            db_url=server.db_url,
             config=self.config,
         )
+
+
+def _scheduler(root_dir: Path, create: bool = True) -> ArgoScheduler:
+    app = ArgoSchedulerApp()
+    app.load_config()
+    return app.make_scheduler(root_dir, create)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a notebook as the dialog's *Create* does and wait for it; return 0 if it completed, else 1."""
     notebook = Path(options.notebook).resolve()
-    scheduler = ArgoSchedulerApp().make_scheduler(notebook.parent)
+    scheduler = _scheduler(notebook.parent)
     offered = [environment.name for environment in scheduler.environments_manager.list_environments()]
     model = CreateJob(
         input_uri=notebook.name,
@@ -70,38 +84,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
         return 1
     try:
-        _wait(scheduler, job_id, notebook.name)
+        wait(scheduler, job_id, notebook.name)
     except KeyboardInterrupt:
         asyncio.run(scheduler.stop_job(job_id))
         print("Stopped.", file=sys.stderr)
         return 130
     return _report(scheduler, job_id)
-
-
-def _wait(scheduler: ArgoScheduler, job_id: str, title: str) -> None:
-    """Show a bar that counts cells until the job has ended."""
-    from tqdm import tqdm
-
-    folder = RunFolder(scheduler.staging_path, job_id)
-    mended = time.monotonic()
-    shown = None
-    with tqdm(desc=title, unit="cell", total=0, file=sys.stderr, mininterval=0) as bar:
-        while True:
-            row = scheduler.database.job(job_id)
-            status = row["status"] if row else "deleted"
-            progress = folder.read("progress.json")
-            cells = progress.get("cells", 0)
-            done = cells if status == COMPLETED else max(progress.get("cell", 1) - 1, 0)
-            if (status, done) != shown:
-                shown = (status, done)
-                bar.total, bar.n = cells, done
-                bar.set_postfix_str(status)
-            if status not in LIVE:
-                return
-            if time.monotonic() - mended > MEND_SECONDS:
-                scheduler.mender.mend()
-                mended = time.monotonic()
-            time.sleep(POLL_SECONDS)
 
 
 def _report(scheduler: ArgoScheduler, job_id: str) -> int:
@@ -117,6 +105,32 @@ def _report(scheduler: ArgoScheduler, job_id: str) -> int:
         return 0
     print(f"{row['status']}: {row['status_message'] or 'no reason given'}", file=sys.stderr)
     return 1
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look at all that runs need; return 1 if there is a problem, else 0."""
+    from argo_jupyter_scheduler.doctor import examine
+    from argo_jupyter_scheduler.doctor.finding import PROBLEM, as_json, show
+
+    findings = examine(ArgoSchedulerApp(), options.run, options.timeout)
+    try:
+        found = list(findings) if options.json else show(findings, sys.stdout)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    if options.json:
+        print(as_json(found))
+    return int(any(one.status == PROBLEM for one in found))
+
+
+def manifest(options: argparse.Namespace) -> int:
+    """Print what would be submitted to Argo, without doing it or storing anything; return 0."""
+    from argo_jupyter_scheduler.manifest import manifest_of
+
+    notebook = Path(options.notebook).resolve()
+    scheduler = _scheduler(notebook.parent, create=False)
+    print(manifest_of(scheduler, notebook.name, options.schedule, options.timezone), end="")
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,13 +154,50 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--input-folder", action="store_true", help="run with the notebook's folder")
     one.set_defaults(call=run)
+    _add_doctor(commands)
+    _add_manifest(commands)
     return whole
 
 
-def main() -> int:
-    """Run the command."""
-    options = parser().parse_args()
-    return int(options.call(options))
+def _add_doctor(commands: Any) -> None:
+    one = commands.add_parser(
+        "doctor", help="look at all that runs need, and say what to do about what is missing"
+    )
+    one.add_argument("--json", action="store_true", help="print JSON, for machines")
+    one.add_argument(
+        "--run",
+        action="store_true",
+        help="also run a tiny notebook, stop a run and make a schedule; all are deleted again",
+    )
+    one.add_argument(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="how long that notebook may take; default 600",
+    )
+    one.set_defaults(call=doctor)
+
+
+def _add_manifest(commands: Any) -> None:
+    one = commands.add_parser(
+        "manifest", help="print the YAML that would be submitted to Argo, and do nothing"
+    )
+    one.add_argument("notebook", help="path of the notebook")
+    one.add_argument("--schedule", help="of a job definition, such as '0 6 * * *'; by default a run now")
+    one.add_argument("--timezone", help="of the schedule, such as Europe/Berlin; by default UTC")
+    one.set_defaults(call=manifest)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = parser().parse_args(arguments)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning of its
+    try:
+        return int(options.call(options))
+    except (ArgoSchedulerError, TraitError) as error:
+        print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

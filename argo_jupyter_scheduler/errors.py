@@ -19,7 +19,7 @@ Every error has a message for the person who pressed the button: what happened, 
             └── RunTimedOut   it took longer than it may
 
 `scheduler.py` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
-hera, requests, SQLAlchemy and papermill are translated where they are met, with their cause kept.
+hera, urllib3, SQLAlchemy and papermill are translated where they are met, with their cause kept.
 """
 
 
@@ -67,11 +67,14 @@ class EngineError(ArgoSchedulerError):
     ----------
     half_done
         Whether it may have been done all the same, or in part: the answer to a change was lost.
+    status
+        The answer's HTTP status; 0 where there was no answer.
     """
 
-    def __init__(self, message: str, half_done: bool = False) -> None:
+    def __init__(self, message: str, half_done: bool = False, status: int = 0) -> None:
         super().__init__(message)
         self.half_done = half_done
+        self.status = status
 
 
 class EngineUnavailable(EngineError):

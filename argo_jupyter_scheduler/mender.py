@@ -79,7 +79,8 @@ class Mender:
                 self._database.waiting_because(job["job_id"], observation.message)
         if ended:  # side by side: each may have to wait for Slack
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(self.end, *zip(*ended, strict=True)))
+                for done in [pool.submit(self.end, job, observation) for job, observation in ended]:
+                    done.result()
         return bool(live)
 
     def _write_missing_rows(self, sight: Sight) -> None:

@@ -70,6 +70,12 @@ def in_cluster(service_account: Path) -> bool:
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and (service_account / "token").is_file()
 
 
+def api_url() -> str:
+    """Return the address of Kubernetes' API, as each pod is told it."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def read(service_account: Path) -> OwnPod:
     """Read the pod that this process is in.
 
@@ -111,8 +117,7 @@ def _access_modes(client: urllib3.PoolManager, namespace: str, claim: str) -> li
 
 
 def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> dict[str, Any]:
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    address = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    address = api_url()
     try:
         path = f"/api/v1/namespaces/{namespace}/{kind}/{name}"
         response = client.request("GET", address + path, timeout=TIMEOUT, retries=TRIES)

@@ -106,9 +106,7 @@ class ArgoScheduler(
             )
             environments_manager.configure(settings, _kernel_spec_manager(), self.log)
         self.check_compute_types()
-        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
-        self.slack = self.slack_settings(on_argo=argo)
-        self.runs_on: Engine = self._make_engine(argo)
+        self.runs_on: Engine = self._make_engine()
         self._bounds = options.Bounds(
             timeout=self.runs_on.longest_run,
             images=tuple(self.allowed_images),
@@ -119,7 +117,8 @@ class ArgoScheduler(
             self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
         )
 
-    def _make_engine(self, argo: bool) -> Engine:
+    def _make_engine(self) -> Engine:
+        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
         if not argo:
             from argo_jupyter_scheduler.engines.local import LocalEngine
 
@@ -128,12 +127,13 @@ class ArgoScheduler(
                 from argo_jupyter_scheduler.local_limits import local_limits
 
                 compute_types = local_limits(self.compute_types)
+            self.slack = self.slack_settings(has_token=bool(self.slack_token))
             environment = {slack.TOKEN: self.slack_token} if self.slack_token else {}
             places = self.max_concurrent_runs
             return LocalEngine(self.database, self.staging_path, places, compute_types, environment)
         from argo_jupyter_scheduler import pod_sources
         from argo_jupyter_scheduler.engines.argo import ArgoEngine
-        from argo_jupyter_scheduler.workflows import Policy, Site
+        from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
 
         policy = Policy(
             concurrency=self.concurrency_policy,
@@ -145,6 +145,8 @@ class ArgoScheduler(
         )
         connection = self.connection()
         shape = pod_sources.pod_shape(self, connection.namespace)
+        in_pods = slack_token_references(shape.container.get("env") or [])
+        self.slack = self.slack_settings(has_token=bool(self.slack_token_secret or in_pods))
         site = Site(
             namespace=connection.namespace,
             db_url=self.database.url,

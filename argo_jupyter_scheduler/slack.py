@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class SlackSettings:
     def read(cls, run_settings: Mapping[str, Any]) -> SlackSettings:
         """Return what ``run.json`` says; a pod's version of this package may know other settings than the server's."""
         found = run_settings.get("slack", {})
-        return cls(**{field.name: found[field.name] for field in fields(cls) if field.name in found})
+        return cls(**{one.name: found[one.name] for one in fields(cls) if one.name in found})
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Message:
 
     Attributes
     ----------
+    token
+        Who sends it.
     channel
         Name or id, without ``#``.
     text
@@ -75,6 +77,7 @@ class Message:
         The name that it gets in Slack.
     """
 
+    token: str = field(repr=False)
     channel: str
     text: str
     path: Path | None = None

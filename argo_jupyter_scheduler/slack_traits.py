@@ -70,8 +70,13 @@ class SlackTraits(HasTraits):
     def _default_slack_base_url(self) -> str:
         return os.environ.get("SLACK_BASE_URL", "")
 
-    def slack_settings(self, on_argo: bool) -> SlackSettings:
+    def slack_settings(self, has_token: bool) -> SlackSettings:
         """Return the settings of all runs, as configured.
+
+        Parameters
+        ----------
+        has_token
+            Whether runs get a token from the server's configuration, where they are.
 
         Raises
         ------
@@ -90,17 +95,15 @@ class SlackTraits(HasTraits):
         settings = SlackSettings(
             channel=self.slack_channel,
             notify=self.slack_notify,
-            has_token=bool(secret if on_argo else self.slack_token),
+            has_token=has_token,
             time_limit=self.slack_time_limit,
             file_limit=self.slack_file_limit,
             base_url=self.slack_base_url,
         )
-        if settings.channel and not settings.has_token:
-            needed = "slack_token_secret" if on_argo else "slack_token"
+        if settings.channel and not has_token:
             self.log.warning(
-                "A channel of Slack is configured, but no token: only jobs with a %s of their own send messages there. "
-                "Set c.ArgoScheduler.%s.",
+                "A channel of Slack is configured, but no token: only jobs with a %s of their own send messages there. Set "
+                "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret.",
                 slack.TOKEN,
-                needed,
             )
         return settings

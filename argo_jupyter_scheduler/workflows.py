@@ -305,8 +305,11 @@ def _container(
     resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
     if resources and site.nebari:
         resources = _both_sides(resources)
-    env = [*shape.container.get("env", []), *_slack_token(steps, site)]
-    container = {**shape.container, "env": env or None, "resources": resources or None}
+    container = {
+        **shape.container,
+        "env": _environment(steps, site) or None,
+        "resources": resources or None,
+    }
     pod = {name: value for name, value in shape.spec.items() if name in TEMPLATE_FIELDS}
     security_context = pod.pop("securityContext", None)
     other = {
@@ -348,12 +351,21 @@ def _both_sides(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}
 
 
-def _slack_token(steps: tuple[str, ...] | list[str], site: Site) -> list[dict[str, Any]]:
-    """Return the reference to the Slack token's Secret, for a pod that sends messages.
+def _environment(steps: tuple[str, ...] | list[str], site: Site) -> list[dict[str, Any]]:
+    """Return a pod's environment variables. The Slack token is there by reference only, and only in pods that send messages.
 
-    It is optional: a pod whose Secret is missing would not start, for ever, and no message is worth a run.
+    Our own reference is optional: a pod whose Secret is missing would not start, for ever, and no message is worth a run.
     """
-    if plan.SEND_TO_SLACK not in steps or not site.slack_token_secret:
-        return []
-    reference = {**site.slack_token_secret, "optional": True}
-    return [{"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]
+    env = list(site.shape.container.get("env") or [])
+    others = [one for one in env if one["name"] not in slack.NAMES]
+    if plan.SEND_TO_SLACK not in steps:
+        return others
+    if site.slack_token_secret:
+        reference = {**site.slack_token_secret, "optional": True}
+        return [*others, {"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]
+    return [*others, *slack_token_references(env)]
+
+
+def slack_token_references(env: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of a pod's environment variables that refer to the Slack token."""
+    return [one for one in env if one["name"] == slack.TOKEN and one.get("valueFrom")]

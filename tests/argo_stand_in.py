@@ -16,6 +16,9 @@ import re
 import resource
 import shutil
 import signal
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -74,7 +77,9 @@ class ArgoStandIn:
     Attributes
     ----------
     requests
-        Method, path and authorization of every call.
+        Method and path of every call.
+    posted
+        The bodies of those that are POST.
     hang_seconds
         How long each answer takes.
     pending
@@ -89,11 +94,35 @@ class ArgoStandIn:
         The environment of the user's JupyterLab pod, for that one.
     secrets
         Values of Kubernetes Secrets by name and key.
+    forbidden
+        What the token's account may not do: verbs and kinds, such as ``("delete", "workflows")``.
+    cuts
+        How many of the next answers break off in the middle.
+    stalls
+        Whether answers stop in the middle and stay so.
+
+    Parameters
+    ----------
+    tls
+        With what https is spoken; without, it is http.
+    base_href
+        The path under which the API is found.
     """
 
-    def __init__(self, token: str = "test-token", version: str = "v4.1.2") -> None:
+    def __init__(
+        self,
+        token: str = "test-token",
+        version: str = "v4.1.2",
+        tls: ssl.SSLContext | None = None,
+        base_href: str = "/",
+    ) -> None:
         self.token, self.version = token, version
+        self.base_href = base_href
+        self.forbidden: set[tuple[str, str]] = set()
+        self.cuts = 0
+        self.stalls = False
         self.requests: list[tuple[str, str]] = []
+        self.posted: list[dict[str, Any]] = []
         self.hang_seconds = 0.0
         self.pending = ""
         self.broken = ""
@@ -123,7 +152,11 @@ class ArgoStandIn:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> ArgoStandIn:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -292,6 +325,9 @@ class ArgoStandIn:
 
     def _create_cron(self, cron: dict[str, Any]) -> dict[str, Any]:
         metadata, name = cron["metadata"], cron["metadata"]["name"]
+        if not NAME.fullmatch(name):
+            text = f'metadata.name: Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of'
+            raise Refused(400, 3, f'CronWorkflow.argoproj.io "{name}" is invalid: {text}')
         if len(name) > 52:
             raise Refused(400, 3, f'cron workflow name "{name}" must not be more than 52 characters long')
         if name in self.crons:
@@ -340,6 +376,8 @@ class ArgoStandIn:
         length = int(http.headers.get("Content-Length") or 0)
         body = http.rfile.read(length)
         self.requests.append((http.command, http.path))
+        if http.command == "POST":
+            self.posted.append(json.loads(body))
         time.sleep(self.hang_seconds)
         status, answer = self._answer(http.command, http.path, http.headers.get("Authorization", ""), body)
         data = answer.encode()
@@ -348,7 +386,16 @@ class ArgoStandIn:
             http.send_header("Content-Type", "application/json")
             http.send_header("Content-Length", str(len(data)))
             http.end_headers()
-            http.wfile.write(data)
+            broken = self.stalls or self.cuts > 0
+            http.wfile.write(data[: len(data) // 2] if broken else data)
+            if self.stalls:
+                time.sleep(30)
+            elif broken:
+                self.cuts -= 1
+                time.sleep(0.1)  # what was sent is to arrive; then no orderly end, but a reset
+                http.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                os.close(http.connection.detach())
+                http.close_connection = True
 
     def _answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, str]:
         for failure in self._failures:
@@ -359,10 +406,18 @@ class ArgoStandIn:
                         self._route(method, target, body)
                 return failure.status, failure.body
         try:
-            if authorization != f"Bearer {self.token}":
+            if not authorization.startswith("Bearer "):
                 raise Refused(
                     401, 16, "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
                 )
+            # Argo itself does not look at a token: Kubernetes does, when Argo calls it.
+            if authorization != f"Bearer {self.token}":
+                if "/userinfo" in target:
+                    return 200, "{}"
+                if not target.endswith(("/version", "/info")):
+                    raise Refused(401, 16, "Unauthorized")
+            if target.partition("?")[0].endswith("/log"):
+                return 200, self._log(target)
             with self._lock:
                 return 200, json.dumps(self._route(method, target, body))
         except Refused as refused:
@@ -370,9 +425,16 @@ class ArgoStandIn:
 
     def _route(self, method: str, target: str, body: bytes) -> dict[str, Any]:
         parts = urlsplit(target)
-        path = [unquote(part) for part in parts.path.strip("/").split("/")]
+        inner = parts.path.removeprefix(self.base_href.rstrip("/"))
+        if not parts.path.startswith(self.base_href):
+            raise Refused(404, 5, "Not Found")
+        path = [unquote(part) for part in inner.strip("/").split("/")]
         if path == ["api", "v1", "version"]:
             return {"version": self.version}
+        if path == ["api", "v1", "info"]:
+            return {"managedNamespace": "dev"}
+        if path == ["api", "v1", "userinfo"]:
+            return {"subject": "system:serviceaccount:dev:argo-developer"}
         if path[:2] != ["api", "v1"] or path[2] not in ("workflows", "cron-workflows") or len(path) < 4:
             raise Refused(404, 5, "Not Found")
         namespace, rest = path[3], path[4:]
@@ -380,10 +442,12 @@ class ArgoStandIn:
             raise Refused(
                 403, 7, f"Permission denied, you are not allowed to use workflows in namespace {namespace}"
             )
+        self._check_right(method, path[2].replace("-", ""), rest)
         if path[2] == "cron-workflows":
             return self._cron(method, rest, target, body)
         if method == "POST" and not rest:
-            return self._create(json.loads(body)["workflow"])
+            sent = json.loads(body)
+            return self._create(sent["workflow"], dry_run=sent.get("serverDryRun", False))
         if method == "GET" and not rest:
             return self._list(parse_qs(parts.query))
         if rest[0] not in self.runs:
@@ -395,10 +459,34 @@ class ArgoStandIn:
             return {}
         return self.runs[rest[0]].workflow
 
+    def _check_right(self, method: str, kind: str, rest: list[str]) -> None:
+        """Refuse what Kubernetes refuses the token's account, in the order in which Argo asks it."""
+        changed = {"POST": ["create"], "GET": ["get" if rest else "list"], "DELETE": ["get", "delete"]}
+        verbs = changed.get(method, ["get", "update"])
+        if rest[1:]:
+            verbs = ["get", "patch"] if kind == "workflows" else ["patch"]  # stop; suspend and resume
+        for verb in verbs:
+            if (verb, kind) in self.forbidden:
+                who = 'User "system:serviceaccount:dev:argo-developer"'
+                what = f'{kind}.argoproj.io is forbidden: {who} cannot {verb} resource "{kind}"'
+                raise Refused(403, 7, f'{what} in API group "argoproj.io" in the namespace "dev"')
+            known = self.runs if kind == "workflows" else self.crons
+            if verb == "get" and rest and rest[0] not in known:
+                raise Refused(404, 5, f'{kind}.argoproj.io "{rest[0]}" not found')
+
+    def _log(self, target: str) -> str:
+        name = target.partition("/log")[0].rpartition("/")[2]
+        lines = [(pod, line) for pod, log in self.runs[name].logs.items() for line in log.splitlines()]
+        return "\n".join(
+            json.dumps({"result": {"content": line, "podName": f"{name}-{pod}"}}) for pod, line in lines
+        )
+
     def _list(self, query: dict[str, list[str]]) -> dict[str, Any]:
         label = query.get("listOptions.labelSelector", [""])[0]
         key, _, value = label.partition("=")
-        found = [r.workflow for r in self.runs.values() if r.workflow["metadata"]["labels"].get(key) == value]
+        found = [r.workflow for r in self.runs.values()]
+        if label:
+            found = [workflow for workflow in found if workflow["metadata"]["labels"].get(key) == value]
         items = [
             {
                 "metadata": {
@@ -414,7 +502,7 @@ class ArgoStandIn:
         ]
         return {"metadata": {"resourceVersion": "1"}, "items": items or None}
 
-    def _create(self, workflow: dict[str, Any]) -> dict[str, Any]:
+    def _create(self, workflow: dict[str, Any], dry_run: bool) -> dict[str, Any]:
         name = workflow["metadata"]["name"]
         if not NAME.fullmatch(name):
             raise Refused(
@@ -425,7 +513,7 @@ class ArgoStandIn:
         _check(workflow["spec"])
         if self.nebari:
             _mutate(workflow, workflow["spec"], self.users_environment)
-        return self._start(workflow, time.time())
+        return workflow if dry_run else self._start(workflow, time.time())
 
     def _start(self, workflow: dict[str, Any], created: float) -> dict[str, Any]:
         labels = workflow["metadata"].setdefault("labels", {})

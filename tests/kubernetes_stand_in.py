@@ -29,9 +29,13 @@ class KubernetesStandIn:
         How long each answer takes.
     requests
         The paths that were asked for.
+    rules
+        What the service account may do, as Kubernetes tells it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, token: str = TOKEN) -> None:
+        self.token = token
+        self.rules: list[dict[str, Any]] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.refused: set[str] = set()
         self.hang_seconds = 0.0
@@ -42,6 +46,9 @@ class KubernetesStandIn:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stand_in.answer(self)
+
+            def do_POST(self) -> None:
+                stand_in.review(self)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -55,7 +62,7 @@ class KubernetesStandIn:
         self.port = str(self._server.server_port)
         folder.mkdir()
         authority.cert_pem.write_to_path(str(folder / "ca.crt"))
-        (folder / "token").write_text(TOKEN)
+        (folder / "token").write_text(token)
         (folder / "namespace").write_text("jhub")
 
     def __enter__(self) -> KubernetesStandIn:
@@ -81,7 +88,7 @@ class KubernetesStandIn:
         time.sleep(self.hang_seconds)
         *_, namespace, kind, name = http.path.split("/")
         account = f"system:serviceaccount:{namespace}:user"
-        if http.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if http.headers.get("Authorization") != f"Bearer {self.token}":
             self._send(http, 401, _status(401, "Unauthorized"))
         elif kind in self.refused:
             words = f'User "{account}" cannot get resource "{kind}" in API group "" in the namespace "{namespace}"'
@@ -90,6 +97,17 @@ class KubernetesStandIn:
             self._send(http, 404, _status(404, f'{kind} "{name}" not found'))
         else:
             self._send(http, 200, self.objects[f"{kind}/{name}"])
+
+    def review(self, http: BaseHTTPRequestHandler) -> None:
+        """Tell the caller what it may do."""
+        sent = json.loads(http.rfile.read(int(http.headers["Content-Length"])))
+        if http.headers.get("Authorization") != f"Bearer {self.token}":
+            self._send(http, 401, _status(401, "Unauthorized"))
+        else:
+            assert http.path == "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+            assert (sent["kind"], list(sent["spec"])) == ("SelfSubjectRulesReview", ["namespace"])
+            status = {"resourceRules": self.rules, "nonResourceRules": [], "incomplete": False}
+            self._send(http, 201, {**sent, "status": status})
 
     def _send(self, http: BaseHTTPRequestHandler, status: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()

@@ -78,6 +78,25 @@ def test_manifests(name: str) -> None:
     assert built == yaml.safe_load(file.read_text()), yaml.safe_dump(built, sort_keys=False)
 
 
+def test_a_slack_token_that_the_shape_refers_to_is_in_no_other_pod_than_those_that_send() -> None:
+    reference = {"secretKeyRef": {"name": "of-the-server", "key": "slack"}}
+    environment = {
+        "SLACK_TOKEN": {"valueFrom": reference},
+        "SLACK_CHANNEL": "#team",
+        "SLACK_NOTIFY": "always",
+    }
+    shape = PodShape().changed(image="i", environment=environment)
+    settings = SlackSettings(has_token=True)
+    manifest = build_workflow({**JOB, **TELLS}, Site("dev", "sqlite://", "/s", True, shape, slack=settings))
+    pods = {one["name"]: one.get("container") for one in manifest["spec"]["templates"]}
+    given = {name: pod.get("env") for name, pod in pods.items() if pod}
+    token = [{"name": "SLACK_TOKEN", "valueFrom": reference}]
+    silent = dict.fromkeys(("main", "rename-files", "success"))
+    assert given == {**silent, "send-to-slack": token, "failure": token}
+    plain = PodShape().changed(image="i", environment={"SLACK_TOKEN": "xoxb-plain"})
+    assert "xoxb" not in str(build_workflow({**JOB, **TELLS}, Site("dev", "sqlite://", "/s", False, plain)))
+
+
 def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
     assert reason_of(recorded) == "OOMKilled (exit code 137)"
@@ -187,7 +206,9 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
         (*recorded_error(400), "Argo refused this (400): "),
         (500, {"code": 2, "message": "boom"}, "has a problem (500): boom"),
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
-        (200, "not json", "cannot be reached"),
+        (200, "not json", "is not Argo's API"),
+        (200, "[]", "is not Argo's API"),
+        (302, "", "sends this elsewhere (302)"),
     ],
 )
 async def test_an_answer_of_argo_that_is_an_error_is_told_in_the_dialog(

@@ -18,6 +18,7 @@ from playwright import sync_api
 
 from .conftest import notebook, outputs
 from .environments import with_ipykernel
+from .slack_stand_in import SlackStandIn
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium")
@@ -201,6 +202,49 @@ def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
     button("Delete Job Definition").click()
     button("Delete").click()
     page.get_by_text("There are no job definitions.").wait_for()
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackStandIn]:
+    """A workspace of Slack, which the server's environment names."""
+    with SlackStandIn() as slack:
+        monkeypatch.setenv("SLACK_TOKEN", slack.token)
+        monkeypatch.setenv("SLACK_BASE_URL", slack.base_url)
+        yield slack
+
+
+def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[str, Path]) -> None:
+    create_from(page, lab, "analysis.ipynb", name="bike-rides")
+    for slow in page.get_by_role("checkbox", name="PDF").all():
+        slow.uncheck()
+    for number, parameter in enumerate((("SLACK_CHANNEL", "#reports"), ("SLACK_NOTIFY", "always"))):
+        page.get_by_title("Add new parameter").click()
+        for field, value in zip(("name", "value"), parameter, strict=True):
+            page.locator(f"input[name='parameter-{number}-{field}']").fill(value)
+            page.locator(f"input[name='parameter-{number}-{field}']").blur()
+    picture(page, "create-job-slack")
+    page.get_by_role("button", name="Create", exact=True).click()
+    reload_until(page, "Completed")
+
+    shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
+    model = {"name": "monthly-report", "input_uri": "failing.ipynb", "output_formats": ["html"]}
+    model["parameters"] = {"SLACK_CHANNEL": "#reports"}
+    model["runtime_environment_name"] = request(lab, "runtime_environments")[0]["name"]
+    request(lab, "jobs", model)
+    reload_until(page, "Failed")
+    page.set_viewport_size({"width": 900, "height": 370})
+    page.goto(slack.page_of("reports"))
+    page.get_by_text("ZeroDivisionError: division by zero (cell 4, In [3])").wait_for()
+    assert [message.files[0].name.rpartition(".")[2] for message in slack.messages] == ["html", "ipynb"]
+    picture(page, "slack-output")
+
+
+def request(lab: tuple[str, Path], path: str, body: Any = None) -> Any:
+    """Ask the server itself, as the panel does."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(f"{lab[0]}scheduler/{path}", data, {"Authorization": "token t"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.load(answer)
 
 
 @pytest.fixture

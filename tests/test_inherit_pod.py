@@ -242,12 +242,14 @@ class TestServer:
             {"name": name, "value": value} for name, value in variables.items()
         ]
         del argo_config["image"]
-        return {**argo_config, "service_account_path": str(kubernetes.service_account)}
+        account = str(kubernetes.service_account)
+        return {**argo_config, "argo_namespace": "dev", "service_account_path": account}
 
     async def test_a_run_has_the_shape_of_the_servers_pod(
         self, jobs: Jobs, argo: ArgoStandIn, kubernetes: KubernetesStandIn
     ) -> None:
         code = "import os; print(os.environ['JUPYTERHUB_USER'], 'JUPYTERHUB_API_TOKEN' in os.environ)"
+        argo.secrets["warehouse", "password"] = "pw"
         job = await jobs.wait(await jobs.create("p.ipynb", notebook(code)))
         assert job["status"] == "COMPLETED", job
         workflow = argo.runs[f"job-{job['job_id']}"].workflow

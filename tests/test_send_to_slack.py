@@ -174,7 +174,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
 def test_tokens_that_are_none(run: Run, slack: SlackStandIn, token: str) -> None:
     context = run(token=token)
     send_to_slack.run(context)
-    words = {"xoxb-wrong": "(invalid_auth)", "": "there is no token"}.get(token, "there is no usable token")
+    words = {"xoxb-wrong": "(invalid_auth)", "": "was not found"}.get(token, "has characters")
     assert words in reason(context)
     assert token not in context.folder.log.read_text() or not token
     assert len(slack.requests) == (token == "xoxb-wrong")

@@ -202,6 +202,7 @@ class TestATokenThatNobodySees:
             for run in argo.runs.values():
                 seen += [json.dumps(run.workflow).encode(), json.dumps(run.logs).encode()]
             assert b"secretKeyRef" in seen[-2]
+            assert not [content for content in seen if b"SLACK_CHANNEL" in content]
         assert len(seen) > 12
         for token in slack.tokens:
             assert not [content for content in seen if token.encode() in content]
@@ -293,3 +294,19 @@ async def test_scheduled_runs_are_told_for_as_long_as_their_definition_has_a_cha
     await story.change(parameters={})
     assert (await story.next_run())["status"] == "COMPLETED"
     assert slack.messages == []
+
+
+@pytest.mark.parametrize("place", ["argo"], indirect=True)
+class TestOnArgo:
+    @pytest.fixture
+    def scheduler_config(self, scheduler_config: dict[str, Any]) -> dict[str, Any]:
+        """A token of the server's own, which reaches no pod, and one to which the pods' environment refers."""
+        referred = {"SLACK_TOKEN": {"valueFrom": {"secretKeyRef": SECRET}}}
+        environment = {**scheduler_config.pop("environment"), **referred}
+        scheduler_config.pop("slack_token_secret")
+        return {**scheduler_config, "environment": environment, "slack_token": "xoxb-of-the-server"}
+
+    async def test_a_token_that_the_pods_environment_refers_to(self, jobs: Jobs, slack: SlackStandIn) -> None:
+        job_id = await jobs.create("n.ipynb", notebook("1"), parameters=CHANNEL)
+        assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+        assert only(slack).files

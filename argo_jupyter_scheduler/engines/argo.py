@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.database import (
     workflow_of,
 )
 from argo_jupyter_scheduler.engines import live_objects
-from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
@@ -81,7 +81,7 @@ class ArgoEngine(Engine):
     keeps_schedules = True
 
     def __init__(self, connection: Connection, database: Database, site: Site) -> None:
-        self._api = ArgoApi(connection)
+        self.api = ArgoApi(connection)
         self._database = database
         self._site = site
         self.longest_run = site.policy.active_deadline_seconds
@@ -96,23 +96,57 @@ class ArgoEngine(Engine):
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
+    def workflow(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a run (its row).
+
+        Raises
+        ------
+        EngineRefused, InvalidJob
+            It asks for what is not known here, or the pods' shape is not complete.
+        """
+        return build_workflow(job, self._site_of(job))
+
+    def cron_workflow(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a definition (its row), which says of itself what was sent; raises as `schedule`.
+
+        It is in the form that the server's version takes.
+        """
+        self.api.require("job definitions", since=OLDEST)
+        try:
+            site = self._site_of(definition)
+        except InvalidJob:
+            if definition["active"]:
+                raise
+            site = self._site  # what cannot run, can be paused
+        manifest = build_cron_workflow(definition, site, one_schedule=self.api.version < (3, 6))
+        return live_objects.annotated(manifest, self._shape_of(definition.get("compute_type")))
+
+    def reason(self, job_id: str) -> str:
+        """Return what Argo says of pods that failed or cannot start; raises as `stop`."""
+        return _reason(self.api.call("GET", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,)))
+
+    def log(self, job_id: str) -> list[str]:
+        """Return the lines that a run's pods have printed, as far as they are still there; raises as `stop`."""
+        return self.api.log(self._workflow_of(job_id))
+
     def submit(self, job_id: str) -> None:  # noqa: D102
         job = self._database.job(job_id)
         if job is None:  # deleted meanwhile
             return
-        manifest = build_workflow(job, self._site_of(job))
+        body = {"workflow": self.workflow(job)}
+        self.api.require("running notebooks", since=OLDEST)
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
-        self._api.call("POST", WORKFLOWS, "", {"workflow": manifest}, accepted=(409,))
+        self.api.call("POST", WORKFLOWS, "", body, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
         name = self._workflow_of(job_id)
         # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
         body = {"name": name, "namespace": self._site.namespace}
         words = "completed workflow"
-        self._api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
+        self.api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
 
     def delete(self, job_id: str) -> None:  # noqa: D102
-        self._api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
+        self.api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
 
     def _site_of(self, row: dict[str, Any]) -> Site:
         """Return what a job's or a definition's runs are made of.
@@ -144,10 +178,10 @@ class ArgoEngine(Engine):
         rewrote it on its way in (Nebari's), it is replaced by our own manifest instead, since such a controller sees only what is
         created; to pause is Argo's suspend in either case.
         """
-        name = cron_workflow_name(definition["job_definition_id"])
-        wanted = self._wanted(definition)
+        wanted = self.cron_workflow(definition)
+        name = wanted["metadata"]["name"]
         for _ in range(TRIES):
-            live = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            live = self.api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if not live:
                 self._create(wanted)
                 return
@@ -165,22 +199,11 @@ class ArgoEngine(Engine):
                 path = f"/{name}/{'suspend' if suspended else 'resume'}"
             # Changed or deleted since it was read; Argo 3.4 says 500 for a change. It is read again.
             words = "the object has been modified"
-            if self._api.call("PUT", CRON_WORKFLOWS, path, body, accepted=(404, 409), accepted_words=words):
+            if self.api.call("PUT", CRON_WORKFLOWS, path, body, accepted=(404, 409), accepted_words=words):
                 return
         raise EngineUnavailable(
             f"Argo's cron workflow {name} is changed by others all the time. Try again later."
         )
-
-    def _wanted(self, definition: dict[str, Any]) -> dict[str, Any]:
-        """Return the manifest of a definition's cron workflow, which says of itself what was sent."""
-        try:
-            site = self._site_of(definition)
-        except InvalidJob:
-            if definition["active"]:
-                raise
-            site = self._site  # what cannot run, can be paused
-        manifest = build_cron_workflow(definition, site, one_schedule=self._api.version < (3, 6))
-        return live_objects.annotated(manifest, self._shape_of(definition["compute_type"]))
 
     def _shape_of(self, compute_type: str | None) -> str:
         """Return a hash of a compute type as it is configured, empty where it is not."""
@@ -193,7 +216,7 @@ class ArgoEngine(Engine):
             "listOptions.labelSelector": OURS,
             "fields": "items.metadata.name,items.metadata.annotations",
         }
-        items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         shapes = {
             item["metadata"]["name"]: (item["metadata"].get("annotations") or {}).get(live_objects.SHAPE)
             for item in items
@@ -207,7 +230,7 @@ class ArgoEngine(Engine):
     def _create(self, wanted: dict[str, Any]) -> None:
         # One that exists is this call's own earlier try, as in `submit`.
         body = {"namespace": self._site.namespace, "cronWorkflow": wanted}
-        self._api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
+        self.api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
 
     def _replace(self, live: dict[str, Any], wanted: dict[str, Any]) -> None:
         """Delete the live object without its runs, and create ours; interrupted, the definition's row is the truth."""
@@ -219,7 +242,7 @@ class ArgoEngine(Engine):
         }
         wanted["metadata"]["labels"] = {**others, **wanted["metadata"]["labels"]}
         orphan = {"deleteOptions.propagationPolicy": "Orphan"}
-        self._api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
+        self.api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
         give_up = time.monotonic() + LINGERS
         while True:
             try:
@@ -227,7 +250,7 @@ class ArgoEngine(Engine):
             except EngineError as error:
                 error.half_done = True  # there is none now, and there should be one
                 raise
-            there = self._api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
+            there = self.api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if there and there["metadata"]["uid"] != old:
                 return
             if time.monotonic() > give_up:
@@ -236,11 +259,11 @@ class ArgoEngine(Engine):
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: D102
         path = f"/{cron_workflow_name(job_definition_id)}"
-        self._api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
+        self.api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
 
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
         query = {"listOptions.labelSelector": OURS, "fields": "items.metadata.name"}
-        items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         names = {item["metadata"]["name"] for item in items}
         return [one for one in definitions if cron_workflow_name(one) not in names]
 
@@ -252,7 +275,7 @@ class ArgoEngine(Engine):
         if not mine and not definitions:
             return Sight()
         query = {"listOptions.labelSelector": OURS, "fields": FIELDS}
-        items = self._api.call("GET", WORKFLOWS, "", query=query).get("items") or []
+        items = self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []
         by_name = {item["metadata"]["name"]: item for item in items}
         newest: dict[str, int] = {}
         runs = []
@@ -285,7 +308,7 @@ class ArgoEngine(Engine):
     def exists(self, job_id: str) -> bool:  # noqa: D102
         query = {"fields": "metadata.name"}
         path = f"/{self._workflow_of(job_id)}"
-        return bool(self._api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
+        return bool(self.api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
 
 
 def _has_waited(job: dict[str, Any]) -> bool:

@@ -2,48 +2,93 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
+import logging
+import math
+import os
 import re
+import ssl
+import time
+import warnings
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import requests
+import certifi
 import urllib3
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError, ProtocolError, SSLError
 from urllib3.util import Retry
 
 from argo_jupyter_scheduler.engines.connection import Connection
-from argo_jupyter_scheduler.errors import EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
 
 WORKFLOWS = "workflows"
 CRON_WORKFLOWS = "cron-workflows"
+
+OLDEST = (3, 4)
+"""The oldest version of Argo that this package is tried with."""
+
+log = logging.getLogger("argo_jupyter_scheduler")
+
+
+class _Patience(Retry):
+    """Tries again as `Retry` does, but only while one more try still ends in time.
+
+    Parameters
+    ----------
+    until
+        When the last try may begin, on `time.monotonic`'s clock.
+    """
+
+    def __init__(self, *arguments: Any, until: float = math.inf, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._until = until
+
+    def new(self, **changes: Any) -> _Patience:
+        return super().new(until=self._until, **changes)
+
+    def increment(self, *arguments: Any, **keywords: Any) -> _Patience:
+        causes = _causes(keywords.get("error"))
+        untrusted = any(isinstance(one, ssl.SSLCertVerificationError) for one in causes)
+        tries = self.new(total=0) if untrusted or time.monotonic() > self._until else self
+        return Retry.increment(tries, *arguments, **keywords)
 
 
 class ArgoApi:
     """Calls of Argo's REST API, each with a time limit and an error that a user can act on."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        retry = Retry(
-            connect=2,
-            read=1,
-            status=2,
-            backoff_factor=0.2,
-            status_forcelist=(429, 502, 503, 504),
-            # Each call may be repeated, also a POST: names are derived, so a second one meets the first's object.
-            allowed_methods=None,
-            raise_on_status=False,
-            respect_retry_after_header=False,  # a user is waiting
-        )
-        self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(max_retries=retry))
-        self._session.mount("http://", HTTPAdapter(max_retries=retry))
-        self._session.trust_env = False  # a .netrc must not replace the token
+        self.connection = connection
+        self._pool = urllib3.PoolManager(maxsize=10, **_tls(connection))
 
     @functools.cached_property
     def version(self) -> tuple[int, ...]:
         """The server's version, such as (3, 4, 4), asked for once; of an unknown build, a high one."""
-        numbers = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", str(self._request("GET", "version").get("version")))
+        numbers = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", str(self.ask("version").get("version")))
         return tuple(int(number or 0) for number in numbers.groups()) if numbers else (999,)
+
+    def require(self, feature: str, since: tuple[int, int]) -> None:
+        """Refuse a feature that the server is too old for.
+
+        Raises
+        ------
+        EngineRefused
+            With the feature's name and the version that has it.
+        EngineUnavailable
+            The server does not tell its version.
+        """
+        if self.version < since:
+            there, needed = (".".join(map(str, version)) for version in (self.version, since))
+            raise EngineRefused(
+                f"Argo {there} at {self.connection.url} is too old for this: {feature} needs {needed} or later. "
+                "Ask your administrator for an upgrade."
+            )
+
+    def ask(self, what: str) -> dict[str, Any]:
+        """Return what the server tells of itself: `version`, `info` or `userinfo`; raises as `call`."""
+        return self._request("GET", what)
 
     def call(
         self,
@@ -74,8 +119,20 @@ class ArgoApi:
         EngineRefused
             It answered no.
         """
-        place = f"{kind}/{self._connection.namespace}{path}"
+        place = f"{kind}/{self.connection.namespace}{path}"
         return self._request(method, place, body, query, accepted, accepted_words)
+
+    def log(self, workflow: str) -> list[str]:
+        """Return the lines that a workflow's pods have printed, without those of Argo's executor; raises as `call`."""
+        place = f"workflows/{self.connection.namespace}/{workflow}/log"
+        response = self._send("GET", place, None, {"logOptions.container": "main"})
+        if response.status >= 300:
+            raise self._error(response, half_done=False)
+        lines = []
+        for line in response.data.decode(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                lines.append(str(json.loads(line)["result"]["content"]))
+        return [line for line in lines if " argo=true" not in line]
 
     def _request(
         self,
@@ -86,84 +143,163 @@ class ArgoApi:
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
     ) -> dict[str, Any]:
-        at = self._connection
+        response = self._send(method, place, body, query)
+        if response.status < 300:
+            with contextlib.suppress(ValueError):
+                answer = response.json()
+                if isinstance(answer, dict):
+                    return answer
+        if response.status in accepted or (accepted_words and accepted_words in _message(response)):
+            return {}
+        raise self._error(response, half_done=method != "GET")
+
+    def _error(self, response: urllib3.BaseHTTPResponse, half_done: bool) -> EngineError:
+        words, token = _message(response), self.connection.token.header()
+        if token:  # whatever an error says: it is shown and stored
+            words = words.replace(token.partition(" ")[2], "…")
+        return _error(response.status, words, self.connection, half_done)
+
+    def _send(
+        self, method: str, place: str, body: dict[str, Any] | None, query: dict[str, str] | None
+    ) -> urllib3.BaseHTTPResponse:
+        at = self.connection
+        token = at.token.header()
+        begun = time.monotonic()
+        patience = _Patience(
+            total=2,
+            backoff_factor=0.2,
+            status_forcelist=(429, 502, 503, 504),
+            # Each call may be repeated, also a POST: names are derived, so a second one meets the first's object.
+            allowed_methods=None,
+            raise_on_status=False,
+            respect_retry_after_header=False,  # a user is waiting
+            until=begun + at.timeout / 2,
+        )
         try:
-            response = self._session.request(
+            return self._pool.request(
                 method,
-                f"{at.url}api/v1/{place}",
-                params=query,
+                f"{at.url}api/v1/{place}" + (f"?{urlencode(query)}" if query else ""),
                 json=body,
-                headers=self._headers(),
-                verify=at.verify,
-                timeout=(at.timeout / 4, at.timeout / 2),
+                headers={"Authorization": token} if token else {},
+                redirect=False,
+                retries=patience,
+                timeout=urllib3.Timeout(connect=at.timeout / 4, total=at.timeout * 0.45),
             )
-            if response.ok:
-                answer: dict[str, Any] = response.json()
-                return answer
-        except requests.exceptions.InvalidHeader:  # its text has the token
-            raise EngineRefused(
-                "The token for Argo has characters that no token has; see ARGO_TOKEN."
-            ) from None
-        except (requests.exceptions.RequestException, ValueError) as error:
-            raise EngineUnavailable(self._unreachable(error), half_done=method != "GET") from error
-        words = _message(response)
-        if response.status_code in accepted or (accepted_words and accepted_words in words):
-            return {}
-        raise _error(response.status_code, words, at, half_done=method != "GET")
-
-    def _unreachable(self, error: BaseException) -> str:
-        at = self._connection
-        cause = _innermost(error)
-        # A refused connection counts as a timeout in urllib3's tree of errors.
-        refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
-        if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not refused:
-            return f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
-        if isinstance(error, requests.exceptions.SSLError):
-            return (
-                f"The certificate of Argo's server at {at.url} is not trusted: {cause}. "
-                "Set c.ArgoScheduler.argo_ca_bundle."
-            )
-        return f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?"
-
-    def _headers(self) -> dict[str, str]:
-        token = self._connection.token.strip()
-        if not token:
-            return {}
-        return {"Authorization": token if " " in token else f"Bearer {token}"}
+        except HTTPError as error:
+            raise _unreachable(error, at, half_done=method != "GET") from error
 
 
-def _message(response: requests.Response) -> str:
+def _tls(at: Connection) -> dict[str, Any]:
+    """Return what urllib3 needs to know of certificates."""
+    if not at.url.startswith("https:"):
+        return {}
+    if at.verify is False:
+        host = urlsplit(at.url).hostname or ""
+        log.warning(
+            "The certificate of Argo's server at %s is not checked (argo_verify_ssl): anybody could be answering.",
+            at.url,
+        )
+        said = f"Unverified HTTPS request is being made to host '{re.escape(host)}'"  # by urllib3, each time
+        warnings.filterwarnings("ignore", said, InsecureRequestWarning)
+        return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+    bundle = certifi.where() if at.verify is True else at.verify
+    return {"ca_cert_dir" if os.path.isdir(bundle) else "ca_certs": bundle}
+
+
+def _message(response: urllib3.BaseHTTPResponse) -> str:
+    """Return an error's own words: of Argo, or in plain text of whatever stands before it."""
     try:
-        return str(response.json()["message"])[:500]
+        return str(response.json()["message"])[:500].rstrip(".")
     except (ValueError, KeyError, TypeError):
-        return response.reason or "no reason given"
+        location = response.headers.get("Location", "").partition("?")[0]
+        text = response.data.decode(errors="replace").strip()
+        plain = text[:200] if not text.startswith(("<", "{", "[")) else ""
+        return location or plain or response.reason or "no reason given"
 
 
-def _innermost(error: BaseException) -> BaseException:
-    """Return what really happened, without the layers of urllib3 and requests around it."""
-    while True:
-        inner = getattr(error, "reason", None) or next(iter(error.args), None)
-        if not isinstance(inner, BaseException):
-            return error
-        error = inner
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """Return the error and what is behind it, the layers of urllib3 unwrapped: the last is what really happened."""
+    found: list[BaseException] = []
+    while error is not None:
+        found.append(error)
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__]
+        error = next((one for one in inner if isinstance(one, BaseException) and one not in found), None)
+    return found
 
 
-def _error(status: int, words: str, at: Connection, half_done: bool) -> Exception:
-    """Return the error for an answer of Argo's."""
-    if status == 401:
-        return EngineRefused(
-            "Argo refused the token (401). It may have expired: restart your JupyterLab server to get a new one, "
-            "or ask your administrator."
-        )
-    if status == 403:
-        return EngineRefused(
-            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, "
-            f"get, list, update and delete workflows in namespace {at.namespace}."
-        )
-    if status == 404:
-        return EngineRefused(f"Argo's server at {at.url} does not know this (404): {words}.")
-    if status == 429 or status >= 500:
+def _unreachable(error: BaseException, at: Connection, half_done: bool) -> EngineError:
+    """Return the error for an answer that did not come."""
+    causes = _causes(error)
+    cause = causes[-1]
+    if isinstance(cause, ssl.SSLCertVerificationError):
         return EngineUnavailable(
-            f"Argo's server at {at.url} has a problem ({status}): {words}. Try again later.", half_done
+            f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message.rstrip('.')}. Set "
+            "c.ArgoScheduler.argo_ca_bundle to a file with the certificate of who signed it."
         )
-    return EngineRefused(f"Argo refused this ({status}): {words}.")
+    unread = any(isinstance(one, SSLError) for one in causes) and not isinstance(cause, ssl.SSLError)
+    if unread or "NO_CERTIFICATE" in str(cause):
+        return EngineUnavailable(
+            f"The certificates for Argo's server, '{at.verify}', cannot be read: {cause}. See "
+            "c.ArgoScheduler.argo_ca_bundle."
+        )
+    if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
+        words = "does not speak https. If it speaks http, write http:// in front of it, in ARGO_SERVER."
+        return EngineUnavailable(f"Argo's server at {at.url} {words}")
+    # A refused connection counts as a timeout in some versions of urllib3.
+    new = any(isinstance(one, NewConnectionError) for one in causes)
+    if not new and any(isinstance(one, (urllib3.exceptions.TimeoutError, TimeoutError)) for one in causes):
+        words = f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
+        return EngineUnavailable(words, half_done)
+    if any(isinstance(one, ProtocolError) for one in causes):
+        words = (
+            "Try again later" if at.url.startswith("https:") else "Is https what it speaks? See ARGO_SERVER"
+        )
+        words = f"Argo's server at {at.url} broke off its answer: {cause}. {words}."
+        return EngineUnavailable(words, half_done)
+    return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?")
+
+
+def _refused_token(at: Connection) -> str:
+    """Return what a user is told when Argo answers 401."""
+    if not at.token.origin:
+        return (
+            "Argo asks for a token (401), and there is none. Set ARGO_TOKEN or c.ArgoScheduler.argo_token_file, "
+            "or give this server's pod a service account."
+        )
+    expires = at.token.claims().get("exp")
+    why = "It may have expired"
+    if isinstance(expires, (int, float)) and expires < time.time():
+        why = f"It expired at {moment(expires)}"
+    renew = "" if at.token.file else "restart your JupyterLab server to get a new one, or "
+    return f"Argo refused the token (401) of {at.token.origin}. {why}: {renew}ask your administrator."
+
+
+def moment(seconds: float) -> str:
+    """Return seconds since 1970 as a person reads them, in this machine's time zone."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineError:
+    """Return the error for an answer of Argo's."""
+    server = f"Argo's server at {at.url}"
+    if status == 429 or status >= 500:
+        text = f"{server} has a problem ({status}): {words}. Try again later."
+        return EngineUnavailable(text, half_done, status)
+    if status < 300:
+        text = f"What answers at {at.url} is not Argo's API. Are ARGO_SERVER and ARGO_BASE_HREF right?"
+        return EngineUnavailable(text, half_done, status)
+    if status < 400:
+        text = f"{server} sends this elsewhere ({status}): {words}. Is ARGO_SERVER right?"
+    elif status == 401:
+        text = _refused_token(at)
+    elif status == 403:
+        text = (
+            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, get, "
+            f"list, patch, update and delete workflows and cronworkflows in namespace {at.namespace}."
+        )
+    elif status == 404:
+        hint = "" if "argoproj.io" in words else " Is ARGO_BASE_HREF right?"
+        text = f"{server} does not know this (404): {words}.{hint}"
+    else:
+        text = f"Argo refused this ({status}): {words}."
+    return EngineRefused(text, status=status)

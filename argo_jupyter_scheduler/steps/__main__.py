@@ -18,7 +18,7 @@ from dataclasses import replace
 from types import FrameType
 from urllib.parse import unquote
 
-from argo_jupyter_scheduler import plan, slack
+from argo_jupyter_scheduler import __version__, plan, slack
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
@@ -50,17 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url))
+    reason, stopped = why(options.failures) if options.failures else ("", False)
     context = Context(
         options.job_id,
         database,
         folder,
+        reason=reason,
+        stopped=stopped,
         scheduled=scheduled,
+        slack_token=os.environ.get(slack.TOKEN, ""),
         attempt=options.attempt,
         retries=options.retries,
     )
-    context.slack_token = os.environ.get(slack.TOKEN, "")
-    if options.failures:
-        context.reason, context.stopped = why(options.failures)
     if not options.local:
         return run_steps(options.steps, context)
 
@@ -95,6 +96,7 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
     use_timezone(context.folder.read("run.json").get("timezone"))
     attempt = f"Attempt {context.attempt + 1} of {context.retries + 1}"
     with tee(context.folder.log):
+        log.info("argo-jupyter-scheduler %s", __version__)
         if context.retries:
             log.info(attempt)
         for name in steps:

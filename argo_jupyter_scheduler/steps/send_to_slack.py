@@ -14,10 +14,7 @@ import contextlib
 import socket
 import threading
 import time
-from concurrent.futures import Future
-from concurrent.futures import (
-    TimeoutError as TimeIsUp,
-)  # another class than the built-in one before Python 3.11
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -69,36 +66,64 @@ class _Turn:
 
 def run(context: Context) -> None:
     """Send the run's message, if one is wanted and nobody has tried to."""
-    folder, job = context.folder, context.database.job(context.job_id)
+    job = message = None
+    try:
+        job = context.database.job(context.job_id)
+        settings, message = _asked(context, job)
+        left_out = _send(message, settings, context.folder) if message else ""
+        if left_out:
+            _tell(context.folder, job, f"The message to Slack had no file: {left_out}")
+    except _SentBySomebodyElse:
+        pass
+    except Exception as error:  # whatever it is, the run's result stands
+        reason = _reason(error).replace(message.token if message and message.token else "\0", "…")
+        with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
+            context.folder.write(NOT_SENT, {"reason": reason})
+        _tell(context.folder, job, f"No message was sent to Slack: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RunEnded):  # what is left of the run goes on, and soon
+        return "the run was told to end meanwhile."
+    known = isinstance(error, MessageNotSent)
+    return shorten(
+        " ".join((str(error) if known else f"{type(error).__name__}: {error}").split()), REASON_LENGTH
+    )
+
+
+def _tell(folder: RunFolder, job: dict[str, Any] | None, text: str) -> None:
+    """Write a line to the run's log, and publish that anew."""
+    output.note(folder.log, text)
+    if job and "log" in (job["output_formats"] or []):
+        with contextlib.suppress(OSError):
+            rename_files.publish(folder, job, "log")
+
+
+def _asked(context: Context, job: dict[str, Any] | None) -> tuple[SlackSettings, Message | None]:
+    """Return what is to be sent now: nothing, if no message is wanted, or somebody sent or tried to."""
+    settings, folder = SlackSettings(), context.folder
     if job is None or job["status"] not in LIVE:
-        return
-    run_settings = _run_settings(folder, job)
-    settings, parameters = SlackSettings.read(run_settings), job["parameters"]
+        return settings, None
+    run_settings, parameters = _run_settings(folder, job), job["parameters"]
+    settings = SlackSettings.read(run_settings)
     tried = any((folder.private / name).exists() for name in (MESSAGE, NOT_SENT))
     if tried or not slack.is_asked_for(parameters, settings):
-        return
+        return settings, None
     status, reason = context.outcome()
     if status == STOPPED or (status == FAILED and not reason):  # Argo's exit handler will know the reason
-        return
+        return settings, None
     this = slack.SUCCESS if status == COMPLETED else slack.FAILURE
     if slack.notify_on(parameters, settings) not in (slack.ALWAYS, this):
-        return
-    token = slack.given(parameters, slack.TOKEN) or context.slack_token.strip()
-    try:
-        text = compose(job, reason, run_settings.get("namespace"))
-        channel = slack.channel_name(slack.given(parameters, slack.CHANNEL) or settings.channel)
-        path, filename = _file(folder, job, status)
-        left_out = _send(Message(channel, text, path, filename), token, settings, folder)
-        if left_out:
-            output.note(folder.log, f"The message to Slack had no file: {left_out}")
-    except _SentBySomebodyElse:
-        return
-    except MessageNotSent as error:
-        _not_sent(folder, job, str(error), token)
-    except RunEnded:  # its own work is done; what is left of the run goes on, and soon
-        _not_sent(folder, job, "the run was told to end meanwhile.", token)
-    except Exception as error:  # a bug here must not change the run's result
-        _not_sent(folder, job, f"{type(error).__name__}: {error}", token)
+        return settings, None
+    path, filename = _file(folder, job, status)
+    message = Message(
+        token=slack.given(parameters, slack.TOKEN) or context.slack_token.strip(),
+        channel=slack.channel_name(slack.given(parameters, slack.CHANNEL) or settings.channel),
+        text=compose(job, reason, run_settings.get("namespace")),
+        path=path,
+        filename=filename,
+    )
+    return settings, message
 
 
 def _run_settings(folder: RunFolder, job: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +178,7 @@ def _file(folder: RunFolder, job: dict[str, Any], status: str) -> tuple[Path | N
     return None, ""
 
 
-def _send(message: Message, token: str, settings: SlackSettings, folder: RunFolder) -> str:
+def _send(message: Message, settings: SlackSettings, folder: RunFolder) -> str:
     """Send the message within its time; return why its file was left out, empty if it was not.
 
     The time limits of a connection do not bound a slow server or a slow look-up of its name, so that is done in a thread. One that
@@ -164,36 +189,28 @@ def _send(message: Message, token: str, settings: SlackSettings, folder: RunFold
     MessageNotSent
         With the reason.
     """
-    if not slack.is_token(token):
+    if not message.token:
         raise MessageNotSent(
-            f"there is {'no' if not token else 'no usable'} token where this run looked for it."
+            "the configured token was not found (slack_token, or the Secret of slack_token_secret)."
         )
+    if not slack.is_token(message.token):
+        raise MessageNotSent("the configured token has characters that no token of Slack has.")
     from argo_jupyter_scheduler.steps import slack_client
 
-    turn, sent = _Turn(folder), Future[str]()
+    turn, sent = _Turn(folder), futures.Future[str]()
     until = time.monotonic() + settings.time_limit
 
     def work() -> None:
         try:
-            sent.set_result(slack_client.send(message, token, settings, until, turn.take))
+            sent.set_result(slack_client.send(message, settings, until, turn.take))
         except BaseException as error:
             sent.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
     try:
         return sent.result(settings.time_limit)
-    except TimeIsUp as error:
+    except futures.TimeoutError as error:  # before Python 3.11 another than TimeoutError
         maybe = " The message may have arrived all the same." if turn.taken else ""
         raise MessageNotSent(f"Slack did not answer within {settings.time_limit:g} s.{maybe}") from error
     finally:
         turn.pass_by()
-
-
-def _not_sent(folder: RunFolder, job: dict[str, Any], reason: str, token: str) -> None:
-    """Say why no message was sent: in the run's log, published anew, and to the step `failure`."""
-    reason = shorten(" ".join(reason.replace(token or "\0", "…").split()), REASON_LENGTH)
-    output.note(folder.log, f"No message was sent to Slack: {reason}")
-    with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
-        folder.write(NOT_SENT, {"reason": reason})
-        if "log" in (job["output_formats"] or []):
-            rename_files.publish(folder, job, "log")

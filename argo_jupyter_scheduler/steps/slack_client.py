@@ -53,9 +53,7 @@ _quiet = logging.getLogger("argo_jupyter_scheduler.slack_sdk")
 _quiet.setLevel(logging.CRITICAL)  # the reason that is told at the end says it all
 
 
-def send(
-    message: Message, token: str, settings: SlackSettings, until: float, claim: Callable[[], None]
-) -> str:
+def send(message: Message, settings: SlackSettings, until: float, claim: Callable[[], None]) -> str:
     """Send a message; return why its file was left out, empty if it was not.
 
     Parameters
@@ -70,7 +68,7 @@ def send(
     MessageNotSent
         With the reason.
     """
-    client = _Client(token, settings.base_url, until, claim)
+    client = _Client(message.token, settings.base_url, until, claim)
     left_out = ""
     try:
         channel = message.channel if slack.is_channel_id(message.channel) else client.find(message.channel)
@@ -81,7 +79,7 @@ def send(
                     client.files_upload_v2(
                         channel=channel,
                         initial_comment=message.text,
-                        file=message.path,
+                        file=str(message.path),
                         filename=message.filename,
                     )
                 except FOREIGN as error:
@@ -116,8 +114,10 @@ class _Client(WebClient):
 
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
         """Call a method in the time that is left."""
-        # A second more: the one who waits for all calls together says when it is enough.
-        self.timeout = max(0, math.ceil(self._until - time.monotonic())) + 1
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise MessageNotSent("there was no time left.")
+        self.timeout = math.ceil(left) + 1  # more: who waits for all calls together says when it is enough
         self.retry_handlers = [_RateLimit(self._until)]
         if api_method in SHOWS:
             self._claim()
@@ -142,8 +142,8 @@ class _Client(WebClient):
                 limit=PAGE,
                 cursor=cursor or None,
             )
-            for channel in page["channels"]:
-                if channel["name"] == name:
+            for channel in page.get("channels") or []:
+                if channel.get("name") == name:
                     return str(channel["id"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:

@@ -1,0 +1,219 @@
+"""Where files and rows are: whether this server can write there, and whether the pods are given the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
+from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.pod_sources import on_nebari
+
+LITTLE = 200_000_000
+"""Bytes of free room below which it is said."""
+
+CONTAINERS_OWN = frozenset({"overlay", "aufs"})
+"""File systems of a container's own layer, which no other pod sees."""
+
+Manifest = dict[str, Any]
+
+
+def findings(scheduler: Any, manifest: Manifest | None) -> Iterator[Finding]:
+    """Look at the staging area and the database.
+
+    Parameters
+    ----------
+    scheduler
+        The `ArgoScheduler`.
+    manifest
+        A run's, where it is in a pod.
+    """
+    nebari = manifest is not None and on_nebari(scheduler)
+    yield _folder("staging", Path(scheduler.staging_path), manifest, nebari)
+    url = make_url(scheduler.database.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        yield _server(scheduler, url.render_as_string(), manifest)
+        return
+    file = Path(str(url.database))
+    found = _folder("database", file, manifest, nebari)
+    yield found
+    if found.status != "problem":
+        yield _locks(file)
+        yield _rows(scheduler, file)
+
+
+def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool) -> Finding:
+    there = _existing(path)
+    kind = _file_system(there)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            trouble = "" if os.access(path if path.exists() else there, os.W_OK) else "Permission denied"
+    except OSError as error:
+        trouble = str(error.strerror)
+    if trouble:
+        advice = f"The user of JupyterLab (uid {os.getuid()}) must be able to write there."
+        return problem(check, f"{path} cannot be written: {trouble}.", advice)
+    shared: str | Finding = f"{path} ({kind})"
+    if nebari:
+        shared = f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
+    elif manifest:
+        shared = _shared(check, path, kind, manifest)
+    if isinstance(shared, Finding):
+        return shared
+    free = shutil.disk_usage(there).free
+    if free < LITTLE:
+        return warning(check, f"{shared}, with {free / 1e6:.0f} MB free", "Make room, or delete old jobs.")
+    return ok(check, f"{shared}, {free / 1e9:.1f} GB free")
+
+
+def _shared(check: str, path: Path, kind: str, manifest: Manifest) -> str | Finding:
+    """Return how the pods see a path of this server, or why they do not."""
+    trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
+    advice = (
+        "Mount this server's volume in the pods at the same path (c.ArgoScheduler.inherit_pod, or volumes and volume_mounts), "
+        f"or set {trait}."
+    )
+    spec = manifest["spec"]
+    mounts = container(manifest).get("volumeMounts") or []
+    around = [mount for mount in mounts if path.is_relative_to(mount["mountPath"])]
+    if not around:
+        return problem(check, f"{path} is on no volume that the pods mount.", advice)
+    mount = max(around, key=lambda one: len(one["mountPath"]))
+    if mount.get("readOnly"):
+        return problem(check, f"{path}: the pods mount {mount['mountPath']} read-only.", advice)
+    volume: dict[str, Any] = next(
+        (one for one in spec.get("volumes") or [] if one["name"] == mount["name"]), {}
+    )
+    kinds = [key for key in volume if key != "name"]
+    if "emptyDir" in kinds:
+        return problem(
+            check, f"{path}: volume '{mount['name']}' is an emptyDir, which each pod has for itself.", advice
+        )
+    if kind in CONTAINERS_OWN and "hostPath" not in kinds:
+        return problem(
+            check,
+            f"{path} lies in this container's own file system ({kind}), while the pods mount '{mount['name']}' there.",
+            advice,
+        )
+    claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+    what = f"claim {claim}" if claim else f"volume '{mount['name']}'"
+    return f"{path} ({kind}), in the pods on {what}"
+
+
+def container(manifest: Manifest) -> dict[str, Any]:
+    """Return the container in which the notebook runs."""
+    [container] = [one["container"] for one in manifest["spec"]["templates"] if one["name"] == "main"]
+    return dict(container)
+
+
+def _existing(path: Path) -> Path:
+    """Return a folder, or the nearest one above that is there: the server makes what is missing."""
+    return next(one for one in (path, *path.parents) if one.is_dir())
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system that a path is on."""
+    parts = [one for one in psutil.disk_partitions(all=True) if path.resolve().is_relative_to(one.mountpoint)]
+    return max(parts, key=lambda one: len(one.mountpoint)).fstype if parts else "unknown file system"
+
+
+_TRY_TO_WRITE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], uri=True, timeout=0, isolation_level=None)
+try:
+    connection.execute("BEGIN IMMEDIATE")
+    print("got it")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def _locks(file: Path) -> Finding:
+    kind = _file_system(_existing(file))
+    try:
+        with tempfile.TemporaryDirectory(dir=_existing(file), prefix=".argo-jupyter-scheduler-") as folder:
+            trouble = lock_trouble((Path(folder) / "try.sqlite").as_uri())
+    except OSError as error:
+        trouble = str(error)
+    if not trouble:
+        return ok("locks", f"SQLite can lock on this file system ({kind})")
+    return problem(
+        "locks",
+        f"SQLite cannot be used on this file system ({kind}): {trouble}.",
+        "Use one with POSIX locks, or a database server: c.SchedulerApp.db_url = 'postgresql+psycopg://…'.",
+    )
+
+
+def lock_trouble(uri: str) -> str:
+    """Return why two processes cannot share an SQLite database, empty if they can.
+
+    It is tried: a second process must not get what this one holds, and must get it afterwards.
+
+    Parameters
+    ----------
+    uri
+        Of a database file that is not there yet; see https://sqlite.org/uri.html.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            connection.execute("CREATE TABLE tried (n)")
+            connection.execute("BEGIN IMMEDIATE")
+            while_held = _try_to_write(uri)
+            connection.execute("COMMIT")
+            afterwards = _try_to_write(uri)
+    except (sqlite3.Error, subprocess.SubprocessError) as error:
+        return str(error)
+    if while_held == "got it":
+        return "it has no locks, so two writers at once would damage the database"
+    return "" if afterwards == "got it" else afterwards
+
+
+def _try_to_write(uri: str) -> str:
+    """Return what SQLite says to another process that begins to write."""
+    command = [sys.executable, "-I", "-c", _TRY_TO_WRITE, uri]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+
+
+def _rows(scheduler: Any, file: Path) -> Finding:
+    if not file.exists():
+        return ok("rows", "none yet: the database is made when JupyterLab starts")
+    try:
+        live, definitions = scheduler.database.live_jobs(), scheduler.database.schedules()
+    except SQLAlchemyError as error:
+        return problem(
+            "rows",
+            f"{file} is no database of Jupyter-Scheduler's: {getattr(error, 'orig', error)}",
+            "See c.SchedulerApp.db_url.",
+        )
+    return ok("rows", f"jobs under way: {len(live)}, job definitions: {len(definitions)}")
+
+
+def _server(scheduler: Any, url: str, manifest: Manifest | None) -> Finding:
+    """Look at a database that is a server of its own."""
+    try:
+        scheduler.database.schedules()
+    except SQLAlchemyError as error:
+        return problem(
+            "database", f"{url} cannot be used: {getattr(error, 'orig', error)}", "See c.SchedulerApp.db_url."
+        )
+    if manifest and scheduler.database.environment:
+        given = {one["name"] for one in container(manifest).get("env") or []}
+        if PASSWORD_VARIABLE not in given:
+            return warning(
+                "database",
+                f"{url} answers; its password is not in the manifest",
+                f"Give the pods {PASSWORD_VARIABLE} from a Secret.",
+            )
+    return ok("database", f"{url} answers")

@@ -1,0 +1,54 @@
+"""What would be submitted to Argo, as YAML."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import yaml
+
+from argo_jupyter_scheduler import schedules
+from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+
+
+def manifest_of(
+    scheduler: ArgoScheduler, input_uri: str, schedule: str | None = None, timezone: str | None = None
+) -> str:
+    """Return the manifest of a run, or of a job definition where there is a schedule. Nothing is stored or submitted.
+
+    It has an id of its own, as each has, and nothing of the notebook: a manifest holds ids and paths only.
+
+    Parameters
+    ----------
+    scheduler
+        Whose configuration counts.
+    input_uri
+        The notebook within its root folder.
+    schedule, timezone
+        Of a job definition.
+
+    Raises
+    ------
+    InvalidJob
+        The notebook or the schedule would be refused, or nothing would be submitted.
+    EngineRefused, EngineUnavailable
+        The pods' shape is not complete, or Argo does not tell which version it is, which a schedule's form depends on.
+    """
+    from argo_jupyter_scheduler.engines.argo import ArgoEngine
+
+    scheduler.notebook(input_uri)
+    engine = scheduler.runs_on
+    if not isinstance(engine, ArgoEngine):
+        raise InvalidJob(
+            "No Argo is configured (see ARGO_SERVER): notebooks run on this machine, without a manifest."
+        )
+    new_id = str(uuid.uuid4())
+    built: dict[str, Any]
+    if schedule is None:
+        built = engine.workflow({"job_id": new_id, "parameters": {}})
+    else:
+        schedules.parse(schedule, timezone)
+        row = {"job_definition_id": new_id, "schedule": schedule, "timezone": timezone, "active": True}
+        built = engine.cron_workflow({**row, "parameters": {}})
+    return str(yaml.safe_dump(built, sort_keys=False))

@@ -1,0 +1,394 @@
+"""How Argo is reached: addresses, tokens, certificates, and answers that do not come or come broken."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import ssl
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from jupyter_scheduler.orm import Job, create_session
+from traitlets import TraitError
+
+from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.argo import ArgoEngine
+from argo_jupyter_scheduler.engines.argo_api import WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.connection import Connection, Token, address
+from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
+
+from .argo_stand_in import ArgoStandIn
+from .test_argo import DEFINITION, ID, site
+
+SECRET = "s3cr3t-t0ken"
+
+
+def list_workflows(api: ArgoApi) -> dict[str, Any]:
+    return api.call("GET", WORKFLOWS, "")
+
+
+def jwt(**claims: Any) -> str:
+    """Return a token as Kubernetes makes them."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in [*parts, b"signature"])
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("server", "base_href", "url"),
+    [
+        ("argo-server.argo:2746", "/", "https://argo-server.argo:2746/"),
+        ("argo.example.org", "", "https://argo.example.org/"),
+        ("http://argo:2746", "/", "http://argo:2746/"),
+        ("https://example.org/", "/argo/", "https://example.org/argo/"),
+        ("example.org:443", "argo", "https://example.org:443/argo/"),
+        ("https://example.org/tools", "/argo", "https://example.org/tools/argo/"),
+        ("[::1]:2746", "/", "https://[::1]:2746/"),
+        ("fd00::17", "/", "https://[fd00::17]/"),
+        ("http://[fd00::17]:2746", "/", "http://[fd00::17]:2746/"),
+        (" 10.0.0.1:2746\n", "/", "https://10.0.0.1:2746/"),
+    ],
+)
+def test_addresses(server: str, base_href: str, url: str) -> None:
+    assert address(server, base_href, secure=True) == url
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        "ftp://x",
+        "a b:1",
+        "host:port",
+        "host:70000",
+        "host:0",
+        "me:pw@host",
+        "https://host/?q",
+        "[::1",
+        "https://",
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_trait(server: str) -> None:
+    with pytest.raises(TraitError, match=r"c.ArgoScheduler.argo_server \(or ARGO_SERVER\) is"):
+        ArgoTraits(argo_server=server).connection()
+
+
+def test_http_is_meant_where_argos_own_variable_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGO_SECURE", "false")
+    assert ArgoTraits(argo_server="argo:2746").connection().url == "http://argo:2746/"
+    assert ArgoTraits(argo_server="https://argo:2746").connection().url == "https://argo:2746/"
+
+
+def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ARGO_SERVER", "argo:2746")
+
+    def connection(**traits: Any) -> Connection:
+        return ArgoTraits(service_account_path=str(tmp_path / "account"), **traits).connection()
+
+    assert (connection().namespace, connection().token.header()) == ("dev", "")
+    (tmp_path / "account").mkdir()
+    (tmp_path / "account" / "namespace").write_text("jupyter")
+    (tmp_path / "account" / "token").write_text("pod's\n".replace("'", ""))
+    assert (connection().namespace, connection().token.header()) == ("jupyter", "Bearer pods")
+    assert connection(argo_namespace="jobs").namespace == "jobs"
+    monkeypatch.setenv("ARGO_NAMESPACE", "argo")
+    for given in ("Bearer abc", "abc", " bearer  abc\n"):
+        monkeypatch.setenv("ARGO_TOKEN", given)
+        assert (connection().namespace, connection().token.header()) == ("argo", "Bearer abc")
+    (tmp_path / "file").write_text("Bearer file")
+    monkeypatch.setenv("ARGO_TOKEN_FILE", str(tmp_path / "file"))
+    assert connection().token.header() == "Bearer file"
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def tls(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> str:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return str(tmp_path / "ca.pem")
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[ArgoStandIn]:
+    with ArgoStandIn(SECRET, tls=tls(authority), base_href="/argo/") as argo:
+        yield argo
+
+
+@pytest.fixture
+def plain() -> Iterator[ArgoStandIn]:
+    with ArgoStandIn(SECRET) as argo:
+        yield argo
+
+
+def api_of(
+    argo: ArgoStandIn, verify: bool | str = True, token: Token | None = None, timeout: float = 8.0
+) -> ArgoApi:
+    token = token or Token("the environment variable ARGO_TOKEN", argo.token)
+    return ArgoApi(Connection(address(argo.url, argo.base_href, True), "dev", token, verify, timeout))
+
+
+def test_a_private_authority_is_trusted_once_it_is_configured(
+    secure: ArgoStandIn, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list_workflows(api_of(secure, bundle))["items"] is None
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("ARGO_TOKEN", SECRET)
+    configured = ArgoTraits(argo_server=secure.url, argo_base_href="argo").connection()
+    assert list_workflows(ArgoApi(configured))["items"] is None
+    assert secure.requests[-1] == ("GET", "/argo/api/v1/workflows/dev")
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once(secure: ArgoStandIn, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    for verify in (True, str(tmp_path / "other.pem")):
+        begun = time.monotonic()
+        with pytest.raises(EngineUnavailable, match=r"is not trusted: .*argo_ca_bundle") as error:
+            api_of(secure, verify).call("POST", WORKFLOWS, "", {})
+        assert time.monotonic() - begun < 2
+        assert not error.value.half_done
+    assert secure.requests == []
+
+
+def test_a_certificate_of_another_host(authority: trustme.CA, bundle: str) -> None:
+    mismatch = pytest.raises(EngineUnavailable, match="not trusted: IP address mismatch")
+    with ArgoStandIn(tls=tls(authority, "example.org")) as argo, mismatch:
+        list_workflows(api_of(argo, bundle))
+
+
+@pytest.mark.parametrize("content", [None, "garbage"])
+def test_certificates_that_cannot_be_read(secure: ArgoStandIn, tmp_path: Path, content: str | None) -> None:
+    if content:
+        (tmp_path / "none.pem").write_text(content)
+    with pytest.raises(
+        EngineUnavailable, match=r"none.pem', cannot be read: .* c.ArgoScheduler.argo_ca_bundle"
+    ):
+        list_workflows(api_of(secure, str(tmp_path / "none.pem")))
+
+
+def test_a_certificate_that_is_not_checked_is_said_once(
+    secure: ArgoStandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ARGO_INSECURE_SKIP_VERIFY", "true")
+    monkeypatch.setenv("ARGO_TOKEN", SECRET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        api = ArgoApi(ArgoTraits(argo_server=secure.url, argo_base_href="argo").connection())
+        for _ in range(3):
+            list_workflows(api)
+    [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert "is not checked (argo_verify_ssl)" in record.message
+
+
+def test_http_and_https_mixed_up(secure: ArgoStandIn, plain: ArgoStandIn) -> None:
+    plain.url = plain.url.replace("http:", "https:")
+    with pytest.raises(EngineUnavailable, match="does not speak https"):
+        list_workflows(api_of(plain))
+    secure.url = secure.url.replace("https:", "http:")
+    with pytest.raises(EngineUnavailable, match="broke off its answer"):
+        list_workflows(api_of(secure))
+
+
+# Tokens
+
+
+def test_a_token_file_is_read_again_when_it_changes(plain: ArgoStandIn, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    api = api_of(plain, token=Token(f"the file '{file}'", file=str(file)))
+    for token in ("first", "second"):
+        plain.token = token
+        file.write_text(token)
+        list_workflows(api)
+    plain.token = "third"
+    with pytest.raises(EngineRefused, match=rf"refused the token \(401\) of the file '{file}'") as error:
+        list_workflows(api)
+    assert "restart" not in str(error.value)
+    file.write_text("third")
+    list_workflows(api)
+    for wrong, words in (("\n", "is empty"), ("a\nb c", "characters that no token has")):
+        file.write_text(wrong)
+        with pytest.raises(EngineRefused, match=words):
+            list_workflows(api)
+    file.unlink()
+    with pytest.raises(EngineRefused, match="cannot be read: No such file or directory"):
+        list_workflows(api)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (Token(), r"asks for a token \(401\), and there is none. Set ARGO_TOKEN"),
+        (Token("ARGO_TOKEN", jwt(exp=1_000_000_000)), r"\(401\) of ARGO_TOKEN. It expired at 2001-09-0"),
+        (
+            Token("ARGO_TOKEN", jwt(exp=time.time() + 900)),
+            r"It may have expired: restart your JupyterLab server",
+        ),
+        (Token("ARGO_TOKEN", "v2:encrypted"), r"It may have expired: restart your JupyterLab server"),
+    ],
+)
+def test_a_token_that_is_refused(plain: ArgoStandIn, token: Token, words: str) -> None:
+    with pytest.raises(EngineRefused, match=words) as error:
+        list_workflows(api_of(plain, token=token))
+    assert error.value.status == 401
+
+
+# Answers that do not come, or come broken
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_passes_is_tried_again(plain: ArgoStandIn, status: int) -> None:
+    plain.fail_next(status, "busy", times=2)
+    list_workflows(api_of(plain))
+    assert len(plain.requests) == 3
+    plain.fail_next(status, "<html>busy</html>", times=9)
+    with pytest.raises(EngineUnavailable, match=rf"has a problem \({status}\): ") as error:
+        api_of(plain).call("POST", WORKFLOWS, "", {})
+    assert (len(plain.requests), error.value.half_done, error.value.status) == (6, True, status)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_what_stays_is_not_tried_again(plain: ArgoStandIn, status: int) -> None:
+    plain.fail_next(status, {"message": "no."})
+    with pytest.raises(EngineError, match=rf"\({status}\): no\.") as error:
+        list_workflows(api_of(plain))
+    assert (len(plain.requests), error.value.status) == (1, status)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    plain: ArgoStandIn, secure: ArgoStandIn, bundle: str, encrypted: bool
+) -> None:
+    argo = secure if encrypted else plain
+    argo.cuts = 2
+    list_workflows(api_of(argo, bundle))
+    assert len(argo.requests) == 3
+    argo.cuts = 9
+    with pytest.raises(EngineUnavailable, match=r"broke off its answer: .*(reset|Incomplete)"):
+        list_workflows(api_of(argo, bundle))
+
+
+@pytest.fixture
+def job(database: Database, db_url: str) -> str:
+    """Write the row of a run."""
+    with create_session(db_url)() as session:
+        row = {"runtime_environment_name": "e", "input_filename": "n.ipynb", "name": "n", "status": "QUEUED"}
+        session.add(Job(job_id=ID, **row))
+        session.commit()
+    return ID
+
+
+def test_a_submission_whose_answer_breaks_off_starts_one_run(
+    plain: ArgoStandIn, database: Database, job: str
+) -> None:
+    engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
+    assert engine.api.version == (4, 1, 2)
+    plain.cuts = 1
+    plain.requests.clear()
+    engine.submit(job)
+    assert [method for method, _ in plain.requests] == ["POST", "POST"]
+    assert list(plain.runs) == [f"job-{ID}"]
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "stalls", "hangs, then fails"])
+def test_all_tries_together_end_in_time(plain: ArgoStandIn, trouble: str) -> None:
+    if trouble == "stalls":
+        plain.stalls = True
+    else:
+        plain.hang_seconds = 30 if trouble == "hangs" else 0.7
+    if "fails" in trouble:
+        plain.fail_next(503, "busy", times=9)
+    begun = time.monotonic()
+    with pytest.raises(EngineUnavailable, match=r"within 2 s|busy"):
+        list_workflows(api_of(plain, timeout=2))
+    assert time.monotonic() - begun < 2.3
+    assert len(plain.requests) == 2
+    plain.hang_seconds = 0  # threads of the stand-in
+
+
+def test_nobody_there() -> None:
+    with ArgoStandIn(SECRET) as argo:
+        api = api_of(argo)
+    with pytest.raises(EngineUnavailable, match=r"cannot be reached: .*Connection refused") as error:
+        api.call("POST", WORKFLOWS, "", {})
+    assert not error.value.half_done
+    with pytest.raises(EngineUnavailable, match=r"cannot be reached: .*[Nn]ame"):
+        list_workflows(ArgoApi(Connection("https://no-such-host.invalid/", "dev", Token(), True, 2)))
+
+
+# Versions
+
+
+def test_what_argo_is_too_old_for_is_refused_with_its_name(
+    database: Database, plain: ArgoStandIn, job: str
+) -> None:
+    for version, old in {"v3.3.10": True, "v3.4.0": False, "v3.10.1": False, "latest+abc": False}.items():
+        plain.version = version
+        engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
+        calls: dict[str, Callable[[], Any]] = {
+            "running notebooks": lambda: engine.submit(job),  # noqa: B023 (called at once)
+            "job definitions": lambda: engine.cron_workflow(DEFINITION),  # noqa: B023
+        }
+        for feature, call in calls.items():
+            if old:
+                with pytest.raises(EngineRefused, match=f"Argo 3.3.10 .* {feature} needs 3.4 or later"):
+                    call()
+            else:
+                call()
+        assert plain.requests.count(("GET", "/api/v1/version")) == 1
+        plain.requests.clear()
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, {"message": f"token {SECRET} is not valid"}),
+        (403, {"message": f"{SECRET} may not"}),
+        (500, f"panic: {SECRET}"),
+        (503, f"<html>{SECRET}</html>"),
+        (302, SECRET),
+        (200, SECRET),
+    ],
+)
+def test_a_token_is_in_no_error_and_no_log(
+    plain: ArgoStandIn, caplog: pytest.LogCaptureFixture, status: int, body: Any
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    plain.fail_next(status, body, times=9)
+    api = api_of(plain)
+    with pytest.raises(EngineError) as error:
+        list_workflows(api)
+    told = "".join(traceback.format_exception(error.value)) + repr(vars(error.value)) + caplog.text
+    assert SECRET not in told + repr(api.connection) + repr(vars(api)) + str(api.connection.token)
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}ü", f"Basic {SECRET} x"])
+def test_a_token_that_cannot_be_sent_is_not_shown(plain: ArgoStandIn, token: str) -> None:
+    with pytest.raises(EngineRefused, match="characters that no token has; see ARGO_TOKEN") as error:
+        list_workflows(api_of(plain, token=Token("ARGO_TOKEN", token)))
+    assert SECRET not in "".join(traceback.format_exception(error.value))
+    assert os.environ.get("ARGO_TOKEN") is None

@@ -1,0 +1,143 @@
+"""What the pages say: YAML that can be applied, traits that exist, rights that suffice, links that lead somewhere."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jupyter_scheduler.extension import SchedulerApp
+from traitlets.config import Config, LoggingConfigurable
+from traitlets.config.loader import PyFileConfigLoader
+
+from argo_jupyter_scheduler.argo_traits import ArgoTraits
+from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.doctor.argo import rights
+from argo_jupyter_scheduler.engines.argo import ArgoEngine
+from argo_jupyter_scheduler.engines.connection import Connection, Token
+from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.pod_sources import helper_resources, pod_shape
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
+
+from .test_argo import site
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+class Server(PodTraits, ArgoTraits, WorkflowTraits, LoggingConfigurable):
+    """What of `ArgoScheduler` can be made without a database."""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def documents() -> list[dict[str, Any]]:
+    """Return all YAML documents of all pages."""
+    texts = itertools.chain(*(blocks(page, "yaml") for page in PAGES))
+    return [one for text in texts for one in yaml.safe_load_all(text)]
+
+
+OBJECTS = [one for one in documents() if "apiVersion" in one]
+VALUES = [one["singleuser"] for one in documents() if "singleuser" in one]
+
+
+def check_traits(config: dict[str, Any]) -> None:
+    """See that traits exist and take what they are given, and that Kubernetes would."""
+    known = {"ArgoScheduler": ArgoScheduler, "Scheduler": ArgoScheduler, "SchedulerApp": SchedulerApp}
+    for section, values in config.items():
+        assert set(values) <= set(known[section].class_traits(config=True)), section
+    traits = config.get("ArgoScheduler", {})
+    server = Server(
+        config=Config(Server={key: one for key, one in traits.items() if key in Server.class_traits()})
+    )
+    shape = pod_shape(server, "jhub")
+    assert server.connection().url
+    assert helper_resources(server)
+    assert shape.image or not traits.get("image")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what a hub sets."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "alice")
+    monkeypatch.setenv("ARGO_SERVER", "argo:2746")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+def test_objects_are_complete() -> None:
+    kinds = [one["kind"] for one in OBJECTS]
+    assert {"Role", "RoleBinding", "ServiceAccount", "NetworkPolicy", "Deployment"} <= set(kinds)
+    for one in OBJECTS:
+        assert one["metadata"]["name"]
+        assert one["kind"] == "Namespace" or one["metadata"]["namespace"] in ("jhub", "jupyter")
+    there = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in OBJECTS}
+    for one in OBJECTS:
+        for named in [one.get("roleRef"), *one.get("subjects", [])]:
+            assert named is None or (named["kind"], one["metadata"]["namespace"], named["name"]) in there
+
+
+@pytest.mark.parametrize("namespace", ["jhub", "jupyter"])
+def test_the_roles_grant_what_is_needed(namespace: str, database: Database) -> None:
+    roles = [one for one in OBJECTS if one["kind"] == "Role" and one["metadata"]["namespace"] == namespace]
+    rules = list(itertools.chain(*(role["rules"] for role in roles)))
+    granted = {
+        (group, resource, verb)
+        for rule in rules
+        for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+    engine = ArgoEngine(
+        Connection("https://x/", "dev", Token(), True, 1.0), database, site(pod_per_step=False)
+    )
+    needed = {("argoproj.io", right.resource, right.verb) for right in rights(engine)}
+    needed |= {("argoproj.io", "workflowtaskresults", verb) for verb in ("create", "patch")}
+    needed |= {("", kind, "get") for kind in ("pods", "persistentvolumeclaims")}
+    assert granted == needed
+
+
+def test_the_hubs_values_are_traits(hub: None) -> None:
+    assert len(VALUES) == 2
+    for values in VALUES:
+        [file] = values["extraFiles"].values()
+        assert file["mountPath"].endswith("/jupyter_server_config.json")
+        check_traits(file["data"])
+
+
+def test_configuration_in_manifests_is_traits(hub: None) -> None:
+    [config] = [one for one in OBJECTS if one["kind"] == "ConfigMap"]
+    check_traits(yaml.safe_load(config["data"]["jupyter_server_config.json"]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_configuration_in_python_is_traits(hub: None, page: Path, tmp_path: Path) -> None:
+    for text in blocks(page, "python"):
+        (tmp_path / "config.py").write_text(text)
+        config = PyFileConfigLoader("config.py", str(tmp_path)).load_config()
+        if "use_conda_store_env" in text:  # which Nebari sets on the class itself
+            assert ArgoScheduler.__dict__["use_conda_store_env"] is True
+            del ArgoScheduler.use_conda_store_env
+        else:
+            check_traits(config)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], (
+                target
+            )

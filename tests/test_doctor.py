@@ -1,0 +1,631 @@
+"""The commands for administrators: `doctor`, on machines that are well and on others, and `manifest`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from argo_jupyter_scheduler import __version__
+from argo_jupyter_scheduler.app import ArgoSchedulerApp, main
+from argo_jupyter_scheduler.doctor.storage import lock_trouble
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import notebook, real_argo
+from .kubernetes_stand_in import KubernetesStandIn
+from .test_connection import SECRET, jwt, tls
+
+Check = dict[str, str]
+
+
+class Machine:
+    """A user's machine: a home folder with Jupyter's folders in it, and the command."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home, self._capsys = home, capsys
+        self.config = home / "config"
+        self.data = home / "data"
+        self.exit_code = 0
+        self.output = ""
+
+    def configure(self, file: str = "jupyter_server_config", **sections: Any) -> None:
+        self.config.mkdir(exist_ok=True)
+        (self.config / f"{file}.json").write_text(json.dumps(sections))
+
+    def command(self, *arguments: str) -> str:
+        self.exit_code = main([*arguments])
+        captured = self._capsys.readouterr()
+        self.output += captured.out + captured.err
+        return captured.out
+
+    def doctor(self, *arguments: str) -> dict[str, list[Check]]:
+        """Return the findings by what was looked at."""
+        answer = json.loads(self.command("doctor", "--json", *arguments))
+        found: dict[str, list[Check]] = {}
+        for one in answer["checks"]:
+            found.setdefault(one["check"], []).append(one)
+        bad = {one["status"] for one in answer["checks"]}
+        worst = "problem" if "problem" in bad else "warning" if "warning" in bad else "ok"
+        assert (answer["status"], self.exit_code) == (worst, int(worst == "problem"))
+        return found
+
+    def files(self) -> list[str]:
+        return sorted(str(path.relative_to(self.home)) for path in self.home.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def machine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Machine:
+    home = tmp_path / "home"
+    home.mkdir()
+    if not request.node.get_closest_marker("argo"):
+        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC"):
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    for name in ("config", "data", "runtime"):
+        monkeypatch.setenv(f"JUPYTER_{name.upper()}_DIR", str(home / name))
+    return Machine(home, capsys)
+
+
+@pytest.fixture
+def argo() -> Iterator[ArgoStandIn]:
+    with ArgoStandIn(SECRET) as argo:
+        yield argo
+
+
+def pods(machine: Machine) -> dict[str, Any]:
+    """Return traits for pods that see the machine's home."""
+    kept = ("PATH", "HOME", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    return {
+        "image": "stand-in",
+        "environment": {name: os.environ[name] for name in kept},
+        "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home-me"}}],
+        "volume_mounts": [{"name": "home", "mountPath": str(machine.home)}],
+    }
+
+
+@pytest.fixture
+def on_argo(machine: Machine, argo: ArgoStandIn, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Configure the machine for the stand-in, with other traits than usual if there are any."""
+    monkeypatch.setenv("ARGO_TOKEN", f"Bearer {argo.token}")
+
+    def configure(**traits: Any) -> None:
+        machine.configure(
+            ArgoScheduler={"argo_server": argo.url, "argo_timeout": 2, **pods(machine), **traits}
+        )
+
+    configure()
+    return configure
+
+
+def of(found: dict[str, list[Check]]) -> dict[str, list[str]]:
+    """Return the statuses of what was looked at."""
+    return {check: [one["status"] for one in ones] for check, ones in found.items()}
+
+
+# Without Argo
+
+
+def test_an_empty_machine_is_well_and_stays_empty(machine: Machine) -> None:
+    lines = machine.command("doctor").splitlines()
+    assert machine.exit_code == 0
+    assert [line[:2] for line in lines[:-2]] == ["✓ "] * len(lines[:-2])
+    assert lines[-1] == "All is well."
+    assert "this machine (no Argo is configured, see ARGO_SERVER)" in machine.output
+    assert machine.files() == []
+    found = machine.doctor()
+    assert list(found) == [line[2:].split()[0] for line in lines[:-2]]
+    assert set(chain(*of(found).values())) == {"ok"}
+
+
+def test_the_command_as_a_user_calls_it(machine: Machine) -> None:
+    command = [sys.executable, "-m", "jupyter", "argo-scheduler", "doctor"]
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+    }
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("ok      configuration ")
+
+
+def test_a_run_on_this_machine(machine: Machine) -> None:
+    found = machine.doctor("--run")
+    assert of(found)["run"] == of(found)["stop"] == of(found)["schedule"] == ["ok"]
+    assert machine.files() == ["data/scheduler.sqlite"]
+    assert found == {
+        **machine.doctor(),
+        **{check: found[check] for check in ("run", "stop", "schedule", "rows", "staging", "database")},
+    }
+
+
+def test_a_file_system_without_locks(tmp_path: Path) -> None:
+    uri = (tmp_path / "a.sqlite").as_uri()
+    assert lock_trouble(uri) == ""
+    assert lock_trouble(f"{(tmp_path / 'b.sqlite').as_uri()}?vfs=unix-none").startswith("it has no locks")
+    assert lock_trouble((tmp_path / "no folder" / "c.sqlite").as_uri()) == "unable to open database file"
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "status", "words"),
+    [
+        ("jupyter_server_config.py", "c.ArgoScheduler.imag = 'x'", "warning", "Did you mean `image`"),
+        ("jupyter_server_config.py", "c.ArgoScheduler.argo_timeout = 'long'", "problem", "argo_timeout"),
+        (
+            "jupyter_server_config.py",
+            "c.ArgoScheduler.argo_server = 'ftp://x'",
+            "problem",
+            "the scheme must be https or http",
+        ),
+        ("jupyter_server_config.py", "x = 1\nc.Argo(", "problem", "jupyter_server_config.py:2)"),
+        ("jupyter_server_config.py", "\nimport nothing_like_that", "problem", "jupyter_server_config.py:2)"),
+        (
+            "jupyter_lab_config.py",
+            "c.ArgoScheduler.image = 'x'",
+            "warning",
+            "c.ArgoScheduler, which JupyterLab does not pass on",
+        ),
+    ],
+)
+def test_configuration_that_is_wrong(
+    machine: Machine, file: str, content: str, status: str, words: str
+) -> None:
+    machine.config.mkdir()
+    (machine.config / file).write_text(content)
+    bad = [one for one in machine.doctor()["configuration"] if one["status"] != "ok"]
+    assert [one["status"] for one in bad] == [status]
+    assert words in bad[0]["message"]
+
+
+def test_a_jupyterlab_that_does_not_use_this_package(machine: Machine) -> None:
+    machine.configure(SchedulerApp={"scheduler_class": "jupyter_scheduler.scheduler.Scheduler"})
+    [found] = machine.doctor()["backend"]
+    assert (
+        found["status"],
+        "jupyter_scheduler.scheduler.Scheduler, not this package's" in found["message"],
+    ) == ("problem", True)
+    machine.configure(ServerApp={"jpserver_extensions": {"jupyter_scheduler": False}})
+    [found] = machine.doctor()["backend"]
+    assert (found["status"], "is not enabled" in found["message"]) == ("problem", True)
+
+
+def test_the_servers_configuration_wins_over_the_extensions(machine: Machine) -> None:
+    url = f"sqlite:///{machine.home}/rows.sqlite"
+    machine.configure(SchedulerApp={"db_url": url})
+    machine.configure(
+        "jupyter_jupyter_scheduler_config", SchedulerApp={"db_url": "sqlite:////nowhere/other.sqlite"}
+    )
+    assert f"{machine.home}/rows.sqlite" in machine.doctor()["database"][0]["message"]
+
+
+def test_a_database_that_is_none(machine: Machine) -> None:
+    machine.data.mkdir()
+    (machine.data / "scheduler.sqlite").write_text("no database, whatever it is called")
+    assert "is no database of Jupyter-Scheduler's" in machine.doctor()["rows"][0]["message"]
+    machine.configure(SchedulerApp={"db_url": "postgresql+psycopg://me:pw@127.0.0.1:1/rows"})
+    [found] = machine.doctor()["database"]
+    assert (found["status"], "pw" in found["message"]) == ("problem", False)
+
+
+# On Argo
+
+
+def test_argo_that_is_well(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_IMAGE", "stand-in")
+    found = machine.doctor()
+    rights = found.pop("rights")
+    assert set(chain(*of(found).values())) == {"ok"}
+    assert [one["status"] for one in rights] == ["ok", "warning"]
+    assert "create, get, list workflows; create, get, list, patch cronworkflows" in rights[0]["message"]
+    assert "not known: patch, delete workflows; update, delete cronworkflows" in rights[1]["message"]
+    for words in (
+        f"answers at {argo.url}/",
+        "ARGO_TOKEN",
+        "for system:serviceaccount:dev:argo-developer",
+        "Argo Workflows 4.1.2",
+    ):
+        assert words in machine.output
+    assert "in the pods on claim home-me" in found["staging"][0]["message"]
+    # Nothing is left, there or here.
+    assert (argo.runs, argo.crons, machine.files()) == ({}, {}, ["config/jupyter_server_config.json"])
+    assert SECRET not in machine.output
+
+
+def test_an_image_that_is_another(machine: Machine, on_argo: Callable[..., None]) -> None:
+    [found] = machine.doctor()["image"]
+    assert (found["status"], "doctor --run" in found["advice"]) == ("warning", True)
+    assert f"in stand-in has argo-jupyter-scheduler {__version__}" in found["message"]
+
+
+def test_on_nebari_the_pods_are_the_users(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.nebari = True
+    on_argo(image="", volumes=[], volume_mounts=[], nebari="on")
+    found = machine.doctor()
+    assert of(found)["pods"] == of(found)["image"] == of(found)["staging"] == of(found)["database"] == ["ok"]
+    assert "which Nebari gives them" in found["staging"][0]["message"]
+
+
+@pytest.mark.parametrize("version", ["v3.3.10", "v3.4.4", "v3.6.0"])
+def test_versions_of_argo(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], version: str
+) -> None:
+    argo.version = version
+    found = machine.doctor()
+    assert of(found)["version"] == ["problem" if version == "v3.3.10" else "ok"]
+    assert of(found)["rights"] == ["ok", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "words"),
+    [
+        ("", "problem", "asks for a token (401), and there is none"),
+        (
+            "wr0ng",
+            "problem",
+            "refused the token (401) of the environment variable ARGO_TOKEN. It may have expired",
+        ),
+        (jwt(exp=1_000_000_000), "problem", "It expired at 2001-09-0"),
+        (jwt(exp=int(time.time()) + 600, sub="me"), "warning", "it is about to expire"),
+        (jwt(exp=int(time.time()) + 86400, sub="me"), "ok", ", until 20"),
+    ],
+    ids=["none", "wrong", "expired", "about to expire", "good"],
+)
+def test_tokens(
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+    status: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("ARGO_TOKEN", token)
+    if status != "problem":
+        argo.token = token
+    [found] = machine.doctor()["token"]
+    assert (found["status"], words in found["message"]) == (status, True), found
+    assert not token or token not in machine.output
+
+
+def test_a_token_in_a_file_is_renewed(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.token = jwt(exp=int(time.time()) + 600)
+    (machine.home / "token").write_text(argo.token)
+    on_argo(argo_token_file=str(machine.home / "token"))
+    [found] = machine.doctor()["token"]
+    assert (found["status"], "the file is read at each call" in found["message"]) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "missing"),
+    [
+        ({("list", "workflows"), ("create", "cronworkflows")}, "list workflows; create cronworkflows"),
+        ({("create", "workflows"), ("patch", "cronworkflows")}, "create workflows; patch cronworkflows"),
+        ({("get", "workflows"), ("get", "cronworkflows")}, "get workflows; get cronworkflows"),
+    ],
+)
+def test_rights_that_are_missing(
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    forbidden: set[tuple[str, str]],
+    missing: str,
+) -> None:
+    argo.forbidden = forbidden
+    found = machine.doctor()
+    assert [one["message"] for one in found["rights"] if one["status"] == "problem"] == [
+        f"not allowed in namespace dev: {missing}"
+    ]
+    assert of(found)["token"] == ["ok"]
+
+
+def test_rights_are_known_without_a_shape_too(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.forbidden = {("create", "workflows")}
+    on_argo(image="")
+    found = machine.doctor()
+    assert found["rights"][1]["message"] == "not allowed in namespace dev: create workflows"
+    assert (of(found)["pods"], of(found)["staging"]) == (["problem"], ["ok"])
+
+
+def test_argo_that_is_not_there(machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]) -> None:
+    on_argo(argo_server="http://127.0.0.1:1")
+    found = machine.doctor()
+    assert (of(found)["argo"], "Connection refused" in found["argo"][0]["message"]) == (["problem"], True)
+    assert not {"version", "token", "rights"} & set(found)
+    assert of(found)["staging"] == ["ok"]
+    argo.hang_seconds = 5
+    on_argo(argo_timeout=1)
+    assert "did not answer within 1 s" in machine.doctor()["argo"][0]["message"]
+    argo.hang_seconds = 0
+
+
+def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    monkeypatch.setenv("ARGO_TOKEN", SECRET)
+    bundle = machine.home / "ca.pem"
+    with ArgoStandIn(SECRET, tls=tls(authority)) as argo:
+        monkeypatch.setenv("ARGO_SERVER", argo.url)
+        machine.configure(ArgoScheduler=pods(machine))
+        assert "is not trusted" in machine.doctor()["argo"][0]["message"]
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        assert "cannot be read" in machine.doctor()["argo"][0]["message"]
+        authority.cert_pem.write_to_path(bundle)
+        assert of(machine.doctor())["argo"] == ["ok"]
+        monkeypatch.setenv("ARGO_INSECURE_SKIP_VERIFY", "true")
+        found = machine.doctor()
+        assert of(found)["argo"] == ["ok"]
+        assert "is not checked" in found["configuration"][1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("traits", "check", "status", "words"),
+    [
+        ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
+        ({"volume_mounts": []}, "configuration", "problem", "volume 'home' is mounted nowhere"),
+        ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is on no volume that the pods mount"),
+        (
+            {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
+            "staging",
+            "problem",
+            "is on no volume that the pods mount",
+        ),
+        (
+            {"volume_mounts": [{"name": "home", "mountPath": "/", "readOnly": True}]},
+            "database",
+            "problem",
+            "mount / read-only",
+        ),
+        ({"volumes": [{"name": "home", "emptyDir": {}}]}, "staging", "problem", "is an emptyDir"),
+        ({"staging_path": "/proc/staging"}, "staging", "problem", "/proc/staging cannot be written"),
+    ],
+)
+def test_pods_that_do_not_fit(
+    machine: Machine,
+    on_argo: Callable[..., None],
+    traits: dict[str, Any],
+    check: str,
+    status: str,
+    words: str,
+) -> None:
+    on_argo(**traits)
+    found = machine.doctor()[check][-1]
+    assert (found["status"], words in found["message"]) == (status, True), found
+    assert bool(found["advice"]) == (check in ("staging", "database"))
+
+
+def test_a_manifest_that_argo_refuses(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.fail_next(
+        400, {"code": 3, "message": "quantities must match"}, times=9, method="POST", path="/workflows/dev"
+    )
+    found = machine.doctor()
+    assert (of(found)["pods"], "(400): quantities must match" in found["pods"][0]["message"]) == (
+        ["problem"],
+        True,
+    )
+    assert "create, get, list workflows" in found["rights"][0]["message"]
+
+
+# Rights that only Kubernetes tells
+
+
+@pytest.fixture
+def kubernetes(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[KubernetesStandIn]:
+    """Kubernetes, with this machine as a Zero to JupyterHub's user pod, whose service account Argo knows."""
+    argo.token = jwt(sub="system:serviceaccount:dev:argo-developer")
+    monkeypatch.delenv("ARGO_TOKEN")
+    with KubernetesStandIn(machine.home / "account", argo.token) as stand_in:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", stand_in.port)
+        monkeypatch.setenv("HOSTNAME", stand_in.run_pod("zero-to-jupyterhub", "claim-alice"))
+        (stand_in.service_account / "namespace").write_text("dev")
+        on_argo(service_account_path=str(stand_in.service_account))
+        yield stand_in
+
+
+@pytest.mark.parametrize(
+    ("rules", "missing"),
+    [
+        ([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}], ""),
+        (
+            [
+                {
+                    "verbs": ["get", "patch", "update"],
+                    "apiGroups": ["argoproj.io"],
+                    "resources": ["workflows", "cronworkflows"],
+                }
+            ],
+            "delete workflows; delete cronworkflows",
+        ),
+        (
+            [
+                {"verbs": ["delete", "patch"], "apiGroups": ["argoproj.io"], "resources": ["workflows"]},
+                {
+                    "verbs": ["*"],
+                    "apiGroups": ["argoproj.io"],
+                    "resources": ["cronworkflows"],
+                    "resourceNames": ["one"],
+                },
+            ],
+            "update, delete cronworkflows",
+        ),
+    ],
+)
+def test_kubernetes_tells_the_rights_that_argo_does_not(
+    machine: Machine, kubernetes: KubernetesStandIn, rules: list[dict[str, Any]], missing: str
+) -> None:
+    kubernetes.rules = rules
+    found = machine.doctor()
+    assert "of this pod's service account" in found["token"][0]["message"]
+    told = [one["message"] for one in found["rights"] if one["status"] != "ok"]
+    assert told == ([f"not allowed in namespace dev: {missing}"] if missing else [])
+
+
+def test_a_kubernetes_that_does_not_tell(
+    machine: Machine, kubernetes: KubernetesStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+    found = machine.doctor()
+    assert of(found)["rights"] == ["ok", "warning"]
+    assert "Runs do not inherit the shape of this server's pod" in found["configuration"][1]["message"]
+
+
+def test_what_runs_inherit(
+    machine: Machine, kubernetes: KubernetesStandIn, on_argo: Callable[..., None]
+) -> None:
+    account = str(kubernetes.service_account)
+    on_argo(image="", volumes=[], volume_mounts=[], environment={}, service_account_path=account)
+    found = machine.doctor()
+    assert "image quay.io/jupyter/scipy-notebook:2025-10-20" in found["pods"][0]["message"]
+    assert of(found)["image"] == ["ok"]
+    assert "is on no volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
+
+
+# Trying it
+
+
+def test_a_run_on_argo(machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]) -> None:
+    found = machine.doctor("--run")
+    assert of(found)["rights"] == of(found)["run"] == of(found)["stop"] == of(found)["schedule"] == ["ok"]
+    assert found["image"][0]["message"] == f"has argo-jupyter-scheduler {__version__}, as this server"
+    assert (argo.runs, argo.crons) == ({}, {})
+    assert not list((machine.data / "scheduler_staging_area").iterdir())
+    assert SECRET not in machine.output
+
+
+def test_a_run_whose_image_has_not_this_package(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    on_argo(python_executable="/usr/bin/env")  # which knows no -m
+    found = machine.doctor("--run", "--timeout", "20")
+    assert (of(found)["run"], of(found)["stop"]) == (["problem"], ["ok"])
+    assert "exit code" in found["run"][0]["message"]
+    assert "The pod said: /usr/bin/env: invalid option" in found["run"][0]["advice"]
+    assert argo.runs == {}
+
+
+def test_a_run_that_does_not_end_in_time(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.pending = "ImagePullBackOff: Back-off pulling image"
+    found = machine.doctor("--run", "--timeout", "1")
+    assert f"did not end within 1 s (QUEUED: {argo.pending})" in found["run"][0]["message"]
+    assert (argo.runs, argo.crons) == ({}, {})
+
+
+def test_what_a_run_finds_out_about_rights(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    argo.forbidden = {("delete", "workflows"), ("update", "cronworkflows")}
+    found = machine.doctor("--run")
+    assert (of(found)["run"], of(found)["delete"], of(found)["stop"]) == (["ok"], ["problem"], ["problem"])
+    assert (
+        "a job definition could not be changed: Argo does not allow this (403)"
+        in found["schedule"][0]["message"]
+    )
+    assert (len(argo.runs), argo.crons) == (2, {})
+
+
+@pytest.mark.argo
+@pytest.mark.skipif("ARGO_SERVER" not in os.environ, reason="needs a real Argo")
+def test_a_real_argo(machine: Machine) -> None:
+    traits = real_argo()
+    traits["environment"].update(pods(machine)["environment"])
+    machine.configure(ArgoScheduler=traits)
+    found = machine.doctor("--run")
+    assert {check: status for check, status in of(found).items() if set(status) != {"ok"}} == {}
+    assert {"argo", "version", "token", "rights", "pods", "run", "image", "stop", "schedule"} <= set(found)
+
+
+# Manifests
+
+
+@pytest.mark.parametrize("version", ["v3.4.4", "v4.1.2"])
+def test_a_manifest_is_what_is_posted(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], version: str
+) -> None:
+    argo.version = version
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    path = str(machine.home / "n.ipynb")
+    workflow = yaml.safe_load(machine.command("manifest", path))
+    cron_workflow = yaml.safe_load(
+        machine.command("manifest", path, "--schedule", "0 6 * * *", "--timezone", "Europe/Berlin")
+    )
+    assert (machine.exit_code, argo.posted, machine.files()) == (
+        0,
+        [],
+        ["config/jupyter_server_config.json", "n.ipynb"],
+    )
+
+    app = ArgoSchedulerApp()
+    app.load_config()
+    scheduler = app.make_scheduler(machine.home)
+    from jupyter_scheduler.models import CreateJob, CreateJobDefinition
+
+    fields = {
+        "input_uri": "n.ipynb",
+        "name": "x",
+        "runtime_environment_name": scheduler.environments_manager.list_environments()[0].name,
+    }
+    job_id = scheduler.create_job_now(CreateJob(**fields))
+    definition_id = scheduler.definitions.create(
+        CreateJobDefinition(**fields, schedule="0 6 * * *", timezone="Europe/Berlin")
+    )
+    posted, cron_posted = argo.posted
+    for shown, sent, new_id in (
+        (workflow, posted["workflow"], job_id),
+        (cron_workflow, cron_posted["cronWorkflow"], definition_id),
+    ):
+        shown_id = shown["metadata"]["name"].removeprefix("job-def-").removeprefix("job-")
+        assert json.dumps(shown).replace(shown_id, new_id) == json.dumps(sent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.ipynb"], "'missing.ipynb' does not exist"),
+        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not possible"),
+        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "There is no time zone 'Mars/X'"),
+    ],
+)
+def test_a_manifest_that_would_be_refused(
+    machine: Machine, on_argo: Callable[..., None], arguments: list[str], words: str
+) -> None:
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    assert machine.command("manifest", str(machine.home / arguments[0]), *arguments[1:]) == ""
+    assert (machine.exit_code, words in machine.output) == (1, True)
+
+
+def test_a_manifest_without_argo(machine: Machine) -> None:
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    assert machine.command("manifest", str(machine.home / "n.ipynb")) == ""
+    assert (machine.exit_code, "No Argo is configured (see ARGO_SERVER)" in machine.output) == (1, True)
