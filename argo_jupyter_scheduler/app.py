@@ -69,11 +69,10 @@ def run(options: argparse.Namespace) -> int:
     """Run a notebook as the dialog's *Create* does and wait for it; return 0 if it completed, else 1."""
     notebook = Path(options.notebook).resolve()
     scheduler = _scheduler(notebook.parent)
-    offered = [environment.name for environment in scheduler.environments_manager.list_environments()]
     model = CreateJob(
         input_uri=notebook.name,
         name=notebook.stem,
-        runtime_environment_name=options.env or offered[0],
+        runtime_environment_name=options.env or scheduler.environments_manager.default(),
         output_formats=options.format or ["ipynb", "html"],
         parameters=dict(options.parameters),
         package_input_folder=options.input_folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import logging
@@ -188,6 +189,13 @@ class ArgoEnvironmentManager(EnvironmentManager):
         self._build()
         return self._models
 
+    def default(self) -> str:
+        """Return the name of the environment that is picked at first; one that is configured is waited for."""
+        if self._settings and self._settings.default:
+            with contextlib.suppress(InvalidJob):
+                return self.find(self._settings.default).name
+        return str(self.list_environments()[0].name)
+
     def find(self, name: str) -> Environment:
         """Return the environment of a name, asking all sources once more before it is refused.
 
@@ -201,7 +209,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
             self.wait(SUBMIT_SECONDS)
         offered = self._build()
         if name not in offered:
-            troubles = "".join(f" ({one.name}: {one.trouble}.)" for one in self._sources if one.trouble)
+            troubles = "".join(f" ({name}: {trouble}.)" for name, trouble in self._troubles().items())
             raise InvalidJob(f"There is no environment '{name}'. Possible: {near(name, offered)}.{troubles}")
         return offered[name]
 
@@ -222,6 +230,14 @@ class ArgoEnvironmentManager(EnvironmentManager):
         if kernel in offered and offered[kernel].kernel:
             settings["kernel"] = offered[kernel].kernel
         return settings
+
+    def troubles(self) -> dict[str, str]:
+        """Return which sources do not tell all that they should, and why, once all have answered."""
+        self.wait(SUBMIT_SECONDS)
+        return self._troubles()
+
+    def _troubles(self) -> dict[str, str]:
+        return {source.name: source.trouble for source in self._sources if source.trouble}
 
     def wait(self, seconds: float) -> None:
         """Wait until all sources have answered or failed, at most so long."""

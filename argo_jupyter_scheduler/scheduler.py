@@ -32,11 +32,12 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks, options, slack
+from argo_jupyter_scheduler import checks, options
 from argo_jupyter_scheduler.argo_traits import ArgoTraits
 from argo_jupyter_scheduler.compute_traits import ComputeTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
 from argo_jupyter_scheduler.definitions import Definitions
+from argo_jupyter_scheduler.engine_choice import make_engine
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.environment_traits import EnvironmentTraits
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
@@ -45,6 +46,7 @@ from argo_jupyter_scheduler.files import RunFolder, local_timezone
 from argo_jupyter_scheduler.kernels import notebook_kernel
 from argo_jupyter_scheduler.mender import Mender
 from argo_jupyter_scheduler.pod import PodTraits
+from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.slack_traits import SlackTraits
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
 from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
@@ -106,7 +108,8 @@ class ArgoScheduler(
             )
             environments_manager.configure(settings, _kernel_spec_manager(), self.log)
         self.check_compute_types()
-        self.runs_on: Engine = self._make_engine()
+        self.slack: SlackSettings
+        self.runs_on: Engine = make_engine(self)
         self._bounds = options.Bounds(
             timeout=self.runs_on.longest_run,
             images=tuple(self.allowed_images),
@@ -116,52 +119,6 @@ class ArgoScheduler(
         self.mender = Mender(
             self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
         )
-
-    def _make_engine(self) -> Engine:
-        argo = self.engine == "argo" or (self.engine == "auto" and bool(self.argo_server))
-        if not argo:
-            from argo_jupyter_scheduler.engines.local import LocalEngine
-
-            compute_types = {}
-            if self.compute_types:  # Kubernetes' models are not imported for nothing
-                from argo_jupyter_scheduler.local_limits import local_limits
-
-                compute_types = local_limits(self.compute_types)
-            self.slack = self.slack_settings(has_token=bool(self.slack_token))
-            environment = {slack.TOKEN: self.slack_token} if self.slack_token else {}
-            places = self.max_concurrent_runs
-            return LocalEngine(self.database, self.staging_path, places, compute_types, environment)
-        from argo_jupyter_scheduler import pod_sources
-        from argo_jupyter_scheduler.engines.argo import ArgoEngine
-        from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
-
-        policy = Policy(
-            concurrency=self.concurrency_policy,
-            starting_deadline_seconds=self.starting_deadline_seconds,
-            successful_limit=self.successful_jobs_history_limit,
-            failed_limit=self.failed_jobs_history_limit,
-            ttl_seconds=self.ttl_seconds_after_completion,
-            active_deadline_seconds=self.active_deadline_seconds,
-        )
-        connection = self.connection()
-        shape = pod_sources.pod_shape(self, connection.namespace)
-        in_pods = slack_token_references(shape.container.get("env") or [])
-        self.slack = self.slack_settings(has_token=bool(self.slack_token_secret or in_pods))
-        site = Site(
-            namespace=connection.namespace,
-            db_url=self.database.url,
-            staging_path=self.staging_path,
-            pod_per_step=self.pod_per_step,
-            shape=shape,
-            policy=policy,
-            helper_resources=pod_sources.helper_resources(self),
-            creator=pod_sources.creator(),
-            nebari=pod_sources.on_nebari(self),
-            compute_types=pod_sources.compute_types(self, connection.namespace, shape),
-            slack=self.slack,
-            slack_token_secret=dict(self.slack_token_secret),
-        )
-        return ArgoEngine(connection, self.database, site)
 
     # Jobs
 

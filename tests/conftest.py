@@ -88,9 +88,8 @@ def argo_config(argo: ArgoStandIn, jp_environ: None, monkeypatch: pytest.MonkeyP
     return {"argo_server": argo.url, "image": "stand-in", "environment": environment}
 
 
-PLACES: list[Any] = ["local", "argo", "argo-pod-per-step"]
-if "ARGO_SERVER" in os.environ:
-    PLACES.append(pytest.param("real-argo", marks=pytest.mark.argo))
+REAL_ARGO = [pytest.param("real-argo", marks=pytest.mark.argo)] if "ARGO_SERVER" in os.environ else []
+PLACES: list[Any] = ["local", "argo", "argo-pod-per-step", *REAL_ARGO]
 
 
 @pytest.fixture(params=PLACES)

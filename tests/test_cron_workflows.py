@@ -13,6 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engine_choice import make_engine
 from argo_jupyter_scheduler.mender import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
@@ -96,12 +97,12 @@ async def test_an_edit_brings_the_pods_up_to_date(
     story = await define()
     definition = {**(database.definition(story.id) or {}), "schedule": "0 1 * * *"}
     scheduler.node_selector = {"pool": "jobs"}
-    scheduler._make_engine(argo=True).schedule(definition)
+    make_engine(scheduler).schedule(definition)
     cron = cron_of(argo, story)
     assert cron["spec"]["workflowSpec"]["templates"][0]["nodeSelector"] == {"pool": "jobs"}
     uid = cron["metadata"]["uid"]
     scheduler.mem_limit = "4G"
-    scheduler._make_engine(argo=True).schedule({**definition, "schedule": "0 2 * * *"})
+    make_engine(scheduler).schedule({**definition, "schedule": "0 2 * * *"})
     cron = cron_of(argo, story)
     assert cron["metadata"]["uid"] == uid
     limits = cron["spec"]["workflowSpec"]["templates"][0]["container"]["resources"]["limits"]

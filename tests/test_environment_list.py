@@ -146,7 +146,8 @@ async def test_one_environment_is_not_worth_a_picker(jobs: Jobs) -> None:
     ],
     indirect=["traits"],
 )
-async def test_filter_and_default(jobs: Jobs, expected: list[str]) -> None:
+async def test_filter_and_default(jobs: Jobs, scheduler: ArgoScheduler, expected: list[str]) -> None:
+    assert scheduler.environments_manager.default() in expected
     assert await until(jobs, lambda names: len(names) == len(expected)) == expected
 
 
@@ -157,7 +158,7 @@ async def test_a_default_that_is_not_offered_is_told_once(
     manager = scheduler.environments_manager
     for _ in range(3):
         manager.wait(10)
-        assert manager.list_environments()[0].name == OWN
+        assert manager.list_environments()[0].name == manager.default() == OWN
     assert said("default_environment 'nope'") == 1
 
 
@@ -202,6 +203,7 @@ async def test_a_conda_that_does_not_tell(
             await asyncio.to_thread(manager.find, "nope")
         assert words in str(error.value)
     assert said(words) == 1
+    assert words in manager.troubles()["conda"]
     assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "61"]]
 
 

@@ -16,7 +16,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
-from .conftest import Jobs, Story, notebook, outputs
+from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
 from .test_local import marked
 
@@ -52,7 +52,7 @@ def place(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", "local"))
 
 
-everywhere = pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+everywhere = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=True)
 
 
 async def printed(jobs: Jobs, job_id: str) -> str:
@@ -164,7 +164,7 @@ async def test_an_environment_that_disappears(
     for words in (f"Environment 'gone' is not there: looked for {gone}", "geo"):
         assert words in job["status_message"]
     await story.change(name="kept")
-    await refused(jobs, f"there is no folder {gone}", runtime_environment_name="gone")
+    await refused(jobs, "'gone'", runtime_environment_name="gone")
     await story.change(runtime_environment_name="analytics")
     job = await story.next_run()
     assert job["status"] == "COMPLETED", job
@@ -226,7 +226,7 @@ def two_compute_types(scheduler_config: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("two_compute_types")
-@everywhere
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)  # a real Kubernetes limits in another way
 async def test_one_notebook_in_three_environments_with_three_kernels_and_two_compute_types(
     jobs: Jobs, envs: Path
 ) -> None:

@@ -15,7 +15,11 @@ from typing import Any
 
 from argo_jupyter_scheduler.doctor import configuration, storage
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import ArgoSchedulerError
+
+SHOWN = 20
+"""How many environments are named."""
 
 
 def examine(app: Any, run: bool = False, timeout: float = 600.0) -> Iterator[Finding]:
@@ -43,7 +47,7 @@ def examine(app: Any, run: bool = False, timeout: float = 600.0) -> Iterator[Fin
             return
         yield from (warning("configuration", text) for text in warnings)
         yield from _place(scheduler, run)
-        yield _environments(scheduler)
+        yield from _environments(scheduler)
         if run:
             from argo_jupyter_scheduler.doctor import trial
 
@@ -75,11 +79,17 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
     yield from storage.findings(scheduler, manifest)
 
 
-def _environments(scheduler: Any) -> Finding:
-    names = [one.name for one in scheduler.environments_manager.list_environments()]
-    if not names:
-        return problem("environments", "none was found, so the dialog has none to offer")
-    return ok("environments", ", ".join(names))
+def _environments(scheduler: Any) -> Iterator[Finding]:
+    manager = scheduler.environments_manager
+    if isinstance(manager, ArgoEnvironmentManager):
+        for source, trouble in manager.troubles().items():
+            yield warning("environments", f"{source}: {trouble}")
+    names = [one.name for one in manager.list_environments()]
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield ok("environments", ", ".join(names[:SHOWN]) + more)
+    else:
+        yield problem("environments", "none was found, so the dialog has none to offer")
 
 
 class _Ear(logging.Handler):

@@ -1,0 +1,78 @@
+"""Makes the engine that the configuration asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argo_jupyter_scheduler import slack
+from argo_jupyter_scheduler.engines.base import Engine
+
+# What only one of the engines needs is imported where it is made: Kubernetes' models alone take a second.
+
+
+def make_engine(scheduler: Any) -> Engine:
+    """Return Argo's engine where Argo is configured, else this machine's.
+
+    Parameters
+    ----------
+    scheduler
+        The `ArgoScheduler`; what its runs tell Slack is found out on the way, and set.
+
+    Raises
+    ------
+    TraitError
+        The configuration asks for what cannot be.
+    """
+    auto = scheduler.engine == "auto" and bool(scheduler.argo_server)
+    return _argo(scheduler) if scheduler.engine == "argo" or auto else _local(scheduler)
+
+
+def _local(scheduler: Any) -> Engine:
+    from argo_jupyter_scheduler.engines.local import LocalEngine
+
+    compute_types = {}
+    if scheduler.compute_types:
+        from argo_jupyter_scheduler.local_limits import local_limits
+
+        compute_types = local_limits(scheduler.compute_types)
+    scheduler.slack = scheduler.slack_settings(has_token=bool(scheduler.slack_token))
+    return LocalEngine(
+        scheduler.database,
+        scheduler.staging_path,
+        scheduler.max_concurrent_runs,
+        compute_types,
+        environment={slack.TOKEN: scheduler.slack_token} if scheduler.slack_token else {},
+    )
+
+
+def _argo(scheduler: Any) -> Engine:
+    from argo_jupyter_scheduler import pod_sources
+    from argo_jupyter_scheduler.engines.argo import ArgoEngine
+    from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
+
+    connection = scheduler.connection()
+    shape = pod_sources.pod_shape(scheduler, connection.namespace)
+    in_pods = slack_token_references(shape.container.get("env") or [])
+    scheduler.slack = scheduler.slack_settings(has_token=bool(scheduler.slack_token_secret or in_pods))
+    site = Site(
+        namespace=connection.namespace,
+        db_url=scheduler.database.url,
+        staging_path=scheduler.staging_path,
+        pod_per_step=scheduler.pod_per_step,
+        shape=shape,
+        policy=Policy(
+            concurrency=scheduler.concurrency_policy,
+            starting_deadline_seconds=scheduler.starting_deadline_seconds,
+            successful_limit=scheduler.successful_jobs_history_limit,
+            failed_limit=scheduler.failed_jobs_history_limit,
+            ttl_seconds=scheduler.ttl_seconds_after_completion,
+            active_deadline_seconds=scheduler.active_deadline_seconds,
+        ),
+        helper_resources=pod_sources.helper_resources(scheduler),
+        creator=pod_sources.creator(),
+        nebari=pod_sources.on_nebari(scheduler),
+        compute_types=pod_sources.compute_types(scheduler, connection.namespace, shape),
+        slack=scheduler.slack,
+        slack_token_secret=dict(scheduler.slack_token_secret),
+    )
+    return ArgoEngine(connection, scheduler.database, site)
