@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import croniter
 
-from argo_jupyter_scheduler import quantities
+from argo_jupyter_scheduler.pods import quantities
 
 VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
