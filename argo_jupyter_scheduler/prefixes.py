@@ -60,11 +60,14 @@ def is_conda(prefix: str) -> bool:
     return any(os.path.isdir(os.path.join(prefix, *folder)) for folder in (("conda-meta",), ("etc", "conda")))
 
 
+def is_virtual(prefix: str) -> bool:
+    """Return whether a folder is a virtual environment (PEP 405)."""
+    return os.path.isfile(os.path.join(prefix, "pyvenv.cfg"))
+
+
 def is_environment(prefix: str) -> bool:
-    """Return whether a folder is an environment: conda's, mamba's, pixi's or a virtual one (PEP 405)."""
-    return is_conda(prefix) or any(
-        os.path.isfile(os.path.join(prefix, *file)) for file in (("pyvenv.cfg",), ("bin", "python"))
-    )
+    """Return whether a folder can be offered as an environment: one of these, or another installation of Python."""
+    return is_conda(prefix) or is_virtual(prefix) or os.path.isfile(os.path.join(prefix, "bin", "python"))
 
 
 def is_name(text: str) -> bool:

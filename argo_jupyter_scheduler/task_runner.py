@@ -143,7 +143,12 @@ class LocalSchedules:
         try:  # the folder comes first: a row of this machine may be taken at once
             copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
             folder = RunFolder(scheduler.staging_path, job_id)  # with the configuration as it is now
-            folder.write("run.json", {**folder.read("run.json"), **scheduler.run_settings()})
+            environment, path = (
+                definition["runtime_environment_name"],
+                folder.path / definition["input_filename"],
+            )
+            settings = scheduler.settings_of_run(environment, path)
+            folder.write("run.json", {**folder.read("run.json"), **settings})
         except (RunError, OSError) as error:
             if database.create_run(*written):
                 job, observation = database.job(job_id), Observation(ended=True, message=str(error))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from argo_jupyter_scheduler.kernels import Kernel
-from argo_jupyter_scheduler.prefixes import is_conda, is_environment, same
+from argo_jupyter_scheduler.prefixes import is_conda, is_virtual, same
 from argo_jupyter_scheduler.steps import limits
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ exec "$@"
 
 
 def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
-    """Return whether an environment is active already, or is none that can be."""
+    """Return whether an environment is active already, or is none that can be, such as the system's Python."""
+    if not is_conda(prefix) and not is_virtual(prefix):
+        return True
     active = environ.get("CONDA_PREFIX" if is_conda(prefix) else "VIRTUAL_ENV")
-    return not is_environment(prefix) or bool(active and same(active, prefix))
+    return bool(active and same(active, prefix))
 
 
 def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +55,7 @@ def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
     inside = {key: value for key, value in environ.items() if key not in ("PYTHONHOME", "VIRTUAL_ENV")}
     inside["PATH"] = os.pathsep.join([os.path.join(prefix, "bin"), inside.get("PATH", os.defpath)])
     if not is_conda(prefix):
-        return {**inside, "VIRTUAL_ENV": prefix}
+        return {**inside, "VIRTUAL_ENV": prefix} if is_virtual(prefix) else inside
     in_folder = os.path.basename(os.path.dirname(prefix)) == "envs"
     name = os.path.basename(prefix) if in_folder else prefix
     if os.path.isdir(os.path.join(prefix, "condabin")):

@@ -101,15 +101,17 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     settings = context.folder.read("run.json")
     environment = locate(job["runtime_environment_name"], settings)
     bounds = limits.of(job["compute_type"], settings)
-    kernel = _kernel(notebook, environment, settings, must_be_known=bool(bounds))
     progress = _Progress(context, notebook)
     try:
         with parameters.as_environment(job["parameters"]):
+            kernel = _kernel(notebook, environment, settings, must_be_known=bool(bounds))
             if settings.get("run_papermill_in_environment") and inside.is_possible(kernel):
                 files = (_literal(source), _literal(output), context.folder)
                 inside.execute(kernel, *files, values, bounds, progress)
                 return
-            options = {"kernel_manager_class": activation.kernel_manager_class(kernel, bounds)}
+            options = {}
+            if kernel.spec:
+                options["kernel_manager_class"] = activation.kernel_manager_class(kernel, bounds)
             papermill.execute_notebook(
                 _literal(source),
                 _literal(output),
@@ -120,13 +122,13 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 progress_bar=False,
                 log_output=True,
                 on_cell_start=progress,
-                **(options if kernel.spec else {}),
+                **options,
             )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
         number = progress.number_in_input(error.cell_index)
         raise NotebookFailed(f"{text} (cell {number}, In [{error.exec_count}])") from error
-    except (RunEnded, NotebookFailed):
+    except RunError:
         raise
     except Exception as error:  # kernel gone, no such kernel, no parameters in this language
         where = f" (cell {progress.number})" if progress.number else ""
