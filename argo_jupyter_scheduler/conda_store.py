@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import requests
+import certifi
+import urllib3
 
 from argo_jupyter_scheduler.errors import EnvironmentsUnknown
 from argo_jupyter_scheduler.prefixes import Environment, existing, expand, is_name, is_visible
@@ -19,8 +20,11 @@ from argo_jupyter_scheduler.prefixes import Environment, existing, expand, is_na
 PAGE = 100
 """The most that conda-store gives at once."""
 
-TIMEOUTS = (3.0, 10.0)
+TIMEOUT = urllib3.Timeout(connect=3.0, read=10.0)
 """Seconds to connect, and to wait for an answer. Nobody waits for it: the dialog shows what is known."""
+
+RETRIES = urllib3.Retry(connect=0, read=0, other=0, status=0, redirect=3)
+"""It is asked again soon anyway."""
 
 SECONDS = 30.0
 """How long all pages together may take."""
@@ -57,15 +61,14 @@ class CondaStore:
                 "its address is not known: set c.ArgoScheduler.conda_store_url, or CONDA_STORE_SERVICE"
             )
         token = self.token.removeprefix("Bearer").strip()
-        with requests.Session() as session:
-            session.trust_env = False  # a .netrc must not replace the token
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
-            if token:  # `Bearer` with nothing behind it is answered with 500
-                session.headers["Authorization"] = f"Bearer {token}"
+        # `Bearer` with nothing behind it is answered with 500.
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
+        with urllib3.PoolManager(headers=headers, ca_certs=bundle, timeout=TIMEOUT, retries=RETRIES) as http:
             try:
-                known = self._get(session, "permission/")["data"].get("authenticated")
-                pairs = self._pairs(session)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                known = self._get(http, "permission/")["data"].get("authenticated")
+                pairs = self._pairs(http)
+            except (KeyError, TypeError, AttributeError) as error:
                 raise EnvironmentsUnknown(f"{self.url} answers what conda-store does not") from error
         trouble = ""
         if not known:
@@ -81,13 +84,13 @@ class CondaStore:
         """Return the environments whose folders are here, for when the server does not tell."""
         return existing([self.prefix])
 
-    def _pairs(self, session: requests.Session) -> list[tuple[str, str]]:
+    def _pairs(self, http: urllib3.PoolManager) -> list[tuple[str, str]]:
         """Return namespace and name of each environment."""
         pairs: dict[tuple[str, str], None] = {}
         give_up = time.monotonic() + SECONDS
         page = 1
         while True:
-            answer = self._get(session, f"environment/?status=COMPLETED&page={page}&size={PAGE}")
+            answer = self._get(http, f"environment/?status=COMPLETED&page={page}&size={PAGE}")
             found = [(str(one["namespace"]["name"]), str(one["name"])) for one in answer["data"]]
             before = len(pairs)
             pairs |= dict.fromkeys(found)
@@ -97,19 +100,22 @@ class CondaStore:
                 raise EnvironmentsUnknown(f"its list took longer than {SECONDS:g} s")
             page += 1
 
-    def _get(self, session: requests.Session, path: str) -> dict[str, Any]:
+    def _get(self, http: urllib3.PoolManager, path: str) -> dict[str, Any]:
         url = f"{self.url.rstrip('/')}/api/v1/{path}"
         try:
-            response = session.get(url, timeout=TIMEOUTS)
-        except requests.exceptions.InvalidHeader:  # its text has the token
+            response = http.request("GET", url)
+        except (urllib3.exceptions.HTTPError, OSError) as error:  # OSError: no such file of certificates
+            raise EnvironmentsUnknown(f"{self.url} cannot be reached ({type(error).__name__})") from error
+        except ValueError:  # of http.client, whose text has the token
             raise EnvironmentsUnknown(
                 "its token (CONDA_STORE_TOKEN) has characters that no token has"
             ) from None
-        except requests.exceptions.RequestException as error:
-            raise EnvironmentsUnknown(f"{self.url} cannot be reached ({type(error).__name__})") from error
-        if not response.ok:
-            raise EnvironmentsUnknown(f"{url} answered {response.status_code} {response.reason}")
-        answer: dict[str, Any] = response.json()
+        if response.status != 200:
+            raise EnvironmentsUnknown(f"{url} answered {response.status} {response.reason}")
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError as error:
+            raise EnvironmentsUnknown(f"{self.url} answers what conda-store does not") from error
         return answer
 
     def _named(self, pairs: list[tuple[str, str]]) -> list[Environment]:
