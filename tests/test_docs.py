@@ -121,7 +121,7 @@ def test_configuration_in_python_is_traits(hub: None, page: Path, tmp_path: Path
     for text in blocks(page, "python"):
         (tmp_path / "config.py").write_text(text)
         config = PyFileConfigLoader("config.py", str(tmp_path)).load_config()
-        if "use_conda_store_env" in text:  # which Nebari sets on the class itself
+        if "scheduler_class.use_conda_store_env" in text:  # which Nebari sets on the class itself
             assert ArgoScheduler.__dict__["use_conda_store_env"] is True
             del ArgoScheduler.use_conda_store_env
         else:
