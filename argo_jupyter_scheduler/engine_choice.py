@@ -46,8 +46,8 @@ def _local(scheduler: Any) -> Engine:
 
 
 def _argo(scheduler: Any) -> Engine:
-    from argo_jupyter_scheduler import pod_sources
     from argo_jupyter_scheduler.engines.argo import ArgoEngine
+    from argo_jupyter_scheduler.pods import sources as pod_sources
     from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
 
     connection = scheduler.connection()

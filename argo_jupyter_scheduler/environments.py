@@ -19,9 +19,9 @@ from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
 
 from argo_jupyter_scheduler import environment_sources as sources
-from argo_jupyter_scheduler.environment_traits import EnvironmentSettings, EnvironmentTraits
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.prefixes import NAME_LENGTH, Environment, near, settings_of
+from argo_jupyter_scheduler.traits.environments import EnvironmentSettings, EnvironmentTraits
 
 LABELS = {
     "ipynb": "Notebook",

@@ -33,23 +33,23 @@ from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
 from argo_jupyter_scheduler import checks, options
-from argo_jupyter_scheduler.argo_traits import ArgoTraits
-from argo_jupyter_scheduler.compute_traits import ComputeTraits
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engine_choice import make_engine
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.environment_traits import EnvironmentTraits
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.files import RunFolder, local_timezone
 from argo_jupyter_scheduler.kernels import notebook_kernel
 from argo_jupyter_scheduler.mender import Mender
-from argo_jupyter_scheduler.pod import PodTraits
 from argo_jupyter_scheduler.slack import SlackSettings
-from argo_jupyter_scheduler.slack_traits import SlackTraits
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
-from argo_jupyter_scheduler.workflow_traits import WorkflowTraits
+from argo_jupyter_scheduler.traits.argo import ArgoTraits
+from argo_jupyter_scheduler.traits.compute import ComputeTraits
+from argo_jupyter_scheduler.traits.environments import EnvironmentTraits
+from argo_jupyter_scheduler.traits.pod import PodTraits
+from argo_jupyter_scheduler.traits.slack import SlackTraits
+from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
 
 Result = TypeVar("Result")
 

@@ -27,7 +27,7 @@ from argo_jupyter_scheduler import options, plan, slack
 from argo_jupyter_scheduler.database import workflow_name
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.naming import CREATOR_LABEL, DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
-from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.pods.shape import PodShape
 from argo_jupyter_scheduler.prefixes import near
 from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
 from argo_jupyter_scheduler.slack import SlackSettings

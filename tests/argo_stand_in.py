@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import os
 import re
 import resource
@@ -33,6 +34,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import croniter
+
+from argo_jupyter_scheduler.pods import quantities
 
 VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -744,11 +747,12 @@ def _limit(pod: subprocess.Popen[bytes], limits: dict[str, str]) -> None:
     if sys.platform != "linux":
         return
     if "memory" in limits:
-        number, unit = limits["memory"][:-2], limits["memory"][-2:]
-        amount = int(number) * 1024 ** ("Ki", "Mi", "Gi").index(unit) * 1024
+        amount = int(quantities.amount(limits["memory"]))
         resource.prlimit(pod.pid, resource.RLIMIT_DATA, (amount, amount))
     if "cpu" in limits:
-        os.sched_setaffinity(pod.pid, sorted(os.sched_getaffinity(pod.pid))[: int(limits["cpu"])])
+        os.sched_setaffinity(
+            pod.pid, sorted(os.sched_getaffinity(pod.pid))[: math.ceil(quantities.amount(limits["cpu"]))]
+        )
 
 
 def _signal(pod: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -219,8 +219,13 @@ def bash_kernel(jp_data_dir: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def jobs(jp_fetch: Callable[..., Any], jp_root_dir: Path) -> Jobs:
-    return Jobs(jp_fetch, jp_root_dir)
+def jobs(
+    jp_fetch: Callable[..., Any], jp_root_dir: Path, scheduler: ArgoScheduler, request: pytest.FixtureRequest
+) -> Iterator[Jobs]:
+    yield Jobs(jp_fetch, jp_root_dir)
+    if request.node.get_closest_marker("argo"):  # whose schedules would go on for ever
+        for row in scheduler.database.schedules():
+            scheduler.definitions.delete(row["job_definition_id"])
 
 
 @pytest.fixture

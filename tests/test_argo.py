@@ -15,7 +15,7 @@ import yaml
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.pods.shape import PodShape
 from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.steps.failure import reason_of
 from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow

@@ -107,6 +107,7 @@ def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> N
     """Open a notebook, press the calendar icon in its toolbar, and name the job."""
     page.goto(f"{lab[0]}lab/tree/{notebook}?token=t&reset")
     page.get_by_role("button", name="No", exact=True).click()  # no Jupyter news
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()  # before that, the dialog gets no name
     page.locator("[data-jp-item-name='create-job'] jp-button").click()
     # The dialog fills itself in when it has the notebook, also over what was typed before.
     field = page.get_by_label("Job name")

@@ -16,11 +16,11 @@ import psutil
 import pytest
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.environment_traits import EnvironmentTraits
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.prefixes import candidates, existing
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.traits.environments import EnvironmentTraits
 
 from .conftest import Jobs
 from .environments import program, virtual_environment

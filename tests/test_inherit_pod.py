@@ -13,10 +13,10 @@ import trustme
 from tornado.httpclient import HTTPClientError
 from traitlets.config import LoggingConfigurable
 
-from argo_jupyter_scheduler.argo_traits import ArgoTraits
-from argo_jupyter_scheduler.pod import PodTraits
-from argo_jupyter_scheduler.pod_shape import PodShape
-from argo_jupyter_scheduler.pod_sources import pod_shape
+from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.pods.sources import pod_shape
+from argo_jupyter_scheduler.traits.argo import ArgoTraits
+from argo_jupyter_scheduler.traits.pod import PodTraits
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, notebook

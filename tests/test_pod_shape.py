@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from traitlets import TraitError
 from traitlets.config import Config, LoggingConfigurable
 
-from argo_jupyter_scheduler import quantities
-from argo_jupyter_scheduler.argo_traits import ArgoTraits
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import InvalidPod
-from argo_jupyter_scheduler.pod import PodTraits
-from argo_jupyter_scheduler.pod_shape import TRAITS, PodShape
-from argo_jupyter_scheduler.pod_sources import creator, helper_resources, on_nebari, pod_shape
+from argo_jupyter_scheduler.pods import quantities
+from argo_jupyter_scheduler.pods.shape import TRAITS, PodShape
+from argo_jupyter_scheduler.pods.sources import creator, helper_resources, on_nebari, pod_shape
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.traits.argo import ArgoTraits
+from argo_jupyter_scheduler.traits.pod import PodTraits
 from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
 
 from .kubernetes_stand_in import PODS, KubernetesStandIn

@@ -18,13 +18,14 @@ from typing import Any
 
 import urllib3
 
-from argo_jupyter_scheduler import __version__, own_pod
+from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
 from argo_jupyter_scheduler.doctor.storage import container
 from argo_jupyter_scheduler.engines.argo import ArgoEngine
 from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, EngineError, EngineRefused, EngineUnavailable
-from argo_jupyter_scheduler.pod_sources import on_nebari
+from argo_jupyter_scheduler.pods import own_pod
+from argo_jupyter_scheduler.pods.sources import on_nebari
 
 NOBODY: dict[str, Any] = {"job_id": str(uuid.uuid4()), "parameters": {}}
 """What a run's row would be, of no job that there is."""

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.pod_sources import on_nebari
+from argo_jupyter_scheduler.pods.sources import on_nebari
 
 LITTLE = 200_000_000
 """Bytes of free room below which it is said."""

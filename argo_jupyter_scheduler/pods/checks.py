@@ -22,10 +22,9 @@ from hera.workflows.models import (
 )
 from hera.workflows.models.io.k8s.api.core.v1 import EnvVar
 
-from argo_jupyter_scheduler import quantities
 from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
-from argo_jupyter_scheduler.placement_checks import tolerations
-from argo_jupyter_scheduler.pod_parts import (
+from argo_jupyter_scheduler.pods import quantities
+from argo_jupyter_scheduler.pods.parts import (
     dns_label,
     label_mapping,
     listed,
@@ -38,6 +37,7 @@ from argo_jupyter_scheduler.pod_parts import (
     whole,
     with_known_keys,
 )
+from argo_jupyter_scheduler.pods.placement import tolerations
 
 TAKEN = frozenset({"init", "main", "wait"})
 """Names of the containers that Argo puts into each pod."""

@@ -84,9 +84,13 @@ class SlackTraits(HasTraits):
             One of them cannot be. (A `validate` would not see what the environment says: it is not called for defaults.)
         """
         if self.slack_token and not slack.is_token(self.slack_token):
-            raise TraitError("slack_token has characters that no token of Slack has, such as a space.")
+            raise TraitError(
+                "slack_token, or SLACK_TOKEN, has characters that no token of Slack has, such as a space."
+            )
         if self.slack_channel and not slack.is_channel(self.slack_channel):
-            raise TraitError(f"slack_channel is '{self.slack_channel}', which no channel can be called.")
+            raise TraitError(
+                f"slack_channel, or SLACK_CHANNEL, is '{self.slack_channel}': no channel can be called so."
+            )
         secret = self.slack_token_secret
         if secret and not (set(secret) == {"name", "key"} and all(secret.values())):
             raise TraitError(

@@ -1,4 +1,4 @@
-"""Where pods may run: tolerations and affinities, checked as in `pod_checks`."""
+"""Where pods may run: tolerations and affinities, checked as in `checks`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hera.workflows.models.io.k8s.api.core.v1 import (
     WeightedPodAffinityTerm,
 )
 
-from argo_jupyter_scheduler.pod_parts import dns_label, label_mapping, models, name, one_of, qualified, whole
+from argo_jupyter_scheduler.pods.parts import dns_label, label_mapping, models, name, one_of, qualified, whole
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

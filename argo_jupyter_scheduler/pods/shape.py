@@ -8,8 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from argo_jupyter_scheduler import placement_checks, pod_checks, pod_parts, quantities
 from argo_jupyter_scheduler.errors import InvalidPod
+from argo_jupyter_scheduler.pods import checks, parts, placement, quantities
 
 Part = Mapping[str, Any]
 
@@ -106,7 +106,7 @@ class PodShape:
                 _refuse_variables(value)
             except ValueError as error:
                 raise InvalidPod(trait, str(error)) from None
-        for resource, problem in pod_checks.misfits(own.container.get("resources") or {}):
+        for resource, problem in checks.misfits(own.container.get("resources") or {}):
             raise InvalidPod(_LIMITS.get(resource, "extra_resource_limits"), problem)
         shape = self.merged(own)
         shape._check(own, traits)
@@ -138,10 +138,10 @@ class PodShape:
         container = {key: value for key, value in containers[0].items() if key != "name"}
         shape = PodShape(
             python=self.python,
-            container=_without_empties(pod_checks.container(container)),
-            spec=_without_empties(pod_checks.pod_spec(spec)),
-            labels=pod_parts.label_mapping(metadata.get("labels") or {}),
-            annotations=pod_parts.annotation_mapping(metadata.get("annotations") or {}),
+            container=_without_empties(checks.container(container)),
+            spec=_without_empties(checks.pod_spec(spec)),
+            labels=parts.label_mapping(metadata.get("labels") or {}),
+            annotations=parts.annotation_mapping(metadata.get("annotations") or {}),
         )
         shape._check(PodShape(), {})
         return shape
@@ -179,7 +179,7 @@ class PodShape:
                 )
         resources = self.container.get("resources") or {}
         for name in (resources.get("requests") or {}).keys() - (resources.get("limits") or {}).keys():
-            if pod_checks.is_indivisible(name):
+            if checks.is_indivisible(name):
                 raise InvalidPod(
                     "extra_resource_guarantees", f"{name} also needs a limit, of the same amount"
                 )
@@ -202,56 +202,56 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 
 TRAITS: dict[str, Callable[[Any], PodShape]] = {
-    "image": _in_container("image", read=pod_checks.image),
-    "image_pull_policy": _in_container("imagePullPolicy", read=pod_checks.pull_policy),
-    "image_pull_secrets": _in_spec("imagePullSecrets", read=pod_checks.references),
+    "image": _in_container("image", read=checks.image),
+    "image_pull_policy": _in_container("imagePullPolicy", read=checks.pull_policy),
+    "image_pull_secrets": _in_spec("imagePullSecrets", read=checks.references),
     "cpu_guarantee": _in_container("resources", "requests", "cpu", read=quantities.cores),
     "cpu_limit": _in_container("resources", "limits", "cpu", read=quantities.cores),
     "mem_guarantee": _in_container("resources", "requests", "memory", read=quantities.memory),
     "mem_limit": _in_container("resources", "limits", "memory", read=quantities.memory),
-    "extra_resource_guarantees": _in_container("resources", "requests", read=pod_checks.resources),
-    "extra_resource_limits": _in_container("resources", "limits", read=pod_checks.resources),
-    "environment": _in_container("env", read=pod_checks.environment),
-    "working_dir": _in_container("workingDir", read=pod_checks.absolute_path),
-    "volumes": _in_spec("volumes", read=pod_checks.volumes),
-    "volume_mounts": _in_container("volumeMounts", read=pod_checks.mounts),
-    "init_containers": _in_spec("initContainers", read=pod_checks.init_containers),
-    "service_account": _in_spec("serviceAccountName", read=pod_parts.name),
-    "priority_class_name": _in_spec("priorityClassName", read=pod_parts.name),
-    "node_selector": _in_spec("nodeSelector", read=pod_parts.label_mapping),
-    "tolerations": _in_spec("tolerations", read=placement_checks.tolerations),
+    "extra_resource_guarantees": _in_container("resources", "requests", read=checks.resources),
+    "extra_resource_limits": _in_container("resources", "limits", read=checks.resources),
+    "environment": _in_container("env", read=checks.environment),
+    "working_dir": _in_container("workingDir", read=checks.absolute_path),
+    "volumes": _in_spec("volumes", read=checks.volumes),
+    "volume_mounts": _in_container("volumeMounts", read=checks.mounts),
+    "init_containers": _in_spec("initContainers", read=checks.init_containers),
+    "service_account": _in_spec("serviceAccountName", read=parts.name),
+    "priority_class_name": _in_spec("priorityClassName", read=parts.name),
+    "node_selector": _in_spec("nodeSelector", read=parts.label_mapping),
+    "tolerations": _in_spec("tolerations", read=placement.tolerations),
     "node_affinity_required": _in_spec(
         "affinity",
         "nodeAffinity",
-        placement_checks.REQUIRED,
+        placement.REQUIRED,
         "nodeSelectorTerms",
-        read=placement_checks.node_terms,
+        read=placement.node_terms,
     ),
     "node_affinity_preferred": _in_spec(
-        "affinity", "nodeAffinity", placement_checks.PREFERRED, read=placement_checks.preferred_node_terms
+        "affinity", "nodeAffinity", placement.PREFERRED, read=placement.preferred_node_terms
     ),
     "pod_affinity_required": _in_spec(
-        "affinity", "podAffinity", placement_checks.REQUIRED, read=placement_checks.pod_terms
+        "affinity", "podAffinity", placement.REQUIRED, read=placement.pod_terms
     ),
     "pod_affinity_preferred": _in_spec(
-        "affinity", "podAffinity", placement_checks.PREFERRED, read=placement_checks.preferred_pod_terms
+        "affinity", "podAffinity", placement.PREFERRED, read=placement.preferred_pod_terms
     ),
     "pod_anti_affinity_required": _in_spec(
-        "affinity", "podAntiAffinity", placement_checks.REQUIRED, read=placement_checks.pod_terms
+        "affinity", "podAntiAffinity", placement.REQUIRED, read=placement.pod_terms
     ),
     "pod_anti_affinity_preferred": _in_spec(
-        "affinity", "podAntiAffinity", placement_checks.PREFERRED, read=placement_checks.preferred_pod_terms
+        "affinity", "podAntiAffinity", placement.PREFERRED, read=placement.preferred_pod_terms
     ),
-    "uid": _in_container("securityContext", "runAsUser", read=pod_checks.user_id),
-    "gid": _in_container("securityContext", "runAsGroup", read=pod_checks.user_id),
-    "fs_gid": _in_spec("securityContext", "fsGroup", read=pod_checks.user_id),
-    "supplemental_gids": _in_spec("securityContext", "supplementalGroups", read=pod_checks.user_ids),
-    "container_security_context": _in_container("securityContext", read=pod_checks.container_context),
-    "pod_security_context": _in_spec("securityContext", read=pod_checks.pod_context),
-    "extra_labels": lambda value: PodShape(labels=pod_checks.extra_labels(value)),
-    "extra_annotations": lambda value: PodShape(annotations=pod_parts.annotation_mapping(value)),
-    "extra_container_config": _in_container(read=pod_checks.container),
-    "extra_pod_config": _in_spec(read=pod_checks.pod_spec),
+    "uid": _in_container("securityContext", "runAsUser", read=checks.user_id),
+    "gid": _in_container("securityContext", "runAsGroup", read=checks.user_id),
+    "fs_gid": _in_spec("securityContext", "fsGroup", read=checks.user_id),
+    "supplemental_gids": _in_spec("securityContext", "supplementalGroups", read=checks.user_ids),
+    "container_security_context": _in_container("securityContext", read=checks.container_context),
+    "pod_security_context": _in_spec("securityContext", read=checks.pod_context),
+    "extra_labels": lambda value: PodShape(labels=checks.extra_labels(value)),
+    "extra_annotations": lambda value: PodShape(annotations=parts.annotation_mapping(value)),
+    "extra_container_config": _in_container(read=checks.container),
+    "extra_pod_config": _in_spec(read=checks.pod_spec),
 }
 """What each trait of a pod makes of its value, in the order in which they are laid over each other."""
 
@@ -279,7 +279,7 @@ def _merged(earlier: Part, later: Part) -> dict[str, Any]:
 def _fitting(resources: Part, later: Part) -> dict[str, dict[str, str]]:
     """Return amounts in which guarantees and limits fit, without those that are 0."""
     found = {side: dict(resources.get(side) or {}) for side in ("requests", "limits")}
-    for name, _ in pod_checks.misfits(found):
+    for name, _ in checks.misfits(found):
         stands, follows = (
             ("limits", "requests") if name in (later.get("limits") or {}) else ("requests", "limits")
         )

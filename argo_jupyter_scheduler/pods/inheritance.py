@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.own_pod import RULE, OwnPod, claim_of
-from argo_jupyter_scheduler.placement_checks import PREFERRED, REQUIRED
-from argo_jupyter_scheduler.pod_checks import TAKEN, requirements
-from argo_jupyter_scheduler.pod_shape import PodShape
+from argo_jupyter_scheduler.pods.checks import TAKEN, requirements
+from argo_jupyter_scheduler.pods.own_pod import RULE, OwnPod, claim_of
+from argo_jupyter_scheduler.pods.placement import PREFERRED, REQUIRED
+from argo_jupyter_scheduler.pods.shape import PodShape
 
 Part = Mapping[str, Any]
 

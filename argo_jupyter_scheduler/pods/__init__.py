@@ -1,0 +1,1 @@
+"""What runs' pods look like: where that comes from, what Kubernetes would refuse, and which of two sources wins."""

@@ -1,0 +1,1 @@
+"""What can be configured: one class of traits for each subject, which `ArgoScheduler` inherits."""
