@@ -102,25 +102,29 @@ def _read(file: Path, prefix: str) -> dict[str, Any]:
     argv = spec.get("argv")
     if not argv or not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
         raise ValueError("no argv")
-    # Jupyter would take a bare `python` for the Python that it runs in itself.
-    program = shutil.which(argv[0], path=os.path.join(prefix, "bin")) or shutil.which(argv[0])
+    program = _program(argv[0], prefix)
     if not program:
         raise ValueError(f"its program '{argv[0]}' is not there")
-    return {
-        **spec,
-        "argv": [program, *argv[1:]],
-        "language": str(spec.get("language") or ""),
-        "resource_dir": str(file.parent),
-    }
+    words = [
+        program,
+        *(word.replace("{prefix}", prefix) for word in argv[1:]),
+    ]  # Jupyter would put its own there
+    language = str(spec.get("language") or "")
+    return {**spec, "argv": words, "language": language, "resource_dir": str(file.parent)}
+
+
+def _program(name: str, prefix: str) -> str | None:
+    """Return where a kernel's program is: a bare name first in the environment, and Python nowhere else."""
+    inside = shutil.which(name, path=os.path.join(prefix, "bin"))
+    return inside or (None if name.startswith("python") else shutil.which(name))
 
 
 def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
     kernel = dict(environment.kernel or {})
     name = kernel.pop("name")
     file = Path(kernel["resource_dir"], "kernel.json")
-    with contextlib.suppress(
-        OSError, ValueError
-    ):  # one that is made up as it is asked for (nb_conda_kernels) may have no file
+    # One that is made up as it is asked for (nb_conda_kernels) may have no file.
+    with contextlib.suppress(OSError, ValueError):
         kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
     runs = kernel["language"]
     if language and not _same(runs, language):
@@ -170,9 +174,8 @@ def _missing(
     if specs:
         what += ", only " + ", ".join(f"{name} ({spec['language']})" for name, spec in sorted(specs.items()))
     if python:
-        install = (
-            f"conda install --prefix {prefix}" if is_conda(prefix) else f"{python_of(prefix)} -m pip install"
-        )
+        pip = f"{python_of(prefix)} -m pip install"
+        install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip
         what += (
             f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
         )

@@ -77,10 +77,8 @@ def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
 def _settings(prefix: Path) -> dict[str, str]:
     """Return the variables that packages, then the user (``conda env config vars``) set."""
     found: dict[str, str] = {}
-    for file in [
-        *sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")),
-        prefix / "conda-meta" / "state",
-    ]:
+    packages = sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json"))
+    for file in [*packages, prefix / "conda-meta" / "state"]:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             content = json.loads(file.read_text(encoding="utf-8"))
             given = content.get("env_vars", {}) if file.name == "state" else content
