@@ -32,8 +32,8 @@ GRACE = 3.0
 KILLED = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
 
 
-_children: list[subprocess.Popen[bytes]] = []
-"""Started by this process and not yet reaped; nothing else is done with them."""
+_children: dict[str, subprocess.Popen[bytes]] = {}
+"""Started by this process and not yet reaped, by their job."""
 
 
 class LocalEngine(Engine):
@@ -128,8 +128,12 @@ def _start(database: Database, staging_path: str, job_id: str, environment: Mapp
     if not folder.private.is_dir():
         database.failed(job_id, "The run's folder in the staging area is gone.")
         return
-    _children[:] = [child for child in _children if child.poll() is None]  # reaps those that ended
-    child = subprocess.Popen(
+    for other, child in list(_children.items()):
+        if child.poll() is not None:  # which reaps it
+            _children.pop(other, None)
+    if job_id in _children:
+        return  # it is on its way; on a busy machine that takes longer than the next look
+    _children[job_id] = subprocess.Popen(
         [
             sys.executable,
             *("-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"),
@@ -149,7 +153,6 @@ def _start(database: Database, staging_path: str, job_id: str, environment: Mapp
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # neither the server's end nor its terminal's ends the run
     )
-    _children.append(child)
 
 
 @contextlib.contextmanager
