@@ -210,6 +210,18 @@ class TestATokenThatNobodySees:
         assert (slack.tokens[0].encode() in rows, typed.encode() in rows) == (False, True)
 
 
+async def test_of_a_run_that_is_tried_again_only_the_end_is_told(
+    jobs: Jobs, slack: SlackStandIn, parameters: dict[str, str], tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    source = notebook(
+        f"import os; new = not os.path.exists({str(flag)!r}); open({str(flag)!r}, 'w'); 1 / (1 - new)"
+    )
+    job_id = await jobs.create("r.ipynb", source, parameters=parameters, tags=["retries:1"])
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    assert "has completed" in only(slack).text
+
+
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 class TestOnThisMachine:
     @pytest.fixture
