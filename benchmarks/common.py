@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,9 +44,21 @@ class Server:
                 raise SystemExit((folder / "server.log").read_text())
             time.sleep(0.1)
         self.url = json.loads(files[0].read_text())["url"]
+        self._wait_for_answers()
         begun = time.perf_counter()
         self.environment_name = self.call("GET", "runtime_environments")[0]["name"]
         self.first_list_seconds = time.perf_counter() - begun
+
+    def _wait_for_answers(self) -> None:
+        """Wait until the server, whose address stands in a file by now, listens there."""
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}api/status?token=t", timeout=60).close()
+                return
+            except urllib.error.URLError:
+                if self.process.poll() is not None:
+                    raise SystemExit((self.folder / "server.log").read_text()) from None
+                time.sleep(0.05)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the scheduler's REST API."""
@@ -75,12 +88,16 @@ class Server:
 
 
 @contextmanager
-def server(*options: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """Start a server in a folder of its own."""
+def server(
+    *options: str, environment: dict[str, str] | None = None, traits: dict[str, Any] | None = None
+) -> Iterator[Server]:
+    """Start a server in a folder of its own, with traits of `ArgoScheduler`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "hello.ipynb").write_bytes((ROOT / "examples" / "hello.ipynb").read_bytes())
         for name in ("runtime", "data", "config"):
             (Path(folder) / name).mkdir()
+        config = {"ArgoScheduler": traits or {}}
+        (Path(folder) / "config" / "jupyter_server_config.json").write_text(json.dumps(config))
         running = Server(Path(folder), *options, environment=environment)
         try:
             yield running
@@ -95,17 +112,14 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def real_argo() -> tuple[list[str], dict[str, str]]:
-    """Return the options and the environment of a server on the real Argo."""
+def real_argo() -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the traits and the environment of a server on the real Argo."""
     folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
     names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
-    volumes = [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()]
-    mounts = [{"name": name, "mountPath": folder} for folder, name in names.items()]
-    kept = {name: os.environ[name] for name in ("PATH", "HOME")}
-    options = [
-        f"--ArgoScheduler.image={os.environ.get('ARGO_TEST_IMAGE', 'registry.local/host:1')}",
-        *(f"--ArgoScheduler.volumes={json.dumps(volume)}" for volume in volumes),
-        *(f"--ArgoScheduler.volume_mounts={json.dumps(mount)}" for mount in mounts),
-        *(f"--ArgoScheduler.environment={key}={value}" for key, value in kept.items()),
-    ]
-    return options, {key: value for key, value in os.environ.items() if key.startswith("ARGO_")}
+    traits = {
+        "image": os.environ.get("ARGO_TEST_IMAGE", "registry.local/host:1"),
+        "volumes": [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()],
+        "volume_mounts": [{"name": name, "mountPath": folder} for folder, name in names.items()],
+        "environment": {name: os.environ[name] for name in ("PATH", "HOME")},
+    }
+    return traits, {key: value for key, value in os.environ.items() if key.startswith("ARGO_")}

@@ -96,9 +96,9 @@ def measure(runs: int) -> dict[str, Any]:
     """Measure everything once; a warm-up is not counted."""
     results: dict[str, Any] = {"failure_import_seconds": import_seconds()}
     argo = "ARGO_SERVER" in os.environ
-    options, environment = real_argo() if argo else ([], {})
+    traits, environment = real_argo() if argo else ({}, {})
     shells, local, posts, on_argo = [], [], [], []
-    with server() as here, server(*options, environment=environment) as there:
+    with server() as here, server(environment=environment, traits=traits) as there:
         for number in range(runs + 1):
             figures = (shell(), completed(here), completed(there) if argo else (0.0, 0.0))
             if number:

@@ -153,9 +153,9 @@ def mender(cycles: int = 9) -> dict[str, float]:
 
 def on_argo(minutes: int) -> dict[str, float]:
     """Follow a schedule of every minute on the real Argo: seconds to the row, and to COMPLETED."""
-    options, environment = real_argo()
+    traits, environment = real_argo()
     to_row, to_end = [], []
-    with server(*options, environment=environment) as running:
+    with server(environment=environment, traits=traits) as running:
         fields = {"input_uri": "hello.ipynb", "name": "hello", "output_formats": ["ipynb", "html"]}
         fields |= {
             "runtime_environment_name": running.environment_name,
