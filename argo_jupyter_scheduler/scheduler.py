@@ -21,12 +21,11 @@ from jupyter_scheduler.models import (
     DescribeJobDefinition,
     ListJobDefinitionsQuery,
     ListJobDefinitionsResponse,
-    SortDirection,
     Status,
     UpdateJob,
     UpdateJobDefinition,
 )
-from jupyter_scheduler.orm import Job, JobDefinition
+from jupyter_scheduler.orm import Job
 from jupyter_scheduler.scheduler import Scheduler
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
@@ -34,6 +33,7 @@ from traitlets import Type as TypeTrait
 
 from argo_jupyter_scheduler import checks, options
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
+from argo_jupyter_scheduler.definition_list import list_definitions
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engine_choice import make_engine
 from argo_jupyter_scheduler.engines.base import Engine
@@ -356,31 +356,9 @@ class ArgoScheduler(
             raise SchedulerError(f"There is no job definition {job_definition_id}.") from error
 
     def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:
-        """Return job definitions as Jupyter-Scheduler does; of 1,000, it takes half as long without its objects in between."""
+        """Return job definitions as Jupyter-Scheduler does, but sooner."""
         with self.db_session() as session:
-            found = session.query(
-                *(getattr(JobDefinition, name) for name in DescribeJobDefinition.__fields__)
-            )
-            if query.create_time:
-                found = found.filter(JobDefinition.create_time >= query.create_time)
-            if query.name:
-                found = found.filter(JobDefinition.name.like(f"{query.name}%"))
-            for tag in query.tags or []:
-                found = found.filter(JobDefinition.tags.contains(tag))
-            total = found.count()
-            for field in query.sort_by:
-                column = getattr(JobDefinition, field.name)
-                found = found.order_by(
-                    column.desc() if field.direction == SortDirection.desc else column.asc()
-                )
-            begin = int(query.next_token or 0)
-            rows = found.limit(query.max_items).offset(begin).all()
-        end = begin + len(rows)
-        return ListJobDefinitionsResponse.construct(
-            job_definitions=[DescribeJobDefinition.construct(**row._mapping) for row in rows],
-            total_count=total,
-            next_token=str(end) if end < total else None,
-        )
+            return list_definitions(session, query)
 
     def _told(self, call: Callable[..., Result], *arguments: Any) -> Result:
         with _told_to_the_user():

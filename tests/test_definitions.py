@@ -203,7 +203,11 @@ async def test_the_list_is_the_one_of_jupyter_scheduler(jobs: Jobs, scheduler: A
         {"create_time": int(time.time() * 1000) + 60_000},
     ):
         query = ListJobDefinitionsQuery(**fields)
-        assert scheduler.list_job_definitions(query) == Scheduler.list_job_definitions(scheduler, query)
+        ours = scheduler.list_job_definitions(query)
+        theirs = Scheduler.list_job_definitions(scheduler, query)
+        assert ours.dict() == theirs.dict()
+        for options in ({"exclude_none": True}, {}):
+            assert json.loads(ours.json(**options)) == json.loads(theirs.json(**options))
 
 
 @pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
