@@ -14,6 +14,7 @@ import pytest
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
 from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.steps.kernel_manager import BLOCKS, LOWEST, NAMES, ports_of
 
 from .conftest import Jobs, notebook, outputs
 
@@ -157,3 +158,20 @@ def rows(database: Database) -> list[dict[str, Any]]:
         return database.live_jobs()
     except OperationalError:  # the tables are just being made
         return []
+
+
+def test_runs_share_no_port() -> None:
+    ports = [port for process in range(4711, 4731) for port in ports_of(process)]
+    assert len(set(ports)) == 100
+    taken = ports_of(4711)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", taken[2]))
+        assert not set(ports_of(4711)) & set(taken)
+
+
+async def test_a_runs_kernel_is_reached_on_ports_of_its_own(jobs: Jobs) -> None:
+    code = "import json, ipykernel; print(json.load(open(ipykernel.get_connection_file()))['shell_port'])"
+    job_id = await jobs.create("p.ipynb", notebook(code))
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    port = int(outputs((await jobs.download(job_id))["ipynb"]))
+    assert LOWEST <= port < LOWEST + len(NAMES) * BLOCKS

@@ -94,23 +94,26 @@ def command(prefix: str, argv: list[str]) -> list[str]:
     return [shell, "-c", _SCRIPT, shell, *argv]
 
 
-def kernel_manager_class(kernel: Kernel, bounds: Mapping[str, int]) -> type[AsyncKernelManager]:
+def kernel_manager_class(
+    kernel: Kernel, bounds: Mapping[str, int], base: type[AsyncKernelManager]
+) -> type[AsyncKernelManager]:
     """Return a class for nbclient's ``kernel_manager_class`` whose kernel is `kernel`, in its environment and within bounds.
 
     Parameters
     ----------
     bounds
         As `limits.of` returns them.
+    base
+        The class to extend, see `kernel_manager`.
     """
     from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
 
     fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
     if kernel.prefix:
         fields["argv"] = command(kernel.prefix, fields["argv"])
     spec = KernelSpec(**fields)
 
-    class EnvironmentKernelManager(AsyncKernelManager):
+    class EnvironmentKernelManager(base):  # type: ignore[misc,valid-type]
         @property
         def kernel_spec(self) -> KernelSpec:
             return spec

@@ -109,9 +109,12 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 files = (_literal(source), _literal(output), context.folder)
                 inside.execute(kernel, *files, values, bounds, progress)
                 return
-            options = {}
+            from argo_jupyter_scheduler.steps import kernel_manager
+
+            shares_machine = "places" in settings  # on Argo, a pod's ports are its own
+            manager = kernel_manager.LocalKernelManager if shares_machine else kernel_manager.RunKernelManager
             if kernel.spec:
-                options["kernel_manager_class"] = activation.kernel_manager_class(kernel, bounds)
+                manager = activation.kernel_manager_class(kernel, bounds, manager)
             papermill.execute_notebook(
                 _literal(source),
                 _literal(output),
@@ -122,7 +125,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 progress_bar=False,
                 log_output=True,
                 on_cell_start=progress,
-                **options,
+                kernel_manager_class=manager,
             )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
