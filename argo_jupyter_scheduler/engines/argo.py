@@ -212,20 +212,22 @@ class ArgoEngine(Engine):
         return hashlib.sha256(text.encode()).hexdigest()[:16] if traits is not None else ""
 
     def outdated(self, definitions: Sequence[tuple[str, str]]) -> list[str]:  # noqa: D102
-        query = {
-            "listOptions.labelSelector": OURS,
-            "fields": "items.metadata.name,items.metadata.annotations",
-        }
-        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         shapes = {
-            item["metadata"]["name"]: (item["metadata"].get("annotations") or {}).get(live_objects.SHAPE)
-            for item in items
+            name: (metadata.get("annotations") or {}).get(live_objects.SHAPE)
+            for name, metadata in self._cron_workflows("annotations").items()
         }
         return [
             one
             for one, compute_type in definitions
             if shapes.get(cron_workflow_name(one), "") != self._shape_of(compute_type)
         ]
+
+    def _cron_workflows(self, *fields: str) -> dict[str, dict[str, Any]]:
+        """Return the metadata of all our cron workflows by their name: of it, these fields only."""
+        names = ",".join(f"items.metadata.{field}" for field in ("name", *fields))
+        query = {"listOptions.labelSelector": OURS, "fields": names}
+        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
+        return {item["metadata"]["name"]: item["metadata"] for item in items}
 
     def _create(self, wanted: dict[str, Any]) -> None:
         # One that exists is this call's own earlier try, as in `submit`.
@@ -262,10 +264,8 @@ class ArgoEngine(Engine):
         self.api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
 
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
-        query = {"listOptions.labelSelector": OURS, "fields": "items.metadata.name"}
-        items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
-        names = {item["metadata"]["name"] for item in items}
-        return [one for one in definitions if cron_workflow_name(one) not in names]
+        known = self._cron_workflows()
+        return [one for one in definitions if cron_workflow_name(one) not in known]
 
     # What became of the runs
 
