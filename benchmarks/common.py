@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -103,6 +104,20 @@ def server(
             yield running
         finally:
             running.close()
+
+
+def options_of(about: str | None) -> argparse.Namespace:
+    """Return the command line's options, which all benchmarks share."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def keep(results: dict[str, Any], file: Path | None) -> None:
+    """Write the results as JSON, where that is asked for."""
+    if file:
+        file.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def timed(call: Callable[[], object]) -> float:

@@ -8,7 +8,6 @@ activation script and the same packages as the server's own, beside which it is 
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import Server, server, timed
+from common import Server, keep, options_of, server, timed
 
 EACH = 100
 LISTS = 50
@@ -82,10 +81,7 @@ def measure(runs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = options_of(__doc__)
     results = measure(options.runs)
     rows = [
         ("environments in the list", str(results["environments"]), "301"),
@@ -95,8 +91,7 @@ def main() -> None:
         ("a chosen environment costs a run", f"{results['chosen_costs_seconds']:.2f} s", "≤ 0.5 s"),
     ]
     print("\n".join(f"{name:<44}{value:>10}  {goal}" for name, value, goal in rows))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    keep(results, options.json)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ Everything is measured in one run, and figures of runs are ratios against the sh
 
 from __future__ import annotations
 
-import argparse
 import concurrent.futures
-import json
 import os
 import re
 import statistics
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import ROOT, Server, real_argo, server, timed
+from common import ROOT, Server, keep, options_of, real_argo, server, timed
 
 BIN = Path(sys.executable).parent
 
@@ -119,10 +117,7 @@ def measure(runs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = options_of(__doc__)
     results = measure(options.runs)
     rows = [
         ("papermill && nbconvert in a shell", f"{results['shell_seconds']:.2f} s", ""),
@@ -139,8 +134,7 @@ def main() -> None:
         ("20 jobs at once: slowest answer", f"{results['crowd']['api_seconds']:.2f} s", "≤ 1 s"),
     ]
     print("\n".join(f"{name:<52}{value:>10}  {goal}" for name, value, goal in rows))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    keep(results, options.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ that docs/developing.md names, a schedule of every minute is followed on the rea
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -21,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from common import Server, real_argo, server, timed
+from common import Server, keep, options_of, real_argo, server, timed
 
 OWN = "--SchedulerApp.scheduler_class=jupyter_scheduler.scheduler.Scheduler"
 
@@ -189,10 +188,7 @@ def on_argo(minutes: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = options_of(__doc__)
     results = {**lists(), **mender()}
     if "ARGO_SERVER" in os.environ:
         results.update(on_argo(options.runs))
@@ -234,8 +230,7 @@ def main() -> None:
         ),
     ]
     print("\n".join(f"{name:<46}{value:>10}  {goal:<8}{note}" for name, value, goal, note in rows))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    keep(results, options.json)
 
 
 if __name__ == "__main__":
