@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import psutil
 import pytest
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
 from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps.kernel_manager import BLOCKS, LOWEST, NAMES, ports_of
@@ -76,6 +80,35 @@ async def test_stop_ends_also_what_left_the_process_tree(jobs: Jobs, tmp_path: P
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     assert marked(job_id) == []
     assert (await jobs.get(job_id))["status"] == "STOPPED"
+
+
+async def test_a_job_seen_by_several_threads_at_once_gets_one_process(
+    jobs: Jobs, tmp_path: Path, database: Database, staging_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A submit and the task runner look at the queue at the same moment."""
+    gate = tmp_path / "gate"
+    first = await jobs.create("f.ipynb", notebook(WAIT_FOR.format(str(gate))))
+    await jobs.wait(first, until="IN_PROGRESS")
+    waiting = await jobs.create("w.ipynb", notebook("print(1)"))
+    started: list[Any] = []
+    popen = subprocess.Popen
+
+    def record(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(arguments)
+        time.sleep(0.05)  # as it takes on a busy machine
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(local.subprocess, "Popen", record)
+    look = threading.Barrier(4)
+
+    def start() -> None:
+        look.wait()
+        local.start_waiting(database, str(staging_path), 2, {})
+
+    await asyncio.gather(*(asyncio.to_thread(start) for _ in range(4)))
+    assert len(started) == 1
+    gate.touch()
+    assert (await jobs.wait(waiting))["status"] == "COMPLETED"
 
 
 def test_a_reused_pid_is_not_taken_for_the_run(database: Database, staging_path: Path) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +35,9 @@ KILLED = "The run's process is gone: it was killed, or this machine was restarte
 
 _children: dict[str, subprocess.Popen[bytes]] = {}
 """Started by this process and not yet reaped, by their job."""
+
+_children_lock = threading.Lock()
+"""A submit and the task runner look at the queue in different threads, often for the same job."""
 
 
 class LocalEngine(Engine):
@@ -120,7 +124,8 @@ def start_waiting(database: Database, staging_path: str, places: int, environmen
     waiting = [job for job in jobs if job["pid"] == LOCAL_WAITING and job["status"] in WAITING]
     free = places - (len(jobs) - len(waiting))
     for job in waiting[: max(free, 0)]:
-        _start(database, staging_path, job["job_id"], environment)
+        with _children_lock:
+            _start(database, staging_path, job["job_id"], environment)
 
 
 def _start(database: Database, staging_path: str, job_id: str, environment: Mapping[str, str]) -> None:
