@@ -159,8 +159,11 @@ class Definitions:
             self._try_to_settle(definition_id)
 
     def bring_up_to_date(self) -> None:
-        """Give schedules whose compute type has been configured anew its shape of now; once, after the server's start."""
-        active = [row for row in self._database.schedules() if row["active"] and row["compute_type"]]
+        """Bring schedules in line whose traits or compute type were configured anew; once, after the server's start.
+
+        What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
+        """
+        active = [row for row in self._database.schedules() if row["active"]]
         asked = [(row["job_definition_id"], row["compute_type"]) for row in active]
         for definition_id in self._engine.outdated(asked) if asked else []:
             self._try_to_settle(definition_id)

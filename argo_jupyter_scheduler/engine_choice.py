@@ -74,5 +74,21 @@ def _argo(scheduler: Any) -> Engine:
         compute_types=pod_sources.compute_types(scheduler, connection.namespace, shape),
         slack=scheduler.slack,
         slack_token_secret=dict(scheduler.slack_token_secret),
+        configured=_configured(scheduler),
     )
     return ArgoEngine(connection, scheduler.database, site)
+
+
+def _configured(scheduler: Any) -> dict[str, Any]:
+    """Return what an administrator has set of the traits that manifests are made of, as it was written.
+
+    Not what is inherited or expanded, which differs between the servers of one user.
+    """
+    from argo_jupyter_scheduler.traits.pod import PodTraits
+    from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
+
+    traits = {**PodTraits.class_traits(), **WorkflowTraits.class_traits()}
+    traits["slack_token_secret"] = scheduler.traits()["slack_token_secret"]
+    values = {name: getattr(scheduler, name) for name in traits}
+    changed = {name: value for name, value in values.items() if value != traits[name].default(scheduler)}
+    return {name: getattr(value, "__qualname__", value) for name, value in changed.items()}

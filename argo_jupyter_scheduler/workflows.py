@@ -100,6 +100,8 @@ class Site:
         What runs tell Slack.
     slack_token_secret
         ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
+    configured
+        The traits that all of this comes from, where an administrator has set them.
     """
 
     namespace: str
@@ -115,6 +117,7 @@ class Site:
     retries: int = 0
     slack: SlackSettings = field(default_factory=SlackSettings)
     slack_token_secret: dict[str, str] = field(default_factory=dict)
+    configured: Mapping[str, Any] = field(default_factory=dict)
 
 
 def for_run(site: Site, row: Mapping[str, Any]) -> Site:

@@ -15,7 +15,6 @@ from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines.live_objects import changed
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
@@ -130,23 +129,33 @@ def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
 
 @on_argo
 async def test_a_run_has_the_shape_as_it_is_configured_now(
-    jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
+    jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
 ) -> None:
     chosen, other = [await jobs.define(f"{n}.ipynb", notebook("1"), compute_type=n) for n in ("gpu", "small")]
-    database.set_definition(other, compute_type=None)
-    after = restarted(scheduler, compute_types={"gpu": {"cpu_limit": 3}}, default_compute_type="gpu")
-    argo.requests.clear()
-    after.mender.mend()
-    limits = main_of(argo.crons[f"job-def-{chosen}"]["spec"]["workflowSpec"])["container"]["resources"][
-        "limits"
-    ]
-    assert limits == {"cpu": "3"}
-    assert [path.rpartition("/")[2] for method, path in argo.requests if method == "PUT"] == [
-        f"job-def-{chosen}"
-    ]
-    argo.requests.clear()
-    restarted(scheduler, compute_types={"gpu": {"cpu_limit": 3}}, default_compute_type="gpu").mender.mend()
-    assert "PUT" not in {method for method, _ in argo.requests}
+
+    def after_restart(**traits: Any) -> list[str]:
+        """Return what a server's start changes of Argo's cron workflows."""
+        argo.requests.clear()
+        restarted(scheduler, **traits).mender.mend()
+        return [
+            path.rpartition("/")[2].removeprefix("job-def-") for way, path in argo.requests if way == "PUT"
+        ]
+
+    def container(definition_id: str) -> dict[str, Any]:
+        return dict(main_of(argo.crons[f"job-def-{definition_id}"]["spec"]["workflowSpec"])["container"])
+
+    types = {**TYPES, "gpu": {"cpu_limit": 3}}
+    assert after_restart() == []
+    assert after_restart(compute_types=types) == [chosen]
+    assert container(chosen)["resources"]["limits"] == {"cpu": "3"}
+    assert after_restart(compute_types=types) == []
+    assert sorted(after_restart(compute_types=types, image="registry.local/next:1")) == sorted(
+        [chosen, other]
+    )
+    assert {container(one)["image"] for one in (chosen, other)} == {"registry.local/next:1"}
+    # What changes no manifest is remembered, too.
+    assert len(after_restart(compute_types=types, image="registry.local/next:1", slug_scheme="escape")) == 2
+    assert after_restart(compute_types=types, image="registry.local/next:1", slug_scheme="escape") == []
 
     # One that is configured no more: its definition can be paused, and is not resumed without a reason.
     gone = restarted(scheduler, compute_types={}, default_compute_type="")

@@ -119,7 +119,7 @@ class ArgoEngine(Engine):
                 raise
             site = self._site  # what cannot run, can be paused
         manifest = build_cron_workflow(definition, site, one_schedule=self.api.version < (3, 6))
-        return live_objects.annotated(manifest, self._shape_of(definition.get("compute_type")))
+        return live_objects.annotated(manifest, self._configuration_of(definition.get("compute_type")))
 
     def reason(self, job_id: str) -> str:
         """Return what Argo says of pods that failed or cannot start; raises as `stop`."""
@@ -205,21 +205,21 @@ class ArgoEngine(Engine):
             f"Argo's cron workflow {name} is changed by others all the time. Try again later."
         )
 
-    def _shape_of(self, compute_type: str | None) -> str:
-        """Return a hash of a compute type as it is configured, empty where it is not."""
+    def _configuration_of(self, compute_type: str | None) -> str:
+        """Return a hash of what is configured of the runs of a compute type."""
         traits = self._site.compute_types.get(compute_type or "")
-        text = json.dumps(traits, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16] if traits is not None else ""
+        text = json.dumps([self._site.configured, traits], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def outdated(self, definitions: Sequence[tuple[str, str]]) -> list[str]:  # noqa: D102
-        shapes = {
-            name: (metadata.get("annotations") or {}).get(live_objects.SHAPE)
+    def outdated(self, definitions: Sequence[tuple[str, str | None]]) -> list[str]:  # noqa: D102
+        sent = {
+            name: (metadata.get("annotations") or {}).get(live_objects.CONFIGURATION)
             for name, metadata in self._cron_workflows("annotations").items()
         }
         return [
             one
             for one, compute_type in definitions
-            if shapes.get(cron_workflow_name(one), "") != self._shape_of(compute_type)
+            if sent.get(cron_workflow_name(one)) != self._configuration_of(compute_type)
         ]
 
     def _cron_workflows(self, *fields: str) -> dict[str, dict[str, Any]]:

@@ -126,8 +126,8 @@ class Engine(ABC):
     def unschedule(self, job_definition_id: str) -> None:  # noqa: B027
         """Forget a definition's schedule; one that is gone is no error."""
 
-    def outdated(self, definitions: Sequence[tuple[str, str]]) -> list[str]:
-        """Return those of the definitions, given with their compute types, whose schedule has another shape of that type."""
+    def outdated(self, definitions: Sequence[tuple[str, str | None]]) -> list[str]:
+        """Return those of the definitions, given with their compute types, whose schedule was made of another configuration."""
         return []
 
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:

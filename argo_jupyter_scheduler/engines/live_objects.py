@@ -13,20 +13,24 @@ from typing import Any
 SENT = "jupyter-scheduler-sent"
 """Annotation: the ``workflowSpec`` that was sent last."""
 
-SHAPE = "jupyter-scheduler-shape"
-"""Annotation: a hash of what the definition's compute type was when it was sent."""
+CONFIGURATION = "jupyter-scheduler-configuration"
+"""Annotation: a hash of what was configured of the runs when it was sent."""
 
 
-def annotated(manifest: dict[str, Any], shape: str) -> dict[str, Any]:
+def annotated(manifest: dict[str, Any], configuration: str) -> dict[str, Any]:
     """Return a manifest that says of itself what was sent.
 
     Parameters
     ----------
-    shape
-        What `SHAPE` shall say.
+    configuration
+        What `CONFIGURATION` shall say.
     """
     sent = json.dumps(manifest["spec"]["workflowSpec"], sort_keys=True)
-    annotations = {**(manifest["metadata"].get("annotations") or {}), SENT: sent, SHAPE: shape}
+    annotations = {
+        **(manifest["metadata"].get("annotations") or {}),
+        SENT: sent,
+        CONFIGURATION: configuration,
+    }
     return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
@@ -44,7 +48,13 @@ def edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
     before = sent(live)
     other = before is not None and before != wanted["spec"]["workflowSpec"]
+    # Its mark is brought up to date too, lest it be looked at at each start.
+    other |= _configuration(live) != _configuration(wanted)
     return other or any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
+
+
+def _configuration(cron_workflow: Mapping[str, Any]) -> str | None:
+    return (cron_workflow["metadata"].get("annotations") or {}).get(CONFIGURATION)
 
 
 def merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
