@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -40,6 +41,9 @@ def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
     config = tmp_path / "config" / "jupyter_server_config.json"
     config.write_text(json.dumps({"ArgoScheduler": traits}))
     shutil.copy(ROOT / "examples" / "analysis.ipynb", root)
+    news = tmp_path / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
     environment |= {
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
@@ -54,7 +58,7 @@ def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
         "--ip=127.0.0.1",
         "--port=0",
     ]
-    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--LabApp.news_url=''"]
+    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
     with open(tmp_path / "lab.log", "wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
     try:
@@ -67,9 +71,10 @@ def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
 def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
     for _ in range(600):
         for file in (tmp_path / "runtime").glob("jpserver-*.json"):
-            url = str(json.loads(file.read_text())["url"])
-            urllib.request.urlopen(f"{url}api/status?token=t", timeout=30).close()
-            return url
+            with contextlib.suppress(OSError, ValueError):  # it may be half written, and not be listening yet
+                url = str(json.loads(file.read_text())["url"])
+                urllib.request.urlopen(f"{url}api/status?token=t", timeout=30).close()
+                return url
         assert server.poll() is None, (tmp_path / "lab.log").read_text()
         time.sleep(0.1)
     raise AssertionError((tmp_path / "lab.log").read_text())
@@ -108,7 +113,6 @@ def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> N
     field = page.get_by_label("Job name")
     for last in (False, False, True):
         page.goto(f"{lab[0]}lab/tree/{notebook}?token=t&reset")
-        page.get_by_role("button", name="No", exact=True).click()  # no Jupyter news
         page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
         page.locator("[data-jp-item-name='create-job'] jp-button").click()
         try:  # the dialog fills itself in when it has the notebook, also over what was typed before
