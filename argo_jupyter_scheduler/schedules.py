@@ -1,6 +1,7 @@
 """When a definition runs: cron's five fields and descriptors as Argo takes them, in a time zone.
 
 The grammar is that of ``robfig/cron`` v3's ``ParseStandard``, which Argo calls (3.4 to 4.1): what one place refuses, all do.
+Refused too is what it takes and nobody means, such as ``@every 0s`` (each second), ``*-5`` (a star) or ``1,,2``.
 The next time is croniter's, of fields that are written out, so that the two libraries' dialects cannot differ, and of wall-clock
 time, since croniter's own time zones go astray on days when clocks change.
 """
@@ -11,6 +12,7 @@ import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, croniter
@@ -40,7 +42,12 @@ _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of week", 0, 6, _DAYS),
 )
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_ALL_DAYS = (",".join(map(str, range(1, 32))), ",".join(map(str, range(7))))
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9}
+_UNITS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
+_DURATION = re.compile(rf"(\d+\.?\d*|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
+_INT64 = 2**63
+"""Go counts a step, and a duration's nanoseconds, with fewer than this."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +68,24 @@ class Schedule:
     every: int
     timezone: str
 
-    def after(self, moment: int) -> int | None:
-        """Return the next time after `moment`, both in milliseconds since 1970; None if there is none."""
+    def after(self, moment: int, begin: int | None = None) -> int | None:
+        """Return the next time after `moment`; None if there is none.
+
+        Parameters
+        ----------
+        moment
+            Milliseconds since 1970, as is what is returned.
+        begin
+            From where ``@every`` counts; by default `moment`.
+        """
         if self.every:
-            return (moment // 1000 + self.every) * 1000
+            first = (moment if begin is None else begin) // 1000
+            return (first + max((moment // 1000 - first) // self.every + 1, 1) * self.every) * 1000
         zone = ZoneInfo(self.timezone)
-        begin = datetime.fromtimestamp(moment / 1000, zone)
-        wall = begin.replace(tzinfo=None)
+        start = datetime.fromtimestamp(moment / 1000, zone)
+        wall = start.replace(tzinfo=None)
         # Where clocks are set back, an hour comes twice; a time that is skipped in spring is not run, as with Argo.
-        twice = begin.utcoffset() != datetime.fromtimestamp(moment / 1000 + 3 * 3600, zone).utcoffset()
+        twice = start.utcoffset() != datetime.fromtimestamp(moment / 1000 + 3 * 3600, zone).utcoffset()
         times = croniter(self.fields, wall - timedelta(hours=3 if twice else 0))
         found: list[int] = []
         local = wall
@@ -105,26 +121,33 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     zone = timezone or DEFAULT_TIMEZONE
     if zone not in _timezones():
         raise InvalidJob(f"There is no time zone '{zone}'. Names are like 'Europe/Berlin' or 'UTC'.")
-    words = (schedule or "").split()
+    text = schedule or ""
+    words = text.split()
     if not words:
         raise InvalidJob(
             "The schedule is empty. It needs five fields, such as '0 6 * * *' for every day at 6:00."
         )
-    if len(str(schedule)) > SCHEDULE_LENGTH:
-        raise InvalidJob(f"The schedule has {len(str(schedule))} characters; {SCHEDULE_LENGTH} are possible.")
-    if words[0] == "@every" and len(words) == 2:
-        return Schedule("", _seconds(words[1]), zone)
-    if len(words) == 1 and words[0] in _DESCRIPTORS:
-        words = _DESCRIPTORS[words[0]].split()
+    if len(text) > SCHEDULE_LENGTH:
+        raise InvalidJob(f"The schedule has {len(text)} characters; {SCHEDULE_LENGTH} are possible.")
+    if text.startswith("@every "):
+        return Schedule("", _seconds(text.removeprefix("@every ")), zone)
+    if text in _DESCRIPTORS:
+        words = _DESCRIPTORS[text].split()
     if words[0].startswith("@"):
         known = ", ".join([*_DESCRIPTORS, "@every 1h30m"])
-        raise InvalidJob(f"The schedule '{schedule}' is not known. Possible: five fields, or {known}.")
+        raise InvalidJob(
+            f"The schedule '{text}' is not known. Possible: five fields, or {known}, with no blank before or after."
+        )
     if len(words) != len(_FIELDS):
         raise InvalidJob(
-            f"The schedule '{schedule}' has {len(words)} fields. Five are needed: minute, hour, day of month, month, "
+            f"The schedule '{text}' has {len(words)} fields. Five are needed: minute, hour, day of month, month, "
             "day of week; there are no seconds."
         )
     written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
+    days = (written[2], written[4])
+    if "*" not in days and (days[0] == _ALL_DAYS[0] or days[1] == _ALL_DAYS[1]):
+        # Either will do, so any day does; croniter would take the full one for a star, with which both must.
+        written[2] = written[4] = "*"
     return Schedule(" ".join(written), 0, zone)
 
 
@@ -135,6 +158,7 @@ def _timezones() -> frozenset[str]:
 
 def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
     numbers: set[int] = set()
+    star = False
     for part in text.split(","):
         found = _range(part, low, high, names)
         if found is None:
@@ -143,19 +167,18 @@ def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
                 f"{f', {names[0].upper()} to {names[-1].upper()}' if names else ''}, '*', ranges such as "
                 f"'{low}-{low + 2}', steps such as '*/2', and lists of them."
             )
-        if not found:
-            return "*"
+        star = star or not found
         numbers.update(found)
-    return ",".join(str(number) for number in sorted(numbers))
+    return "*" if star else ",".join(str(number) for number in sorted(numbers))
 
 
 def _range(part: str, low: int, high: int, names: list[str]) -> list[int] | None:
     """Return the numbers that a part of a field stands for, none for any, None if it is malformed."""
     span, slash, step_text = part.partition("/")
     first_text, hyphen, last_text = span.partition("-")
-    if slash and not (step_text.isdecimal() and int(step_text) > 0):
+    step = _number(step_text, 0, []) if slash else 1
+    if not step or step >= _INT64:
         return None
-    step = int(step_text) if slash else 1
     if span in ("*", "?"):
         return [] if step == 1 else list(range(low, high + 1, step))
     first = _number(first_text, low, names)
@@ -172,11 +195,12 @@ def _number(text: str, low: int, names: list[str]) -> int | None:
 
 
 def _seconds(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    parts = [float(part or 0) for part in match.groups()] if match else [0.0]
-    seconds = int(sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False)))
-    if seconds < 1:
+    """Read a duration as Go's ``time.ParseDuration`` does, in whole seconds, at least one, as ``robfig/cron`` has it."""
+    parts = _DURATION.findall(text)
+    nanoseconds = int(sum(Fraction(number) * _UNITS[unit] for number, unit in parts))
+    if "".join(number + unit for number, unit in parts) != text or not 0 < nanoseconds < _INT64:
         raise InvalidJob(
-            f"'@every {text}' is not possible: it takes a duration such as 1h30m, of a second or more."
+            f"'@every {text}' is not possible: it takes a duration such as 1h30m, of at most 292 years; "
+            "less than a second becomes one."
         )
-    return seconds
+    return max(nanoseconds // _UNITS["s"], 1)

@@ -31,11 +31,11 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
-
-from croniter import croniter
+from zoneinfo import available_timezones
 
 from argo_jupyter_scheduler.pods import quantities
+
+from . import cron_reference
 
 VARIABLE = re.compile(r"\{\{\s*([^}\s]+)\s*\}\}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -359,10 +359,10 @@ class ArgoStandIn:
                 *code, "cron workflow cant be configured with both Spec.Schedule and Spec.Schedules"
             )
         text = one if version < (3, 6) else several[0]
-        if not croniter.is_valid(text):
-            raise Refused(
-                *code, f"cron schedule {text} is malformed: end of range (61) above maximum (59): 61"
-            )
+        try:
+            cron_reference.check(text)
+        except ValueError as error:
+            raise Refused(*code, f"cron schedule {text} is malformed: {error}") from error
         if version >= (3, 6) and spec.get("timezone") not in available_timezones():
             raise Refused(*code, f'invalid timezone "{spec.get("timezone")}": unknown time zone')
         # Written by Argo's own types: what is false or empty is dropped, containers get their defaults.
@@ -715,11 +715,12 @@ def _stamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _due(schedule: str, zone: str, after: float, until: float) -> list[float]:
-    times = croniter(schedule, datetime.fromtimestamp(after, ZoneInfo(zone)))
-    return list(
-        itertools.takewhile(lambda moment: moment <= until, iter(lambda: times.get_next(float), None))
-    )
+def _due(schedule: str, zone: str, after: float, until: float) -> list[int]:
+    """Return the minutes in which a schedule was due; ``@every`` is taken, but not played."""
+    if schedule.startswith("@every"):
+        return []
+    minutes = range((int(after) // 60 + 1) * 60, int(until) + 1, 60)
+    return [minute for minute in minutes if cron_reference.matches(schedule, zone, minute)]
 
 
 def _public(cron: dict[str, Any]) -> dict[str, Any]:

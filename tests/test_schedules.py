@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.schedules import parse
 
+from . import cron_reference
+
 
 def after(schedule: str, moment: str, zone: str = "UTC") -> str | None:
     """Return the next time in a zone after another, both as ISO writes them."""
@@ -31,15 +33,64 @@ def after(schedule: str, moment: str, zone: str = "UTC") -> str | None:
         ("0 9-17/4 * * MON-FRI", "2026-03-06T17:00", "2026-03-09T09:00"),
         ("0 0 ? jan,JUL *", "2026-03-01T10:00", "2026-07-01T00:00"),
         ("0 0 13 * 5", "2026-03-01T10:00", "2026-03-06T00:00"),  # either day will do
+        ("0 0 13 * 0-6", "2026-03-01T10:00", "2026-03-02T00:00"),  # so a full one does for both
+        ("0 0 1-31 * MON", "2026-03-03T10:00", "2026-03-04T00:00"),
+        ("0 0 */1 * MON", "2026-03-03T10:00", "2026-03-09T00:00"),  # but of a star, both must do
+        ("0 0 *,5 * MON", "2026-03-03T10:00", "2026-03-09T00:00"),
+        ("  0 6 *\t* *  ", "2026-03-01T10:00", "2026-03-02T06:00"),
         ("0 0 29 2 *", "2026-03-01T10:00", "2028-02-29T00:00"),
         ("0 0 31 2 *", "2026-03-01T10:00", None),
         ("@daily", "2026-03-01T10:00", "2026-03-02T00:00"),
         ("@weekly", "2026-03-01T10:00", "2026-03-08T00:00"),
         ("@every 1h30m", "2026-03-01T10:00", "2026-03-01T11:30"),
+        ("@every 90000ms", "2026-03-01T10:00:30", "2026-03-01T10:02"),
+        ("@every 1m.5h60000000µs1.m", "2026-03-01T10:00", "2026-03-01T10:33"),
+        ("@every 0.57h", "2026-03-01T10:00:48", "2026-03-01T10:35"),
     ],
 )
 def test_next_time(schedule: str, moment: str, expected: str | None) -> None:
     assert after(schedule, moment) == expected
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("500ms", 1), ("1999ms", 1), ("2562047h", 2562047 * 3600)])
+def test_every_is_of_whole_seconds(text: str, seconds: int) -> None:
+    assert parse(f"@every {text}", None).every == seconds
+
+
+def test_every_counts_from_where_it_is_told() -> None:
+    schedule = parse("@every 10m", None)
+    begin = 1_000_000_500
+    expected = [begin - 500 + 600_000 * number for number in (1, 1, 2, 3)]
+    assert [schedule.after(begin + 1000 * late, begin) for late in (0, 599, 600, 1799)] == expected
+
+
+def field(low: int, high: int, *others: str) -> st.SearchStrategy[str]:
+    number = st.integers(low, high)
+    span = st.tuples(number, number).map(lambda pair: f"{min(pair)}-{max(pair)}")
+    part = st.one_of(number.map(str), span, st.builds("{}/{}".format, span, st.integers(1, 5)))
+    return st.sampled_from(["*", "?", "*/1", "*/2", "*,3", *others]) | st.lists(
+        part, min_size=1, max_size=3
+    ).map(",".join)
+
+
+@given(
+    st.builds(
+        "{} {} {} {} {}".format,
+        field(0, 59),
+        st.just("*") | field(0, 23),
+        field(1, 31, "1-31", "13"),
+        st.just("*") | field(1, 12),
+        field(0, 6, "0-6", "SUN-SAT", "mon"),
+    ),
+    st.integers(0, 366 * 1440),
+    st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+def test_a_minute_is_due_exactly_when_it_is_for_argo(schedule: str, minute: int, zone: str) -> None:
+    begin = 1_767_225_600 + 60 * minute  # from 2026 on
+    window = range(begin, begin + 120 * 60, 60)
+    expected = next((at for at in window if cron_reference.matches(schedule, zone, at)), None)
+    found = (parse(schedule, zone).after(begin * 1000 - 1) or 0) // 1000
+    assert (found if found in window else None) == expected
 
 
 def test_a_time_zone_has_its_own_midnight_and_its_own_summer() -> None:
@@ -75,6 +126,24 @@ def test_the_hour_that_comes_twice_in_autumn_is_run_twice() -> None:
             "* * * foo *",
             "² * * * *",
         ),
+        *(
+            "*/٣ * * * *",
+            f"*/{2**63} * * * *",
+            "*,99 * * * *",
+            " @daily",
+            "@daily ",
+            " @every 1h",
+            "@every  1h",
+        ),
+        *(
+            "@every 2562048h",
+            "@every 1h ",
+            "@every 1d",
+            "@every 1٣s",
+            "@every 1 h",
+            "@every -1h",
+            "@every ms",
+        ),
         *("* * * *", "* * * * * *", "0 0 * * * * *", "@often", "@every", "@every 0s", "@every 5", "@every x"),
         *("", "   ", "CRON_TZ=UTC * * * * *", "0 0 L * *", "0 0 * * 1#2", "* * * * *" + " " * 300),
     ],
@@ -90,11 +159,12 @@ def test_unknown_time_zones_are_refused(zone: str) -> None:
         parse("* * * * *", zone)
 
 
-@given(st.text(alphabet="0123456789*/-,@? LW#adehinouvry", max_size=20))
+@given(st.text(alphabet="0123456789*/-,@? LW#adehimnouvry", max_size=20))
 def test_any_text_is_a_schedule_or_an_invalid_job(text: str) -> None:
     try:
         schedule = parse(text, None)
     except InvalidJob:
         return
+    cron_reference.check(text)
     found = schedule.after(0)
     assert found is None or found > 0
