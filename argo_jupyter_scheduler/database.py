@@ -233,6 +233,12 @@ class Database:
         with self._engine.connect() as connection:
             return frozenset(connection.execute(query).scalars())
 
+    def stopped_before(self, job_ids: Iterable[str], moment: int) -> list[str]:
+        """Return those of the ids whose row says STOPPED since before `moment` (ms since 1970)."""
+        ended = and_(jobs.c.job_id.in_(tuple(job_ids)), jobs.c.status == STOPPED, jobs.c.end_time < moment)
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(jobs.c.job_id).where(ended)).scalars())
+
     def create_run(
         self, job_id: str, job_definition_id: str, create_time: int, token: str, pid: int | None = None
     ) -> bool:

@@ -8,6 +8,7 @@ between is completed by the task runner (`settle`).
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from jupyter_scheduler.orm import JobDefinition
 from argo_jupyter_scheduler import schedules
 from argo_jupyter_scheduler.database import Database, is_scheduled
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, JobNotFound
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.files import RunFolder, Unsettled
 from argo_jupyter_scheduler.options import OPTIONS_FIELDS, with_fields
 
@@ -42,6 +43,8 @@ class Definitions:
         self._engine: Engine = scheduler.runs_on
         self._staging_path = Path(scheduler.staging_path)
         self._unsettled = Unsettled(scheduler.staging_path)
+        self._input_lock = threading.Lock()
+        self._troubles: dict[str, str] = {}
 
     def create(self, model: CreateJobDefinition) -> str:
         """Store a definition and its schedule; return its id.
@@ -52,7 +55,7 @@ class Definitions:
             It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
         """
         path = self._scheduler.notebook(model.input_uri)
-        values = self._scheduler.values_of(model)
+        values = {**self._scheduler.values_of(model), "input_filename": path.name}
         self._scheduler.check(values, path)
         schedules.parse(model.schedule, model.timezone)
         definition_id = str(uuid.uuid4())
@@ -66,7 +69,7 @@ class Definitions:
                 with self._scheduler.db_session() as session:
                     session.add(JobDefinition(**values))
                     session.commit()
-                self._engine.schedule(self._database.definition(definition_id) or {})
+                self._schedule(definition_id)
         except BaseException:
             # A schedule that the engine has made after all is unmade by `settle`: its definition has no row.
             self._database.delete_definition(definition_id)
@@ -88,7 +91,8 @@ class Definitions:
         folder = RunFolder(self._staging_path, definition_id)
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
         if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
-            asked = {"parameters": before["parameters"], **changes} if input_uri else changes
+            of_input = ("parameters", "runtime_environment_name") if input_uri else ()
+            asked = {**{name: before[name] for name in of_input}, **changes}
             if changes.keys() & OPTIONS_FIELDS:  # they may stand in either
                 asked = {**{name: before[name] for name in OPTIONS_FIELDS}, **asked}
             self._scheduler.check(asked, path)
@@ -99,25 +103,28 @@ class Definitions:
         environment = changes.get("runtime_environment_name", before["runtime_environment_name"])
         beside = RunFolder(self._staging_path, f"{definition_id}.{uuid.uuid4()}.new")
         try:
-            if input_uri:  # copied before anything is changed: a full disk changes nothing
-                whole_folder = bool(before["package_input_folder"])
-                packaged = self._scheduler.stage(beside, path, whole_folder, environment)
             with self._unsettled.change(definition_id):
+                if input_uri:  # copied before anything is changed: a full disk changes nothing
+                    whole_folder = bool(before["package_input_folder"])
+                    packaged = self._scheduler.stage(beside, path, whole_folder, environment)
                 self._database.set_definition(definition_id, **changes)
                 try:
-                    self._engine.schedule({**before, **changes})
+                    self._schedule(definition_id)
                 except BaseException:
                     self._database.set_definition(definition_id, **{key: before[key] for key in changes})
                     raise
+                folder.create()  # somebody may have deleted it
                 if input_uri:
-                    folder.take(beside)
-                    self._database.set_definition(
-                        definition_id, input_filename=path.name, packaged_files=packaged
-                    )
-                    folder.keep_only({path.name, *packaged})
-                settings = self._scheduler.settings_of_run(environment, folder.path / path.name)
-                # Where an environment was that is gone now, its runs still tell.
-                folder.write("run.json", {**folder.read("run.json"), **settings})
+                    with self._input_lock:  # of two new inputs at once, one is whole
+                        folder.take(beside)
+                        self._database.set_definition(
+                            definition_id, input_filename=path.name, packaged_files=packaged
+                        )
+                        folder.keep_only({path.name, *packaged})
+                self._tell_runs(definition_id)
+                if self._database.definition(definition_id) is None:  # deleted meanwhile
+                    folder.delete()
+                    raise JobNotFound(f"Job definition {definition_id} was deleted.")
         finally:
             beside.delete()
 
@@ -143,20 +150,24 @@ class Definitions:
                     log.warning(
                         "Run %s of a deleted job definition could not be stopped: %s", job["job_id"], error
                     )
-            self._database.delete_definition(definition_id)
-            RunFolder(self._staging_path, definition_id).delete()
+            self._engine.end_runs(definition_id)
+            self._forget(definition_id)
 
     def settle(self) -> None:
         """Complete changes that were left half done, by a server that was killed or an engine that was away."""
-        for definition_id in self._unsettled.left():
-            self._try_to_settle(definition_id)
+        for definition_id, marks in self._unsettled.left().items():
+            if self._bring_in_line(definition_id):
+                for folder in self._staging_path.glob(f"{definition_id}.*.new"):
+                    RunFolder(self._staging_path, folder.name).delete()
+                for mark in marks:
+                    mark.unlink(missing_ok=True)
 
     def schedule_what_is_missing(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
         active = [row["job_definition_id"] for row in self._database.schedules() if row["active"]]
         for definition_id in self._engine.unscheduled(active) if active else []:
             log.warning("The schedule of job definition %s was gone, and is made again.", definition_id)
-            self._try_to_settle(definition_id)
+            self._bring_in_line(definition_id)
 
     def bring_up_to_date(self) -> None:
         """Bring schedules in line whose traits or compute type were configured anew; once, after the server's start.
@@ -166,19 +177,50 @@ class Definitions:
         active = [row for row in self._database.schedules() if row["active"]]
         asked = [(row["job_definition_id"], row["compute_type"]) for row in active]
         for definition_id in self._engine.outdated(asked) if asked else []:
-            self._try_to_settle(definition_id)
+            self._bring_in_line(definition_id)
 
-    def _try_to_settle(self, definition_id: str) -> None:
+    def _bring_in_line(self, definition_id: str) -> bool:
+        """Make schedule and folder what the definition's row says; return whether no more can be done."""
         try:
-            with self._unsettled.change(definition_id):
-                definition = self._database.definition(definition_id)
-                if definition:
-                    self._engine.schedule(definition)
-                if self._database.definition(definition_id) is None:  # also one that was deleted just now
-                    self._engine.unschedule(definition_id)
-                    RunFolder(self._staging_path, definition_id).delete()
-        except ArgoSchedulerError as error:
-            log.warning("Job definition %s could not be brought in line for now: %s", definition_id, error)
+            if self._database.definition(definition_id) is None:
+                self._forget(definition_id)
+            else:
+                self._schedule(definition_id)
+                self._tell_runs(definition_id)
+        except (ArgoSchedulerError, OSError) as error:
+            if self._troubles.get(definition_id) != str(error):  # said once, not each time
+                log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
+            self._troubles[definition_id] = str(error)
+            return isinstance(error, InvalidJob)
+        self._troubles.pop(definition_id, None)
+        return True
+
+    def _schedule(self, definition_id: str) -> None:
+        """Make the engine's schedule what the definition's row says, also if that is changed meanwhile."""
+        told, definition = None, self._database.definition(definition_id)
+        while definition and definition != told:
+            self._engine.schedule(definition)
+            told, definition = definition, self._database.definition(definition_id)
+        if definition is None:
+            self._engine.unschedule(definition_id)
+
+    def _forget(self, definition_id: str) -> None:
+        self._engine.unschedule(definition_id)
+        self._database.delete_definition(definition_id)
+        self._engine.unschedule(definition_id)  # what a change that met this one has made again
+        RunFolder(self._staging_path, definition_id).delete()
+
+    def _tell_runs(self, definition_id: str) -> None:
+        """Write what the runs of a definition need of this server's configuration, if it has a folder."""
+        definition, folder = (
+            self._database.definition(definition_id),
+            RunFolder(self._staging_path, definition_id),
+        )
+        if definition and folder.private.is_dir():
+            path = folder.path / definition["input_filename"]
+            settings = self._scheduler.settings_of_run(definition["runtime_environment_name"], path)
+            # Where an environment was that is gone now, its runs still tell.
+            folder.write("run.json", {**folder.read("run.json"), **settings})
 
     def _existing(self, definition_id: str) -> dict[str, Any]:
         definition = self._database.definition(definition_id)

@@ -26,6 +26,7 @@ import shutil
 import stat
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -149,13 +150,13 @@ class RunFolder:
 
 
 class Unsettled:
-    """Job definitions whose change in the engine is under way: whoever finds one that was left there completes it.
+    """Changes of job definitions that are under way: whoever finds one that was left there completes it.
 
-    Each is an empty file in ``<staging path>/.argo-jupyter-scheduler/unsettled``.
+    Each is an empty file in ``<staging path>/.argo-jupyter-scheduler/unsettled``, touched for as long as its process lives.
     """
 
     ABANDONED = 60.0
-    """Seconds after which a change is nobody's any more; longer than all calls of one together may take."""
+    """Seconds after which a change that nobody touches is nobody's any more."""
 
     def __init__(self, staging_path: str | Path) -> None:
         self._folder = Path(staging_path) / PRIVATE / "unsettled"
@@ -163,41 +164,44 @@ class Unsettled:
     @contextlib.contextmanager
     def change(self, job_definition_id: str) -> Iterator[None]:
         """Mark a change while it lasts; one that may be half done is left to whoever looks next."""
-        mark = self._folder / job_definition_id
+        mark = self._folder / f"{job_definition_id}.{uuid.uuid4()}"
         self._folder.mkdir(parents=True, exist_ok=True)
         mark.touch()
+        over = threading.Event()
+        threading.Thread(target=self._keep, args=(mark, over), daemon=True).start()
         try:
             yield
         except BaseException as error:
+            over.set()
             if getattr(error, "half_done", True):
+                mark.touch()
                 os.utime(mark, (0, 0))
-                raise
-            self._remove(mark)
+            else:
+                mark.unlink(missing_ok=True)
             raise
-        self._remove(mark)
-
-    def _remove(self, mark: Path) -> None:
-        """Remove a mark, and the marks' folder with the last one."""
+        over.set()
         mark.unlink(missing_ok=True)
-        for folder in (self._folder, self._folder.parent):
-            with contextlib.suppress(OSError):  # not empty
-                folder.rmdir()
 
-    def left(self) -> list[str]:
-        """Return the ids whose change was left."""
-        if not self._folder.is_dir():
-            return []
-        found = []
-        for mark in self._folder.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - mark.stat().st_mtime > self.ABANDONED:
-                    found.append(mark.name)
+    def _keep(self, mark: Path, over: threading.Event) -> None:
+        """Touch a mark for as long as its change lasts: a large folder takes its time."""
+        while not over.wait(self.ABANDONED / 4):
+            with contextlib.suppress(OSError):
+                os.utime(mark)
+
+    def left(self) -> dict[str, list[Path]]:
+        """Return the ids whose change was left, with its marks; to be deleted when it is completed."""
+        found: dict[str, list[Path]] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for mark in self._folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - mark.stat().st_mtime > self.ABANDONED:
+                        found.setdefault(mark.name.partition(".")[0], []).append(mark)
         return found
 
 
 def _beside(path: Path) -> Path:
-    """Return where a file is written before it is moved into place; no other process or thread uses it."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    """Return where a file is written before it is moved into place: a name of its own, and short, since the file's may be long."""
+    return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -6,12 +6,15 @@ guarded by the status that was read, so old information changes nothing, and any
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.database import Database, now
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
+from argo_jupyter_scheduler.errors import EngineRefused
 from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
@@ -21,6 +24,11 @@ AT_ONCE = 8
 
 CYCLES = 12
 """Every so many cycles, schedules are looked at instead of runs: one list call a cycle, whichever."""
+
+STOP_PATIENCE = 10_000
+"""Milliseconds that a run may take to end after its row said STOPPED; then it is told again."""
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 
 class Mender:
@@ -47,6 +55,7 @@ class Mender:
         self._slack_token = slack_token
         self._cycle = 0
         self._is_up_to_date = False
+        self._refusal = ""
 
     def mend(self) -> bool:
         """Do one cycle; return whether anything is under way.
@@ -58,16 +67,17 @@ class Mender:
         """
         self._definitions.settle()
         if not self._is_up_to_date:
-            self._definitions.bring_up_to_date()
+            self._look_after_schedules(self._definitions.bring_up_to_date)
             self._is_up_to_date = True
         self._cycle += 1
         if self._cycle % CYCLES == 0:
-            self._definitions.schedule_what_is_missing()
+            self._look_after_schedules(self._definitions.schedule_what_is_missing)
             return True
         live = self._database.live_jobs()
         definitions = [row["job_definition_id"] for row in self._database.schedules()]
         sight = self._engine.observe(live, definitions)
         self._write_missing_rows(sight)
+        self._end_what_has_ended(sight)
         ended = []
         for job in live:
             observation = sight.jobs.get(job["job_id"])
@@ -82,6 +92,20 @@ class Mender:
                 for done in [pool.submit(self.end, job, observation) for job, observation in ended]:
                     done.result()
         return bool(live)
+
+    def _look_after_schedules(self, what: Callable[[], None]) -> None:
+        """Do `what`; without the right to it, runs are looked after all the same."""
+        try:
+            what()
+        except EngineRefused as error:
+            if self._refusal != str(error):
+                log.warning("Schedules cannot be looked after: %s", error)
+            self._refusal = str(error)
+
+    def _end_what_has_ended(self, sight: Sight) -> None:
+        """Stop runs that go on though their row says STOPPED: replaced by another one, or a stop that was not heard."""
+        for job_id in self._database.stopped_before(sight.others, now() - STOP_PATIENCE):
+            self._engine.stop(job_id)
 
     def _write_missing_rows(self, sight: Sight) -> None:
         """Give runs whose pod could not do it a row; the next cycle says what became of them."""

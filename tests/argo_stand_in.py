@@ -245,10 +245,11 @@ class ArgoStandIn:
         ):
             return
         name = cron["metadata"]["name"]
+        uid = cron["metadata"]["uid"]
         active = [
             run
-            for run in map(self.runs.get, self.runs_of(name))
-            if run and run.workflow["status"]["phase"] == "Running"
+            for run in list(self.runs.values())
+            if run.workflow["status"]["phase"] == "Running" and _owner(run.workflow) == uid
         ]
         if active and spec.get("concurrencyPolicy") == "Forbid":
             return
@@ -294,8 +295,7 @@ class ArgoStandIn:
         if method == "DELETE":
             del self.crons[name]
             for run in self.runs_of(name):
-                owned = self.runs[run].workflow["metadata"].get("ownerReferences", [{}])[0].get("uid")
-                if owned == cron["metadata"]["uid"]:
+                if _owner(self.runs[run].workflow) == cron["metadata"]["uid"]:
                     if "propagationPolicy=Orphan" in target:
                         del self.runs[run].workflow["metadata"]["ownerReferences"]
                     else:
@@ -495,7 +495,7 @@ class ArgoStandIn:
                 "metadata": {
                     key: w["metadata"][key] for key in ("name", "uid", "labels", "creationTimestamp")
                 },
-                "spec": {"arguments": {}},
+                "spec": {"arguments": {}, "shutdown": w["spec"].get("shutdown", "")},
                 "status": {
                     key: w["status"].get(key)
                     for key in ("phase", "message", "startedAt", "finishedAt", "nodes")
@@ -672,6 +672,12 @@ class ArgoStandIn:
         else:
             node.update(phase="Succeeded")
         return bool(node["phase"] == "Succeeded")
+
+
+def _owner(workflow: dict[str, Any]) -> str | None:
+    """Return the uid of the cron workflow that a run belongs to, None if it belongs to none or is orphaned."""
+    [owner] = workflow["metadata"].get("ownerReferences") or [{}]
+    return owner.get("uid")
 
 
 def _check(spec: dict[str, Any]) -> None:

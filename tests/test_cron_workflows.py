@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engine_choice import make_engine
+from argo_jupyter_scheduler.files import PRIVATE
 from argo_jupyter_scheduler.mender import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
@@ -44,6 +47,11 @@ def define(jobs: Jobs, argo: ArgoStandIn) -> Callable[..., Any]:
 
 def cron_of(argo: ArgoStandIn, story: Story) -> dict[str, Any]:
     return argo.crons[f"job-def-{story.id}"]
+
+
+def marks(staging_path: Path) -> list[Path]:
+    """Return the marks of changes that are not settled."""
+    return list((staging_path / PRIVATE / "unsettled").iterdir())
 
 
 async def refused(story: Story, method: str, words: str, **fields: Any) -> None:
@@ -161,7 +169,7 @@ async def test_argo_is_away_while_something_is_asked_for(
     argo._failures.clear()
     assert (await story.next_run())["status"] == "COMPLETED"
     await jobs.request("DELETE", "jobs", first["job_id"])
-    await eventually(lambda: not (staging_path / ".argo-jupyter-scheduler").exists())
+    await eventually(lambda: not marks(staging_path))
     assert cron_of(argo, story)["spec"]["schedules"] == ["* * * * *"]
 
 
@@ -173,7 +181,8 @@ async def test_a_definition_whose_answer_was_lost_leaves_no_schedule(
         await jobs.define("n.ipynb", PRINTS)
     assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
     await eventually(lambda: not argo.crons)
-    await eventually(lambda: not list(staging_path.iterdir()))
+    await eventually(lambda: not marks(staging_path))
+    assert [one.name for one in staging_path.iterdir()] == [PRIVATE]
 
 
 @pytest.mark.parametrize("fields", [{"active": True}, {"schedule": "*/1 * * * *"}])
@@ -226,6 +235,88 @@ async def test_what_the_controller_missed(
         assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
     assert len(await jobs.runs(story.id)) == runs
     assert (await story.next_run())["status"] == "COMPLETED"
+
+
+async def test_changes_that_meet_leave_argo_with_what_the_row_says(
+    define: Any, jobs: Jobs, argo: ArgoStandIn
+) -> None:
+    changes = ({"schedule": "0 5 * * *"}, {"timezone": "Asia/Tokyo"}, {"active": False})
+    for _ in range(3):
+        story = await define(schedule="0 1 * * *", timezone="UTC")
+        argo.hang_seconds = 0.05
+        await asyncio.gather(*(story.change(**one) for one in changes))
+        argo.hang_seconds = 0
+        spec = cron_of(argo, story)["spec"]
+        assert (spec["schedules"], spec["timezone"], spec["suspend"]) == (["0 5 * * *"], "Asia/Tokyo", True)
+
+
+async def test_a_change_that_meets_a_delete_leaves_no_schedule(
+    define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
+) -> None:
+    for wait in (0, 0.02, 0.05, 0.08):
+        story = await define()
+        argo.hang_seconds = 0.03
+        change = asyncio.create_task(story.change(schedule="0 5 * * *", input_uri="n.ipynb"))
+        await asyncio.sleep(wait)
+        await jobs.request("DELETE", "job_definitions", story.id)
+        with contextlib.suppress(HTTPClientError):  # it was deleted before
+            await change
+        argo.hang_seconds = 0
+        await eventually(lambda: not argo.crons and not marks(staging_path))
+        assert [one.name for one in staging_path.iterdir()] == [PRIVATE]
+
+
+async def test_a_definition_whose_folder_is_gone_is_mended_by_a_new_input(
+    define: Any, jobs: Jobs, staging_path: Path
+) -> None:
+    story = await define()
+    shutil.rmtree(staging_path / story.id)
+    await story.change(name="still there")
+    job = await story.next_run()
+    assert (job["status"], "update its input file snapshot" in job["status_message"]) == ("FAILED", True)
+    await story.change(input_uri="n.ipynb")
+    assert (await story.next_run())["status"] == "COMPLETED"
+
+
+async def test_what_cannot_run_can_be_paused(
+    define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
+) -> None:
+    imageless, foreign = await define(), await define()
+    scheduler.image = ""
+    scheduler.definitions._engine = make_engine(scheduler)
+    cron_of(argo, foreign)["spec"]["workflowSpec"] = {"workflowTemplateRef": {"name": "theirs"}}
+    for story in (imageless, foreign):
+        await story.change(active=False)
+        assert cron_of(argo, story)["spec"]["suspend"]
+    await refused(imageless, "PATCH", "c.ArgoScheduler.image", active=True)
+
+
+async def test_what_the_token_may_not_do_hinders_nothing_else(
+    define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
+) -> None:
+    await define()
+    argo.forbidden.add(("list", "cronworkflows"))
+    argo.broken = "no such service account"
+    mender = ArgoScheduler(
+        scheduler.root_dir, scheduler.environments_manager, scheduler.database.url, config=scheduler.config
+    ).mender
+    job_id = await jobs.create("m.ipynb", PRINTS)
+    for _ in range(CYCLES):
+        await asyncio.to_thread(mender.mend)
+    assert (await jobs.get(job_id))["status"] == "FAILED"
+
+
+async def test_a_run_that_waited_when_its_definition_was_paused_goes_on(
+    define: Any, jobs: Jobs, argo: ArgoStandIn
+) -> None:
+    argo.clock -= 300
+    story = await define()
+    argo.pending = "Unschedulable: 0/1 nodes are available"
+    await story.next_minute()
+    job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
+    await story.change(active=False)
+    argo.pending = ""
+    assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
 
 
 async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
@@ -405,6 +496,33 @@ class TestOnNebari:
         await story.change(active=True)
         assert (await story.next_run())["status"] == "COMPLETED"
 
+    async def test_a_run_that_is_orphaned_by_an_edit_is_still_replaced(
+        self, define: Any, jobs: Jobs, argo: ArgoStandIn
+    ) -> None:
+        argo.clock -= 3600
+        story = await define(SLEEPS)
+        await story.next_minute()
+        first = await job_that(jobs, story.id, lambda job: job["status"] == "IN_PROGRESS")
+        await story.change(timezone="Europe/Paris")
+        await story.change(input_uri="n.ipynb")
+        jobs.write("m.ipynb", PRINTS)
+        await story.change(input_uri="m.ipynb")
+        assert (await story.next_run())["status"] == "COMPLETED"
+        assert "replaced it" in (await jobs.get(first["job_id"]))["status_message"]
+        await asyncio.to_thread(argo.wait, argo.runs_of(f"job-def-{story.id}")[0])
+
+    async def test_an_orphaned_run_that_has_no_row_ends_with_its_definition(
+        self, define: Any, jobs: Jobs, argo: ArgoStandIn
+    ) -> None:
+        story = await define()
+        argo.pending = "Unschedulable: 0/1 nodes are available"
+        await story.next_minute()
+        await story.change(timezone="Europe/Paris")
+        await jobs.request("DELETE", "job_definitions", story.id)
+        [name] = argo.runs_of(f"job-def-{story.id}")
+        assert (await asyncio.to_thread(argo.wait, name))["status"]["phase"] == "Failed"
+        assert argo.crons == {}
+
     async def test_a_replace_that_was_interrupted_is_completed(
         self, define: Any, argo: ArgoStandIn, staging_path: Path
     ) -> None:
@@ -413,7 +531,7 @@ class TestOnNebari:
         await refused(story, "PATCH", "has a problem (503)", schedule="0 1 * * *")
         await eventually(lambda: argo.crons)
         assert cron_of(argo, story)["spec"]["schedules"] == ["* * * * *"]
-        await eventually(lambda: not (staging_path / ".argo-jupyter-scheduler").exists())
+        await eventually(lambda: not marks(staging_path))
         assert (await story.next_run())["status"] == "COMPLETED"
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,14 @@ from jupyter_scheduler.utils import create_output_filename
 from papermill.cli import _resolve_type
 
 from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.files import PRIVATE, RunFolder, copy_folder, output_filename, write_whole
+from argo_jupyter_scheduler.files import (
+    PRIVATE,
+    RunFolder,
+    Unsettled,
+    copy_folder,
+    output_filename,
+    write_whole,
+)
 from argo_jupyter_scheduler.parameters import for_environment, for_notebook, typed
 from argo_jupyter_scheduler.workflows import literal
 
@@ -83,3 +92,38 @@ def test_a_password_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert "secret" not in database.url
     monkeypatch.setenv("ARGO_JUPYTER_SCHEDULER_DB_PASSWORD", database.environment.popitem()[1])
     assert Database(database.url).environment == {"ARGO_JUPYTER_SCHEDULER_DB_PASSWORD": "secret"}
+
+
+def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
+    def change(name: str) -> None:
+        unsettled = Unsettled(tmp_path)
+        for _ in range(100):
+            with unsettled.change(name):
+                pass
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(change, "ab"[n % 2]) for n in range(4)]:
+            done.result()
+    assert Unsettled(tmp_path).left() == {}
+
+
+def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(tmp_path: Path) -> None:
+    class Hasty(Unsettled):
+        ABANDONED = 0.4
+
+    unsettled = Hasty(tmp_path)
+    with unsettled.change("a"):
+        time.sleep(0.8)
+        assert unsettled.left() == {}
+    with pytest.raises(OSError, match="disk"), unsettled.change("a"):
+        raise OSError("disk full")
+    [[mark]] = unsettled.left().values()
+    with unsettled.change("a"):
+        pass
+    assert list(unsettled.left()) == ["a"]
+    mark.unlink()
+    assert unsettled.left() == {}
+
+
+def test_a_name_of_all_the_length_that_there_is(tmp_path: Path) -> None:
+    write_whole(tmp_path / ("n" * 255), "x")

@@ -23,7 +23,7 @@ from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORK
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
-from argo_jupyter_scheduler.naming import DEFINITION_LABEL, MANAGER
+from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER
 from argo_jupyter_scheduler.steps.create_job_id import milliseconds
 from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
 from argo_jupyter_scheduler.workflows import (
@@ -38,7 +38,7 @@ FIELDS = ",".join(
     f"items.{name}"
     for name in (
         *("metadata.name", "metadata.uid", "metadata.labels", "metadata.creationTimestamp"),
-        *("status.phase", "status.message", "status.nodes"),
+        *("spec.shutdown", "status.phase", "status.message", "status.nodes"),
     )
 )
 """What a list answers with; everything else (each run's whole manifest) would make it slow."""
@@ -112,13 +112,8 @@ class ArgoEngine(Engine):
         It is in the form that the server's version takes.
         """
         self.api.require("job definitions", since=OLDEST)
-        try:
-            site = self._site_of(definition)
-        except InvalidJob:
-            if definition["active"]:
-                raise
-            site = self._site  # what cannot run, can be paused
-        manifest = build_cron_workflow(definition, site, one_schedule=self.api.version < (3, 6))
+        one_schedule = self.api.version < (3, 6)
+        manifest = build_cron_workflow(definition, self._site_of(definition), one_schedule)
         return live_objects.annotated(manifest, self._configuration_of(definition.get("compute_type")))
 
     def reason(self, job_id: str) -> str:
@@ -139,7 +134,9 @@ class ArgoEngine(Engine):
         self.api.call("POST", WORKFLOWS, "", body, accepted=(409,))
 
     def stop(self, job_id: str) -> None:  # noqa: D102
-        name = self._workflow_of(job_id)
+        self._stop(self._workflow_of(job_id))
+
+    def _stop(self, name: str) -> None:
         # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
         body = {"name": name, "namespace": self._site.namespace}
         words = "completed workflow"
@@ -178,8 +175,14 @@ class ArgoEngine(Engine):
         rewrote it on its way in (Nebari's), it is replaced by our own manifest instead, since such a controller sees only what is
         created; to pause is Argo's suspend in either case.
         """
-        wanted = self.cron_workflow(definition)
-        name = wanted["metadata"]["name"]
+        name = cron_workflow_name(definition["job_definition_id"])
+        try:
+            wanted = self.cron_workflow(definition)
+        except (InvalidJob, EngineRefused):
+            if definition["active"]:
+                raise
+            self._pause(name)  # what cannot run, can be paused
+            return
         for _ in range(TRIES):
             live = self.api.call("GET", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
             if not live:
@@ -229,6 +232,10 @@ class ArgoEngine(Engine):
         items = self.api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         return {item["metadata"]["name"]: item["metadata"] for item in items}
 
+    def _pause(self, name: str) -> None:
+        body = {"name": name, "namespace": self._site.namespace}
+        self.api.call("PUT", CRON_WORKFLOWS, f"/{name}/suspend", body, accepted=(404,))
+
     def _create(self, wanted: dict[str, Any]) -> None:
         # One that exists is this call's own earlier try, as in `submit`.
         body = {"namespace": self._site.namespace, "cronWorkflow": wanted}
@@ -263,6 +270,12 @@ class ArgoEngine(Engine):
         path = f"/{cron_workflow_name(job_definition_id)}"
         self.api.call("DELETE", CRON_WORKFLOWS, path, accepted=(404,))
 
+    def end_runs(self, job_definition_id: str) -> None:  # noqa: D102
+        query = {"listOptions.labelSelector": f"{DEFINITION_LABEL}={job_definition_id}", "fields": FIELDS}
+        for item in self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []:
+            if _phase(item) not in ENDED:  # Argo collects those that belong to the cron workflow
+                self._stop(item["metadata"]["name"])
+
     def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
         known = self._cron_workflows()
         return [one for one in definitions if cron_workflow_name(one) not in known]
@@ -278,10 +291,15 @@ class ArgoEngine(Engine):
         items = self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []
         by_name = {item["metadata"]["name"]: item for item in items}
         newest: dict[str, int] = {}
-        runs = []
+        runs, others = [], []
+        asked = {job["job_id"] for job in mine}
         ours = frozenset(definitions)
         for item in items:
             run = _scheduled_run(item)
+            job_id = run.job_id if run else item["metadata"]["labels"].get(JOB_LABEL)
+            is_told = (item.get("spec") or {}).get("shutdown")  # to end
+            if job_id not in asked and _phase(item) not in ENDED and not is_told:
+                others.append(job_id)
             if run is None:
                 continue
             newest[run.job_definition_id] = max(newest.get(run.job_definition_id, 0), run.create_time)
@@ -303,7 +321,7 @@ class ArgoEngine(Engine):
         for job in late[:CONFIRMATIONS]:  # a list may be that of a server that has just begun
             if not self.exists(job["job_id"]):
                 found[job["job_id"]] = Observation(ended=True, message=GONE)
-        return Sight(found, runs)
+        return Sight(found, runs, others)
 
     def exists(self, job_id: str) -> bool:  # noqa: D102
         query = {"fields": "metadata.name"}

@@ -58,10 +58,13 @@ class Sight:
         What is known of live jobs, by their id; one about which there is nothing to say is left out.
     runs
         Runs of definitions that should have written their row by now.
+    others
+        Ids of runs that are under way and were not asked about: their rows should not say otherwise.
     """
 
     jobs: dict[str, Observation] = field(default_factory=dict)
     runs: list[ScheduledRun] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 class Engine(ABC):
@@ -125,6 +128,9 @@ class Engine(ABC):
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: B027
         """Forget a definition's schedule; one that is gone is no error."""
+
+    def end_runs(self, job_definition_id: str) -> None:  # noqa: B027
+        """End the scheduled runs of a definition that has no schedule any more, also those that have no row yet."""
 
     def outdated(self, definitions: Sequence[tuple[str, str | None]]) -> list[str]:
         """Return those of the definitions, given with their compute types, whose schedule was made of another configuration."""

@@ -116,7 +116,7 @@ def rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _containers(workflow: dict[str, Any]) -> dict[str, Any]:
-    templates = workflow["templates"]
+    templates = workflow.get("templates") or []
     return {one["name"]: _without_empties(one["container"]) for one in templates if one.get("container")}
 
 

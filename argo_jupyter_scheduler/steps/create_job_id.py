@@ -33,7 +33,7 @@ def run(context: Context) -> None:
         context.over = True
         return
     definition = database.definition(definition_id) or {}
-    if not definition.get("active"):
+    if not definition.get("active") and created > definition.get("update_time", 0):
         database.stopped(context.job_id, PAUSED)
         context.over = True
         return
