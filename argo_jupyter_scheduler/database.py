@@ -116,6 +116,12 @@ def is_scheduled(job: dict[str, Any]) -> bool:
     return bool(job["job_definition_id"]) and str(job["idempotency_token"]).startswith(prefix)
 
 
+def scheduled_moment(job: dict[str, Any]) -> int:
+    """Return the moment for which a scheduled run's row was made, in seconds since 1970; 0 if its name tells none."""
+    moment = str(job["idempotency_token"]).rpartition("-")[2]
+    return int(moment) if moment.isdecimal() else 0
+
+
 def workflow_name(job_id: str) -> str:
     """Return the name of a job's workflow on Argo: derived, so that it need not be remembered."""
     return f"job-{job_id}"
@@ -226,6 +232,11 @@ class Database:
     def live_runs(self, job_definition_id: str) -> list[dict[str, Any]]:
         """Return the rows of a definition's runs that have not ended, oldest first."""
         return self._select(and_(jobs.c.job_definition_id == job_definition_id, jobs.c.status.in_(LIVE)))
+
+    def earlier_runs(self, job_definition_id: str, moment: int) -> list[dict[str, Any]]:
+        """Return the rows of a definition's scheduled runs that have not ended, of before `moment` (seconds since 1970)."""
+        live = filter(is_scheduled, self.live_runs(job_definition_id))
+        return [job for job in live if scheduled_moment(job) < moment]
 
     def known(self, job_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the ids that have a row."""

@@ -31,8 +31,8 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks, options
-from argo_jupyter_scheduler.database import Database, is_scheduled, run_token
+from argo_jupyter_scheduler import checks, deleted_runs, options
+from argo_jupyter_scheduler.database import Database, is_scheduled, run_token, scheduled_moment
 from argo_jupyter_scheduler.definition_list import list_definitions
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engine_choice import make_engine
@@ -291,6 +291,10 @@ class ArgoScheduler(
                 raise
             self.log.warning("Job %s is deleted, its finished workflow could not be.", job_id)
         RunFolder(self.staging_path, job_id).delete()
+        if is_scheduled(job) and not self.runs_on.keeps_schedules:
+            deleted_runs.remember(
+                RunFolder(self.staging_path, job["job_definition_id"]), scheduled_moment(job)
+            )
         self.database.delete_job(job_id)
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
+import logging
+import os
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
-from argo_jupyter_scheduler import schedules
-from argo_jupyter_scheduler.database import REPLACED, is_scheduled, now, run_token
+from argo_jupyter_scheduler import deleted_runs, schedules
+from argo_jupyter_scheduler.database import REPLACED, now, run_token
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
 from argo_jupyter_scheduler.files import RunFolder
@@ -21,11 +24,16 @@ from argo_jupyter_scheduler.steps.create_job_id import copy_input
 IDLE = 4
 """How many times longer the interval is while nothing is under way."""
 
-GRACE = 60_000
-"""Milliseconds that a run may be late because this machine was busy; one that was missed in its sleep is later."""
-
 LONGEST = 60.0
 """Seconds between two tries while the engine does not answer."""
+
+GRACE = int(2 * LONGEST) * 1000
+"""Milliseconds that a moment may be seen late because looks failed; what was missed in this machine's sleep is later."""
+
+AT_ONCE = 8
+"""How many runs are started at the same time: each may have a folder to copy."""
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 
 class ArgoTaskRunner(BaseTaskRunner):
@@ -52,8 +60,12 @@ class ArgoTaskRunner(BaseTaskRunner):
         """Run until the server ends."""
         loops = [self._repeat(self._mend, self.mend_interval)]
         if not self.scheduler.runs_on.keeps_schedules:
-            loops.append(self._repeat(LocalSchedules(self.scheduler).start_due, self.poll_interval))
+            self._schedules = LocalSchedules(self.scheduler)
+            loops.append(self._repeat(self._start_due, self.poll_interval))
         await asyncio.gather(*loops)
+
+    def _start_due(self) -> None:
+        self._schedules.start_due()
 
     def _mend(self) -> float:
         return self.mend_interval * (1 if self.scheduler.mender.mend() else IDLE)
@@ -76,8 +88,8 @@ class ArgoTaskRunner(BaseTaskRunner):
 class LocalSchedules:
     """Starts the runs of definitions on this machine.
 
-    A run's id is derived from its definition and its moment, so a second server, or the same one after a restart, does not start it
-    again.
+    All servers of one database find the same moments, and a run's id is derived from its definition and its moment, so a second
+    server, or the same one after a restart, does not start it again.
 
     Parameters
     ----------
@@ -91,69 +103,116 @@ class LocalSchedules:
         self._scheduler = scheduler
         self._clock = clock
         self._next: dict[str, tuple[object, int | None]] = {}
+        self._owed: dict[str, int] = {}
+        """The moment of each definition whose run is not being started yet."""
+        self._starting: dict[str, tuple[int, Future[None]]] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE)
         deadline = scheduler.starting_deadline_seconds * 1000
         self._latest = max(deadline, GRACE)
         self._since = clock() - deadline
         """Only what is due after this is looked at; what a server did not see while it was off, lies before."""
 
-    def start_due(self) -> None:
-        """Start a run of each active definition whose moment has come."""
+    def start_due(self) -> list[Future[None]]:
+        """Begin to start a run of each active definition whose moment has come; return the starts, which may copy for long.
+
+        While a definition's run is being started, its next one waits, however late it gets.
+        """
         moment = self._clock()
+        self._look_after_starts(moment)
         upcoming: dict[str, tuple[object, int | None]] = {}
         for row in self._scheduler.database.schedules():
             if not row["active"] or not row["schedule"]:
                 continue
-            definition_id, key = row["job_definition_id"], (row["schedule"], row["timezone"])
-            known = self._next.get(definition_id)
+            definition_id, changed = row["job_definition_id"], row["update_time"]
             try:
-                schedule = schedules.parse(*key)
+                schedule = schedules.parse(row["schedule"], row["timezone"])
             except InvalidJob:  # stored by another backend
                 continue
+            key = (schedule, changed if schedule.every else None)  # `@every` counts from there
+            known = self._next.get(definition_id)
             if known is None or known[0] != key:
-                known = (key, schedule.after(max(self._since, row["update_time"])))
+                self._owed.pop(definition_id, None)
+                known = (key, schedule.after(max(self._since, changed), changed))
             due = known[1]
-            if due is not None and due <= moment:
-                following = schedule.after(due)
-                while following is not None and following <= moment:  # of several missed ones, the last
-                    due, following = following, schedule.after(following)
+            while due is not None and due <= moment:
                 if moment - due <= self._latest:
-                    self._start(definition_id, due)
-                known = (key, following)
-            upcoming[definition_id] = known
-        self._next = upcoming
-        self._since = moment
+                    self._owed[definition_id] = due  # of several missed ones, the last
+                due = schedule.after(due, changed)
+            upcoming[definition_id] = (key, due)
+        self._next, self._since = upcoming, moment
+        self._owed = {one: due for one, due in self._owed.items() if one in upcoming}
+        for definition_id in self._owed.keys() - self._starting.keys():
+            due = self._owed.pop(definition_id)
+            self._starting[definition_id] = (due, self._pool.submit(self._start, definition_id, due))
+        return [start for _, start in self._starting.values()]
+
+    def _look_after_starts(self, moment: int) -> None:
+        for definition_id, (due, start) in list(self._starting.items()):
+            if not start.done():
+                continue
+            del self._starting[definition_id]
+            if error := start.exception():
+                log.error("A run of job definition %s could not be started.", definition_id, exc_info=error)
+                if moment - due <= self._latest:  # it is tried again
+                    self._owed.setdefault(definition_id, due)
 
     def _start(self, definition_id: str, due: int) -> None:
         scheduler, database = self._scheduler, self._scheduler.database
         job_id = str(uuid.uuid5(uuid.UUID(definition_id), str(due)))
-        if database.job(job_id):
+        definition = self._wanted(definition_id, due, job_id)
+        if definition is None:
             return
-        before = [job for job in database.live_runs(definition_id) if is_scheduled(job)]
+        before = database.earlier_runs(definition_id, due // 1000)
         if before and scheduler.concurrency_policy == "Forbid":
             return
         if scheduler.concurrency_policy == "Replace":
             for job in before:
                 database.stopped(job["job_id"], REPLACED)
                 scheduler.runs_on.stop(job["job_id"])
-        definition = database.definition(definition_id)
-        if definition is None:
-            return
-        written = (job_id, definition_id, self._clock(), run_token(definition_id, due // 1000))
-        mine = scheduler.runs_on.new_row()
-        try:  # the folder comes first: a row of this machine may be taken at once
-            copy_input(scheduler.staging_path, {**definition, "job_id": job_id})
-            folder = RunFolder(scheduler.staging_path, job_id)  # with the configuration as it is now
-            environment, path = (
-                definition["runtime_environment_name"],
-                folder.path / definition["input_filename"],
-            )
-            settings = scheduler.settings_of_run(environment, path)
+        # The folder comes first, since a row of this machine may be taken at once; and it appears whole, since another server may
+        # copy it too.
+        beside = RunFolder(scheduler.staging_path, f"{job_id}.{uuid.uuid4()}.new")
+        try:
+            problem = self._copy(definition, beside)
+            if self._wanted(definition_id, due, job_id) == definition:
+                self._line_up(job_id, definition_id, due, beside, problem)
+                return
+        finally:
+            beside.delete()
+        self._start(definition_id, due)  # it was changed meanwhile, or deleted, or started by another server
+
+    def _wanted(self, definition_id: str, due: int, job_id: str) -> dict[str, Any] | None:
+        """Return the definition's row if a run of that moment is still to be started."""
+        definition: dict[str, Any] | None = self._scheduler.database.definition(definition_id)
+        if definition is None or not definition["active"] or self._scheduler.database.job(job_id):
+            return None
+        folder = RunFolder(self._scheduler.staging_path, definition_id)
+        return None if deleted_runs.was_deleted(folder, due // 1000) else definition
+
+    def _copy(self, definition: dict[str, Any], folder: RunFolder) -> str:
+        """Fill a run's folder; return what was in the way, empty if nothing was."""
+        scheduler = self._scheduler
+        try:
+            copy_input(scheduler.staging_path, {**definition, "job_id": folder.path.name})
+            # With the configuration as it is now.
+            path = folder.path / definition["input_filename"]
+            settings = scheduler.settings_of_run(definition["runtime_environment_name"], path)
             folder.write("run.json", {**folder.read("run.json"), **settings})
         except (RunError, OSError) as error:
+            return str(error)
+        return ""
+
+    def _line_up(self, job_id: str, definition_id: str, due: int, copied: RunFolder, problem: str) -> None:
+        scheduler, database = self._scheduler, self._scheduler.database
+        written = (job_id, definition_id, self._clock(), run_token(definition_id, due // 1000))
+        if problem:
             if database.create_run(*written):
-                job, observation = database.job(job_id), Observation(ended=True, message=str(error))
-                # In a thread, since it may wait for Slack, and other runs are due.
-                threading.Thread(target=scheduler.mender.end, args=(job, observation)).start()
+                scheduler.mender.end(database.job(job_id), Observation(ended=True, message=problem))
             return
-        if database.create_run(*written, **mine):
+        folder = RunFolder(scheduler.staging_path, job_id)
+        with contextlib.suppress(OSError):  # not empty: another server was as fast
+            os.rename(copied.path, folder.path)
+        if database.create_run(*written, **scheduler.runs_on.new_row()):
             scheduler.runs_on.submit(job_id)
+        elif database.job(job_id) is None:  # the definition was deleted just now
+            folder.delete()

@@ -233,6 +233,12 @@ def scheduler(jp_serverapp: Any) -> ArgoScheduler:
     return jp_serverapp.web_app.settings["scheduler"]  # type: ignore[no-any-return]
 
 
+def start_all(schedules: LocalSchedules) -> None:
+    """Start what is due, and wait until it is lined up."""
+    for start in schedules.start_due():
+        start.result(60)
+
+
 @pytest.fixture
 def next_minute(
     place: str, request: pytest.FixtureRequest, scheduler: ArgoScheduler
@@ -244,7 +250,7 @@ def next_minute(
 
         async def local() -> None:
             moment[0] += 60_000
-            await asyncio.to_thread(schedules.start_due)
+            await asyncio.to_thread(start_all, schedules)
 
         return local
 

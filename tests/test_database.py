@@ -8,7 +8,7 @@ import pytest
 from jupyter_scheduler.models import Status
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.database import LIVE, Database
+from argo_jupyter_scheduler.database import LIVE, Database, run_token
 
 
 @pytest.fixture
@@ -51,6 +51,20 @@ def test_a_retried_pod_keeps_the_first_start(database: Database, insert: Callabl
     insert(start_time=5)
     database.started("a")
     assert (database.job("a") or {})["start_time"] == 5
+
+
+def test_a_run_is_replaced_by_one_of_a_later_moment_only(
+    database: Database, insert: Callable[..., str]
+) -> None:
+    """Not by itself, as another server sees it that comes to the same moment, and not by an earlier one."""
+    for job_id, moment in (("a", 100), ("b", 200), ("c", 1000)):
+        insert(job_id, job_definition_id="d", idempotency_token=run_token("d", moment))
+    insert("by hand", job_definition_id="d")
+    insert("named otherwise", job_definition_id="d", idempotency_token=run_token("d", "x"))
+    insert("another's", job_definition_id="e", idempotency_token=run_token("e", 100))
+    insert("ended", job_definition_id="d", idempotency_token=run_token("d", 50), status="COMPLETED")
+    found = [job["job_id"] for job in database.earlier_runs("d", 200)]
+    assert sorted(found) == ["a", "named otherwise"]
 
 
 def test_old_information_changes_nothing(database: Database, insert: Callable[..., str]) -> None:

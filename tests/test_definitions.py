@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from jupyter_scheduler.models import ListJobDefinitionsQuery, SortDirection, Sor
 from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.database import Database, run_token
+from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.task_runner import LocalSchedules
 
-from .conftest import Jobs, Story, notebook, outputs
+from .conftest import Jobs, Story, notebook, outputs, start_all
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
@@ -223,15 +226,38 @@ async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 class TestOnThisMachine:
-    async def test_a_second_server_starts_no_run_twice(self, jobs: Jobs, scheduler: ArgoScheduler) -> None:
+    @pytest.fixture
+    def moment(self) -> list[int]:
+        """The time of this test's servers, in milliseconds; a test moves it."""
+        return [int(time.time() * 1000)]
+
+    async def test_a_second_server_starts_no_run_twice(
+        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
+    ) -> None:
         definition_id = await jobs.define("n.ipynb", FIRST)
-        start = int(time.time() * 1000)
-        moment = [start]
         servers = [LocalSchedules(scheduler, clock=lambda: moment[0]) for _ in range(2)]
         moment[0] += 60_000
-        await asyncio.gather(*(asyncio.to_thread(server.start_due) for server in servers))
+        await asyncio.gather(*(asyncio.to_thread(start_all, server) for server in servers))
         [job] = await jobs.runs(definition_id)
         assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
+
+    async def test_servers_that_began_at_different_times_count_every_alike(
+        self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, moment: list[int]
+    ) -> None:
+        scheduler.concurrency_policy = "Allow"
+        definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
+        begin = (database.definition(definition_id) or {})["update_time"] // 1000
+        servers = [LocalSchedules(scheduler, clock=lambda: moment[0])]
+        for minute in range(1, 22):
+            moment[0] += 60_000
+            if minute in (4, 9):  # a second one, and one after a restart
+                servers.append(LocalSchedules(scheduler, clock=lambda: moment[0]))
+            for server in servers:
+                await asyncio.to_thread(start_all, server)
+        found = [job["idempotency_token"] for job in await jobs.runs(definition_id)]
+        assert sorted(found) == [run_token(definition_id, begin + 60 * minute) for minute in (10, 20)]
+        for job in await jobs.runs(definition_id):
+            await jobs.request("DELETE", "jobs", job["job_id"])
 
     @pytest.mark.parametrize(("deadline", "expected"), [(0, 0), (600, 1)])
     async def test_a_run_that_was_missed_while_the_server_was_off(
@@ -242,22 +268,76 @@ class TestOnThisMachine:
         hour = now - now % 3_600_000
         database.set_definition(definition_id, update_time=hour - 100_000)
         scheduler.starting_deadline_seconds = deadline
+
+        async def restart() -> list[dict[str, Any]]:
+            schedules = LocalSchedules(scheduler, clock=lambda: hour + 300_000)
+            await asyncio.to_thread(start_all, schedules)
+            return await jobs.runs(definition_id)
+
         for _ in range(2):  # a restart after the restart starts nothing again
-            LocalSchedules(scheduler, clock=lambda: hour + 300_000).start_due()
-        runs = await jobs.runs(definition_id)
-        assert len(runs) == expected
+            runs = await restart()
+            assert len(runs) == expected
         for job in runs:
             assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
+            await jobs.request("DELETE", "jobs", job["job_id"])
+        assert await restart() == []  # and none whose job the user has deleted
+
+    async def test_a_slow_copy_holds_up_no_other_definition(
+        self, jobs: Jobs, scheduler: ArgoScheduler, staging_path: Path, moment: list[int]
+    ) -> None:
+        gate, copied = threading.Event(), threading.Semaphore(0)
+
+        class Slow(LocalSchedules):
+            def _copy(self, definition: dict[str, Any], folder: RunFolder) -> str:
+                problem = super()._copy(definition, folder)
+                if definition["name"] == "slow":
+                    copied.release()
+                    gate.wait(60)
+                return problem
+
+        slow = [await jobs.define("n.ipynb", FIRST, name="slow") for _ in range(3)]
+        schedules = Slow(scheduler, clock=lambda: moment[0])
+        moment[0] += 60_000
+        starts = await asyncio.to_thread(schedules.start_due)
+        for _ in slow:
+            await asyncio.to_thread(copied.acquire)
+        other = await jobs.define("n.ipynb", FIRST, name="other")
+        for _ in range(3):  # minutes in which the slow ones are due again
+            moment[0] += 60_000
+            await asyncio.to_thread(schedules.start_due)
+        while not await jobs.runs(other):
+            await asyncio.sleep(0.05)
+        assert [await jobs.runs(one) for one in slow] == [[], [], []]
+
+        same, changed, deleted = slow
+        jobs.write("other.ipynb", SECOND)
+        await jobs.request("PATCH", "job_definitions", changed, body={"input_uri": "other.ipynb"})
+        await jobs.request("DELETE", "job_definitions", deleted)
+        gate.set()
+        await asyncio.to_thread(wait, starts)
+        [first] = await jobs.runs(same)
+        [second] = await jobs.runs(changed)
+        assert (first["input_filename"], second["input_filename"]) == ("n.ipynb", "other.ipynb")
+        for job in (first, second):
+            assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
+        moment[0] += 1000
+        await asyncio.to_thread(
+            start_all, schedules
+        )  # what was due meanwhile, once, though it is late by now
+        assert [len(await jobs.runs(one)) for one in slow] == [2, 2, 0]
+        for one in (same, changed, other):
+            for job in await jobs.runs(one):
+                await jobs.request("DELETE", "jobs", job["job_id"])
+        assert {path.name for path in staging_path.iterdir()} == {same, changed, other}
 
     async def test_forbid_skips_a_run_while_one_is_under_way(
-        self, jobs: Jobs, scheduler: ArgoScheduler
+        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
         scheduler.concurrency_policy = "Forbid"
-        moment = [int(time.time() * 1000)]
         schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
         for _ in range(2):
             moment[0] += 60_000
-            await asyncio.to_thread(schedules.start_due)
+            await asyncio.to_thread(start_all, schedules)
         [job] = await jobs.runs(definition_id)
         await jobs.request("DELETE", "jobs", job["job_id"])
