@@ -26,12 +26,26 @@ STAYS = frozenset(
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
 SECRET = re.compile(
-    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(^|_)(PASS|PWD)$",
+    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(?<!PUBLIC)(^|_)KEY$"
+    r"|(^|_)(PASS|PWD|PAT|AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
 """Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
 
-PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+WHERE = re.compile(
+    r"(_|^)(FILE|PATH|DIR)$|^(PWD|GOOGLE_APPLICATION_CREDENTIALS|NSS_WRAPPER_PASSWD)$", re.IGNORECASE
+)
+"""Names of those among them that say where something is."""
+
+SECRET_VALUE = re.compile(
+    r"://[^/\s:@]*:[^/\s@]+@"  # a password in an address
+    r"|https?://[^/\s@]+@"  # a token instead of a user, as git and Sentry have it
+    r"|//hooks\.slack\.com/"
+    r"|^\s*(Bearer|Basic)\s+\S+\s*$"
+    r"|(token|password|passwd|pwd|secret|key|sig)=[^\s&;]",  # in a query or a connection string
+    re.IGNORECASE,
+)
+"""Values that are not passed on, whatever the variable's name is."""
 
 USER_LABEL = "hub.jupyter.org/username"
 """On each pod that KubeSpawner makes."""
@@ -54,9 +68,9 @@ _POD_FIELDS = (
 
 
 def stays(name: str, value: str = "") -> bool:
-    """Return whether an environment variable must not leave this server's pod. A path to a secret may."""
-    secret = SECRET.search(name) and value and not value.startswith("/")
-    return name in STAYS or bool(secret or PASSWORD_IN_URL.search(value))
+    """Return whether an environment variable must not leave this server's pod. Where a secret is may be known."""
+    secret = value and SECRET.search(name) and not WHERE.search(name)
+    return name in STAYS or bool(secret or SECRET_VALUE.search(value))
 
 
 def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:

@@ -43,8 +43,9 @@ class PodTraits(HasTraits):
         ("auto", "on", "off"),
         default_value="auto",
         config=True,
-        help="""Whether runs get the image, environment (but no secrets), volumes, resources, node selector, tolerations, affinity,
-        security contexts and init containers of this server's own pod, which is read from Kubernetes when the server starts.
+        help="""Whether runs get the image, environment (without what looks like a secret by its name or value), volumes, resources,
+        node selector, tolerations, affinity, security contexts and init containers of this server's own pod, which is read from
+        Kubernetes when the server starts.
         `auto`: yes where the pod has a service account, but not on Nebari, whose admission controller does the same. The service
         account needs the right to get `pods`, and should have that to get `persistentvolumeclaims`. All other traits win over
         what is inherited.""",
@@ -139,7 +140,7 @@ class PodTraits(HasTraits):
         Unicode(),
         config=True,
         help="""Names of this server's environment variables that the pods get too, with the values that they have when the server
-        starts, such as `["LANG", "TZ"]`; what is not set is left out. Tokens are refused. Empty: none.""",
+        starts, such as `["LANG", "TZ"]`; what is not set is left out. Secrets are refused. Empty: none.""",
     )
     working_dir = Unicode(
         config=True,
