@@ -569,11 +569,24 @@ def test_a_real_argo(machine: Machine) -> None:
 # Manifests
 
 
-@pytest.mark.parametrize("version", ["v3.4.4", "v4.1.2"])
+@pytest.mark.parametrize(
+    ("version", "traits"),
+    [
+        ("v3.4.4", {}),
+        ("v4.1.2", {"compute_types": {"small": {"cpu_limit": 1}, "gpu": {"node_selector": {"pool": "gpu"}}}}),
+    ],
+)
 def test_a_manifest_is_what_is_posted(
-    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], version: str
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    traits: dict[str, Any],
 ) -> None:
     argo.version = version
+    on_argo(**traits)
+    monkeypatch.chdir("/")
     (machine.home / "n.ipynb").write_text(notebook("1"))
     path = str(machine.home / "n.ipynb")
     workflow = yaml.safe_load(machine.command("manifest", path))
@@ -586,6 +599,7 @@ def test_a_manifest_is_what_is_posted(
         ["config/jupyter_server_config.json", "n.ipynb"],
     )
 
+    monkeypatch.chdir(machine.home)
     app = ArgoSchedulerApp()
     app.load_config()
     scheduler = app.make_scheduler(machine.home)

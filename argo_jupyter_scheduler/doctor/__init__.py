@@ -68,7 +68,8 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         yield one
         there = there and not (one.status == "problem" and one.check in ("argo", "token"))
     try:
-        manifest = scheduler.runs_on.workflow(argo.NOBODY)
+        row = {"job_id": argo.NOBODY, "parameters": {}, "compute_type": scheduler.default_compute_type}
+        manifest = scheduler.runs_on.workflow(row)
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
         yield from storage.findings(scheduler, None)

@@ -27,8 +27,8 @@ from argo_jupyter_scheduler.errors import ArgoSchedulerError, EngineError, Engin
 from argo_jupyter_scheduler.pods import own_pod
 from argo_jupyter_scheduler.pods.sources import on_nebari
 
-NOBODY: dict[str, Any] = {"job_id": str(uuid.uuid4()), "parameters": {}}
-"""What a run's row would be, of no job that there is."""
+NOBODY = str(uuid.uuid4())
+"""An id of no job that there is."""
 
 SOON = 3600.0
 """Seconds before its end from which a token is about to expire."""
@@ -137,7 +137,7 @@ def rights(engine: ArgoEngine) -> list[Right]:
     """Return all that the token's account must be allowed to."""
     api = engine.api
     workflows, cron_workflows = "workflows", "cronworkflows"
-    none = f"doctor-{NOBODY['job_id']}"
+    none = f"doctor-{NOBODY}"
 
     def listed(kind: str) -> Callable[[], object]:
         return lambda: api.call("GET", kind, "", query={"listOptions.limit": "1"})

@@ -144,8 +144,8 @@ class PodTraits(HasTraits):
     )
     working_dir = Unicode(
         config=True,
-        help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: this
-        server's.""",
+        help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: that of
+        this server's pod, else the home.""",
     )
     volumes = _things(
         """Volumes of the pods, as Kubernetes has them in a pod's specification, such as
