@@ -310,14 +310,30 @@ def test_tokens(
     assert not token or token not in machine.output
 
 
+@pytest.mark.parametrize(
+    ("life", "left", "status", "words"),
+    [
+        (3600, 600, "ok", "the file is read at each call"),
+        (86400, 3600, "warning", "it is about to expire, and the file has no newer one"),
+        (None, 30, "warning", "it is about to expire"),
+        (3600, -30, "problem", "it has expired"),
+    ],
+)
 def test_a_token_in_a_file_is_renewed(
-    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    life: int | None,
+    left: int,
+    status: str,
+    words: str,
 ) -> None:
-    argo.token = jwt(exp=int(time.time()) + 600)
+    expires = int(time.time()) + left
+    argo.token = jwt(exp=expires, **({"iat": expires - life} if life else {}))
     (machine.home / "token").write_text(argo.token)
     on_argo(argo_token_file=str(machine.home / "token"))
     [found] = machine.doctor()["token"]
-    assert (found["status"], "the file is read at each call" in found["message"]) == ("ok", True)
+    assert (found["status"], words in found["message"]) == (status, True), found
 
 
 @pytest.mark.parametrize(
