@@ -640,6 +640,27 @@ def test_a_manifest_is_what_is_posted(
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("x = 1\nc.Argo(", "SyntaxError: '(' was never closed"),
+        ("c.SchedulerApp.db_url = 'nonsense'", "The scheduler cannot be started: Could not parse"),
+        ("c.SchedulerApp.db_url = 'sqlite:////nowhere/x.sqlite'", "unable to open database file"),
+        ("c.ArgoScheduler.argo_server = 'ftp://x'", "the scheme must be https or http"),
+    ],
+)
+def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
+    machine: Machine, content: str, words: str
+) -> None:
+    machine.config.mkdir()
+    (machine.config / "jupyter_server_config.py").write_text(content)
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    assert machine.command("run", str(machine.home / "n.ipynb")) == ""
+    assert (machine.exit_code, machine.output.count("\n")) == (1, 1), machine.output
+    assert machine.output.startswith("jupyter argo-scheduler: ")
+    assert words in machine.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
@@ -655,7 +676,9 @@ def test_a_manifest_that_would_be_refused(
     assert (machine.exit_code, words in machine.output) == (1, True)
 
 
-def test_a_manifest_without_argo(machine: Machine) -> None:
+@pytest.mark.parametrize("server", ["", "  "])
+def test_a_manifest_without_argo(machine: Machine, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    monkeypatch.setenv("ARGO_SERVER", server)
     (machine.home / "n.ipynb").write_text(notebook("1"))
     assert machine.command("manifest", str(machine.home / "n.ipynb")) == ""
     assert (machine.exit_code, "No Argo is configured (see ARGO_SERVER)" in machine.output) == (1, True)
