@@ -103,7 +103,12 @@ def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "account" / "namespace").write_text("jupyter")
     (tmp_path / "account" / "token").write_text("pod's\n".replace("'", ""))
     assert (connection().namespace, connection().token.header()) == ("jupyter", "Bearer pods")
-    assert connection(argo_namespace="jobs").namespace == "jobs"
+    assert connection(argo_namespace=" jobs\n").namespace == "jobs"
+    for wrong in ("My NS", "a.b", "-a", "a" * 64):
+        with pytest.raises(
+            TraitError, match=rf"c.ArgoScheduler.argo_namespace .* is '{wrong}', which can be no"
+        ):
+            connection(argo_namespace=wrong)
     monkeypatch.setenv("ARGO_NAMESPACE", "argo")
     for given in ("Bearer abc", "abc", " bearer  abc\n"):
         monkeypatch.setenv("ARGO_TOKEN", given)

@@ -231,7 +231,7 @@ def test_auto_is_off_outside_kubernetes_and_on_nebari(
     monkeypatch.setenv("CONDA_STORE_SERVICE", "x")
     monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
     assert shape_of(kubernetes).image == "set-by-nebari"
-    assert shape_of(kubernetes, inherit_pod="on").image.startswith("quay.io")
+    assert shape_of(kubernetes, inherit_pod=True).image.startswith("quay.io")
     monkeypatch.delenv("CONDA_STORE_SERVICE")
     assert shape_of(kubernetes, inherit_pod="off").image == ""
     (kubernetes.service_account / "token").unlink()

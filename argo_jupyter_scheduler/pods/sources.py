@@ -38,7 +38,8 @@ def on_nebari(scheduler: Any) -> bool:
 
 def creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
-    return naming.label_value(os.environ.get("PREFERRED_USERNAME") or os.environ.get("JUPYTERHUB_USER") or "")
+    names = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
+    return next(filter(None, map(naming.label_value, names)), "")
 
 
 def pod_shape(scheduler: Any, namespace: str) -> PodShape:

@@ -31,6 +31,18 @@ def _things(help: str) -> Any:  # noqa: A002
     return Union([List(Dict()), Dict()], default_value=[], config=True, help=help)
 
 
+class _Switch(Enum[str]):
+    """``auto``, ``on`` or ``off``; also True and False, which is what YAML makes of an unquoted ``on`` and ``off``."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(("auto", "on", "off"), default_value="auto", config=True, **keywords)
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        return str(super().validate(obj, value))
+
+
 class PodTraits(HasTraits):
     """The shape of runs' pods, for `ArgoScheduler`.
 
@@ -39,10 +51,7 @@ class PodTraits(HasTraits):
     `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on; a brace that is meant as such is doubled.
     """
 
-    inherit_pod = Enum(
-        ("auto", "on", "off"),
-        default_value="auto",
-        config=True,
+    inherit_pod = _Switch(
         help="""Whether runs get the image, environment (without what looks like a secret by its name or value), volumes, resources,
         node selector, tolerations, affinity, security contexts and init containers of this server's own pod, which is read from
         Kubernetes when the server starts.
@@ -56,10 +65,7 @@ class PodTraits(HasTraits):
         help="""Whether runs also get the service account of this server's pod, where that is inherited. It then needs the right to
         create and patch `workflowtaskresults`, as Argo wants it of all pods.""",
     )
-    nebari = Enum(
-        ("auto", "on", "off"),
-        default_value="auto",
-        config=True,
+    nebari = _Switch(
         help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
         `auto`: yes where the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, which
         Nebari sets and nobody else.""",
