@@ -121,6 +121,17 @@ def test_what_argo_would_expand_does_not_leave(kubernetes: KubernetesStandIn, al
     assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "B"]
 
 
+def test_an_init_container_that_argo_would_expand_does_not_leave(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    [other] = alice["spec"]["initContainers"]
+    bad = {"name": "bad", "image": "x:1", "command": ["sh", "-c"], "args": ["docker ps --format '{{.ID}}'"]}
+    alice["spec"]["initContainers"] = [bad, other]
+    shape = shape_of(kubernetes)
+    assert [one["name"] for one in shape.spec["initContainers"]] == [other["name"]]
+    assert "The init container bad of this server's pod is not passed on, since it has '{{'" in caplog.text
+
+
 def test_a_home_of_one_node_keeps_runs_on_it(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
     same_user = {
         "labelSelector": {"matchLabels": {"hub.jupyter.org/username": "alice"}},
@@ -154,6 +165,18 @@ def test_claims_that_may_not_be_read(
     del alice["metadata"]["labels"]["hub.jupyter.org/username"]
     [_, term] = shape_of(kubernetes).spec["affinity"]["nodeAffinity"][PREFERRED]
     assert term["preference"]["matchFields"][0]["values"] == ["node-a"]
+
+
+def test_claims_are_not_asked_for_any_more_once_no_answer_comes(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any]
+) -> None:
+    volumes, mounts = alice["spec"]["volumes"], alice["spec"]["containers"][0]["volumeMounts"]
+    for name in ("a", "b"):
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": f"claim-{name}"}})
+        mounts.append({"name": name, "mountPath": f"/{name}"})
+    kubernetes.silent = {"persistentvolumeclaims"}
+    assert PREFERRED in shape_of(kubernetes).spec["affinity"]["podAffinity"]
+    assert [path.split("/")[-2] for path in kubernetes.requests] == ["pods", "persistentvolumeclaims"]
 
 
 def test_the_servers_container_among_several(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:

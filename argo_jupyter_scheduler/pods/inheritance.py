@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -96,6 +97,12 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         for one in spec.get("initContainers") or []
         if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
+    for one in filter(_has_variable, init_containers):
+        notes.append(
+            f"The init container {one['name']} of this server's pod is not passed on, since it has '{{{{', which Argo would take "
+            "for a variable of its own. Runs can have one by c.ArgoScheduler.init_containers."
+        )
+    init_containers = [one for one in init_containers if not _has_variable(one)]
     mounted = {
         mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
     }
@@ -145,6 +152,11 @@ def _inherited_container(
     ]
     found = {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
     return {key: value for key, value in found.items() if value}
+
+
+def _has_variable(container: Part) -> bool:
+    """Return whether a container has what Argo expands; if it does not know it, it refuses the workflow."""
+    return "{{" in json.dumps(container)
 
 
 def _is_service_accounts(volume: Part) -> bool:
