@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from jupyter_core.application import JupyterApp
 from jupyter_scheduler.extension import SchedulerApp
 from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import create_tables
-from traitlets import TraitError
 
 from argo_jupyter_scheduler.database import COMPLETED
-from argo_jupyter_scheduler.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidConfiguration
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.waiting import wait
 
@@ -32,11 +32,26 @@ class ArgoSchedulerApp(JupyterApp):
         """Leave configuration of IPython 3 to the server: a command that only looks writes nothing."""
 
     def load_config(self) -> None:
-        """Read the configuration of the server, and of its extension Jupyter-Scheduler, over which the server's wins."""
-        self.initialize([])
-        for name in ("jupyter_jupyter_scheduler_config", "jupyter_server_config"):
-            self.config_file_name = name
-            self.load_config_file()
+        """Read the configuration of the server, and of its extension Jupyter-Scheduler, over which the server's wins.
+
+        Raises
+        ------
+        InvalidConfiguration
+            A file cannot be read; says which, and where.
+        """
+        try:
+            self.initialize([])
+            for name in ("jupyter_jupyter_scheduler_config", "jupyter_server_config"):
+                self.config_file_name = name
+                self.load_config_file()
+        except Exception as error:  # a configuration file is a program
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = (
+                f"{error.filename}:{error.lineno}"
+                if isinstance(error, SyntaxError)
+                else f"{where.filename}:{where.lineno}"
+            )
+            raise InvalidConfiguration(f"{type(error).__name__}: {error} ({place})") from error
 
     def make_scheduler(self, root_dir: Path, create: bool = True) -> ArgoScheduler:
         """Return a scheduler as the server would make it, for notebooks under `root_dir`.
@@ -45,18 +60,27 @@ class ArgoSchedulerApp(JupyterApp):
         ----------
         create
             Whether to make a database that is not there.
+
+        Raises
+        ------
+        InvalidConfiguration
+            It cannot be made as it is configured.
         """
-        server = SchedulerApp(config=self.config)
-        if create:
-            Path(self.data_dir).mkdir(parents=True, exist_ok=True)
-            create_tables(server.db_url)
-        configured = server.scheduler_class
-        return (configured if issubclass(configured, ArgoScheduler) else ArgoScheduler)(
-            root_dir=str(root_dir),
-            environments_manager=server.environment_manager_class(),
-            db_url=server.db_url,
-            config=self.config,
-        )
+        try:
+            server = SchedulerApp(config=self.config)
+            if create:
+                Path(self.data_dir).mkdir(parents=True, exist_ok=True)
+                create_tables(server.db_url)
+            configured = server.scheduler_class
+            return (configured if issubclass(configured, ArgoScheduler) else ArgoScheduler)(
+                root_dir=str(root_dir),
+                environments_manager=server.environment_manager_class(),
+                db_url=server.db_url,
+                config=self.config,
+            )
+        except Exception as error:  # whatever would keep JupyterLab's extension from loading
+            why = getattr(error, "orig", None) or error  # SQLAlchemy's own text has several lines
+            raise InvalidConfiguration(f"The scheduler cannot be started: {why}") from error
 
 
 def _scheduler(root_dir: Path, create: bool = True) -> ArgoScheduler:
@@ -194,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning of its
     try:
         return int(options.call(options))
-    except (ArgoSchedulerError, TraitError) as error:
+    except ArgoSchedulerError as error:
         print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
         return 1
 

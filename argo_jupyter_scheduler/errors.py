@@ -3,6 +3,7 @@
 Every error has a message for the person who pressed the button: what happened, to what, what to do::
 
     ArgoSchedulerError
+    ├── InvalidConfiguration  a configuration file cannot be read, or the scheduler not be made as configured
     ├── InvalidJob            what was asked for cannot be done: nothing was stored
     │   └── InvalidPod        Kubernetes would refuse the pods that were asked for
     ├── JobNotFound           there is no such job or job definition
@@ -25,6 +26,10 @@ hera, urllib3, SQLAlchemy and papermill are translated where they are met, with 
 
 class ArgoSchedulerError(Exception):
     """The root of all errors of this package."""
+
+
+class InvalidConfiguration(ArgoSchedulerError):
+    """A configuration file cannot be read, or asks for a scheduler that cannot be made."""
 
 
 class InvalidJob(ArgoSchedulerError):

@@ -43,12 +43,12 @@ def manifest_of(
         raise InvalidJob(
             "No Argo is configured (see ARGO_SERVER): notebooks run on this machine, without a manifest."
         )
+    row: dict[str, Any] = {"parameters": {}, "compute_type": scheduler.default_compute_type}
     new_id = str(uuid.uuid4())
-    built: dict[str, Any]
     if schedule is None:
-        built = engine.workflow({"job_id": new_id, "parameters": {}})
+        built = engine.workflow({**row, "job_id": new_id})
     else:
         schedules.parse(schedule, timezone)
-        row = {"job_definition_id": new_id, "schedule": schedule, "timezone": timezone, "active": True}
-        built = engine.cron_workflow({**row, "parameters": {}})
+        row |= {"schedule": schedule, "timezone": timezone, "active": True}
+        built = engine.cron_workflow({**row, "job_definition_id": new_id})
     return str(yaml.safe_dump(built, sort_keys=False))

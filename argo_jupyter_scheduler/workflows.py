@@ -43,6 +43,12 @@ TEMPLATE_FIELDS = frozenset(
 )
 """Those that it has for the pod of a template. All others are in none of both, and are patched in."""
 
+PLACEMENT = frozenset(
+    {"affinity", "nodeName", "nodeSelector", "overhead", "preemptionPolicy", "priority", "priorityClassName"}
+    | {"resourceClaims", "runtimeClassName", "schedulerName", "tolerations", "topologySpreadConstraints"}
+)
+"""Those that say on which nodes a pod may be, and how it comes to one."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -88,6 +94,8 @@ class Site:
         How Argo treats runs.
     helper_resources
         What the exit handler, and single steps other than `main`, ask for instead of what the shape does.
+    helper_placement
+        The specification whose `PLACEMENT` these pods have instead of the shape's; None for the shape's own.
     creator
         The user's name as a label's value; empty for none.
     nebari
@@ -111,6 +119,7 @@ class Site:
     shape: PodShape
     policy: Policy = Policy()
     helper_resources: Mapping[str, Any] = field(default_factory=dict)
+    helper_placement: Mapping[str, Any] | None = None
     creator: str = ""
     nebari: bool = False
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -146,7 +155,9 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
         shape = shape.changed(image=asked.image)
     deadline = asked.timeout or site.policy.active_deadline_seconds
     policy = replace(site.policy, active_deadline_seconds=deadline)
-    return replace(site, shape=shape, policy=policy, retries=asked.retries)
+    # Helper pods are where they would be without the compute type: no node with a GPU is started to write a row.
+    placement = site.shape.spec
+    return replace(site, shape=shape, helper_placement=placement, policy=policy, retries=asked.retries)
 
 
 def literal(text: str) -> str:
@@ -304,8 +315,11 @@ def _container(
     *,
     inputs: list[Parameter] | None = None,
 ) -> Container:
-    shape = site.shape
+    shape, spec = site.shape, dict(site.shape.spec)
     resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
+    if plan.MAIN not in steps and site.helper_placement is not None:
+        spec = {name: value for name, value in spec.items() if name not in PLACEMENT}
+        spec |= {name: value for name, value in site.helper_placement.items() if name in PLACEMENT}
     if resources and site.nebari:
         resources = _both_sides(resources)
     container = {
@@ -313,11 +327,9 @@ def _container(
         "env": _environment(steps, site) or None,
         "resources": resources or None,
     }
-    pod = {name: value for name, value in shape.spec.items() if name in TEMPLATE_FIELDS}
+    pod = {name: value for name, value in spec.items() if name in TEMPLATE_FIELDS}
     security_context = pod.pop("securityContext", None)
-    other = {
-        name: value for name, value in shape.spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS
-    }
+    other = {name: value for name, value in spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS}
     retries = site.retries if plan.MAIN in steps else 0
     if retries:
         arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]

@@ -25,6 +25,8 @@ class KubernetesStandIn:
         What there is, by the last two parts of its path: ``pods/jupyter-alice``.
     refused
         Kinds that the service account may not get.
+    silent
+        Kinds of which nothing is told: the connection ends without an answer.
     hang_seconds
         How long each answer takes.
     requests
@@ -38,6 +40,7 @@ class KubernetesStandIn:
         self.rules: list[dict[str, Any]] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.refused: set[str] = set()
+        self.silent: set[str] = set()
         self.hang_seconds = 0.0
         self.requests: list[str] = []
         self.service_account = folder
@@ -87,6 +90,8 @@ class KubernetesStandIn:
         self.requests.append(http.path)
         time.sleep(self.hang_seconds)
         *_, namespace, kind, name = http.path.split("/")
+        if kind in self.silent:
+            return
         account = f"system:serviceaccount:{namespace}:user"
         if http.headers.get("Authorization") != f"Bearer {self.token}":
             self._send(http, 401, _status(401, "Unauthorized"))

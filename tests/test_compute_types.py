@@ -15,6 +15,7 @@ from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.engines.argo import ArgoEngine
 from argo_jupyter_scheduler.engines.live_objects import changed
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
@@ -90,6 +91,34 @@ async def test_on_argo_they_shape_the_pod(jobs: Jobs, argo: ArgoStandIn) -> None
     main = main_of(argo.runs[f"job-{job_id}"].workflow["spec"])
     assert main["container"]["resources"]["limits"] == {"memory": "4Gi", "nvidia.com/gpu": "1"}
     assert main["nodeSelector"] == {"pool": "gpu"}
+
+
+@on_argo
+def test_helper_pods_are_on_no_node_of_a_compute_type(scheduler: ArgoScheduler) -> None:
+    gpu = {
+        "node_selector": {"pool": "gpu"},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        "extra_pod_config": {"runtimeClassName": "nvidia"},
+        "environment": {"A": "1"},
+    }
+    after = restarted(
+        scheduler,
+        compute_types={"gpu": gpu},
+        default_compute_type="gpu",
+        pod_per_step=True,
+        node_selector={"pool": "jobs", "zone": "a"},
+        extra_pod_config={"enableServiceLinks": False},
+    )
+    assert isinstance(after.runs_on, ArgoEngine)
+    manifest = after.runs_on.workflow({"job_id": "1", "parameters": {}, "compute_type": "gpu"})
+    main = main_of(manifest["spec"])
+    assert main["nodeSelector"] == {"pool": "gpu", "zone": "a"}
+    assert main["podSpecPatch"] == '{"enableServiceLinks": false, "runtimeClassName": "nvidia"}'
+    for helper in (one for one in manifest["spec"]["templates"] if one.get("container") and one != main):
+        assert helper["nodeSelector"] == {"pool": "jobs", "zone": "a"}
+        assert helper["podSpecPatch"] == '{"enableServiceLinks": false}'
+        assert "tolerations" not in helper
+        assert {"name": "A", "value": "1"} in helper["container"]["env"]
 
 
 def main_of(spec: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import ssl
+import threading
 import time
 import traceback
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,7 +103,12 @@ def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "account" / "namespace").write_text("jupyter")
     (tmp_path / "account" / "token").write_text("pod's\n".replace("'", ""))
     assert (connection().namespace, connection().token.header()) == ("jupyter", "Bearer pods")
-    assert connection(argo_namespace="jobs").namespace == "jobs"
+    assert connection(argo_namespace=" jobs\n").namespace == "jobs"
+    for wrong in ("My NS", "a.b", "-a", "a" * 64):
+        with pytest.raises(
+            TraitError, match=rf"c.ArgoScheduler.argo_namespace .* is '{wrong}', which can be no"
+        ):
+            connection(argo_namespace=wrong)
     monkeypatch.setenv("ARGO_NAMESPACE", "argo")
     for given in ("Bearer abc", "abc", " bearer  abc\n"):
         monkeypatch.setenv("ARGO_TOKEN", given)
@@ -384,6 +391,29 @@ def test_a_token_is_in_no_error_and_no_log(
         list_workflows(api)
     told = "".join(traceback.format_exception(error.value)) + repr(vars(error.value)) + caplog.text
     assert SECRET not in told + repr(api.connection) + repr(vars(api)) + str(api.connection.token)
+
+
+@pytest.mark.parametrize("body", ["Not allowed: Bearer {}", {"message": "Not allowed: Bearer {}"}])
+def test_no_part_of_the_token_that_was_sent_is_in_an_error(
+    plain: ArgoStandIn, tmp_path: Path, body: Any
+) -> None:
+    sent = jwt(who=[str(uuid.uuid4()) for _ in range(20)])
+    (tmp_path / "token").write_text(sent)
+    plain.fail_next(403, json.loads(json.dumps(body).replace("{}", sent)))
+    plain.hang_seconds = 0.3
+
+    def renew() -> None:
+        while not plain.requests:
+            time.sleep(0.01)
+        (tmp_path / "token").write_text("another")
+
+    renewal = threading.Thread(target=renew)
+    renewal.start()
+    with pytest.raises(EngineRefused, match="Not allowed: Bearer …") as error:
+        list_workflows(api_of(plain, token=Token("a file", file=str(tmp_path / "token"))))
+    renewal.join()
+    told = "".join(traceback.format_exception(error.value))
+    assert not [start for start in range(len(sent) - 8) if sent[start : start + 8] in told]
 
 
 @pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}ü", f"Basic {SECRET} x"])

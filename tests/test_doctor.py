@@ -310,14 +310,30 @@ def test_tokens(
     assert not token or token not in machine.output
 
 
+@pytest.mark.parametrize(
+    ("life", "left", "status", "words"),
+    [
+        (3600, 600, "ok", "the file is read at each call"),
+        (86400, 3600, "warning", "it is about to expire, and the file has no newer one"),
+        (None, 30, "warning", "it is about to expire"),
+        (3600, -30, "problem", "it has expired"),
+    ],
+)
 def test_a_token_in_a_file_is_renewed(
-    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    life: int | None,
+    left: int,
+    status: str,
+    words: str,
 ) -> None:
-    argo.token = jwt(exp=int(time.time()) + 600)
+    expires = int(time.time()) + left
+    argo.token = jwt(exp=expires, **({"iat": expires - life} if life else {}))
     (machine.home / "token").write_text(argo.token)
     on_argo(argo_token_file=str(machine.home / "token"))
     [found] = machine.doctor()["token"]
-    assert (found["status"], "the file is read at each call" in found["message"]) == ("ok", True)
+    assert (found["status"], words in found["message"]) == (status, True), found
 
 
 @pytest.mark.parametrize(
@@ -569,11 +585,24 @@ def test_a_real_argo(machine: Machine) -> None:
 # Manifests
 
 
-@pytest.mark.parametrize("version", ["v3.4.4", "v4.1.2"])
+@pytest.mark.parametrize(
+    ("version", "traits"),
+    [
+        ("v3.4.4", {}),
+        ("v4.1.2", {"compute_types": {"small": {"cpu_limit": 1}, "gpu": {"node_selector": {"pool": "gpu"}}}}),
+    ],
+)
 def test_a_manifest_is_what_is_posted(
-    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None], version: str
+    machine: Machine,
+    argo: ArgoStandIn,
+    on_argo: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    traits: dict[str, Any],
 ) -> None:
     argo.version = version
+    on_argo(**traits)
+    monkeypatch.chdir("/")
     (machine.home / "n.ipynb").write_text(notebook("1"))
     path = str(machine.home / "n.ipynb")
     workflow = yaml.safe_load(machine.command("manifest", path))
@@ -586,6 +615,7 @@ def test_a_manifest_is_what_is_posted(
         ["config/jupyter_server_config.json", "n.ipynb"],
     )
 
+    monkeypatch.chdir(machine.home)
     app = ArgoSchedulerApp()
     app.load_config()
     scheduler = app.make_scheduler(machine.home)
@@ -610,6 +640,27 @@ def test_a_manifest_is_what_is_posted(
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("x = 1\nc.Argo(", "SyntaxError: '(' was never closed"),
+        ("c.SchedulerApp.db_url = 'nonsense'", "The scheduler cannot be started: Could not parse"),
+        ("c.SchedulerApp.db_url = 'sqlite:////nowhere/x.sqlite'", "unable to open database file"),
+        ("c.ArgoScheduler.argo_server = 'ftp://x'", "the scheme must be https or http"),
+    ],
+)
+def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
+    machine: Machine, content: str, words: str
+) -> None:
+    machine.config.mkdir()
+    (machine.config / "jupyter_server_config.py").write_text(content)
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    assert machine.command("run", str(machine.home / "n.ipynb")) == ""
+    assert (machine.exit_code, machine.output.count("\n")) == (1, 1), machine.output
+    assert machine.output.startswith("jupyter argo-scheduler: ")
+    assert words in machine.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
@@ -625,7 +676,9 @@ def test_a_manifest_that_would_be_refused(
     assert (machine.exit_code, words in machine.output) == (1, True)
 
 
-def test_a_manifest_without_argo(machine: Machine) -> None:
+@pytest.mark.parametrize("server", ["", "  "])
+def test_a_manifest_without_argo(machine: Machine, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    monkeypatch.setenv("ARGO_SERVER", server)
     (machine.home / "n.ipynb").write_text(notebook("1"))
     assert machine.command("manifest", str(machine.home / "n.ipynb")) == ""
     assert (machine.exit_code, "No Argo is configured (see ARGO_SERVER)" in machine.output) == (1, True)

@@ -83,11 +83,29 @@ def test_tokens_do_not_leave_as_references_either(
         ("DB_PASS", "x", False),
         ("OPENAI_API_KEY", "x", False),
         ("AWS_ACCESS_KEY_ID", "x", False),
+        ("AWS_SECRET_ACCESS_KEY", "/abcDEF+key", False),
+        ("MY_TOKEN", "/x", False),
+        ("JUPYTERHUB_CRYPT_KEY", "x", False),
+        ("OPENAI_KEY", "x", False),
+        ("GITHUB_PAT", "x", False),
+        ("HTTP_AUTHORIZATION", "x", False),
+        ("AUTH_HEADER", "Bearer abc", False),
         ("DATABASE_URL", "postgresql://me:secret@db/x", False),
+        ("SENTRY_DSN", "https://abc123@sentry.io/1", False),
+        ("PIP_EXTRA_INDEX_URL", "https://pypi.org/simple https://t0ken@example.org/simple", False),
+        ("ALERTS", "https://hooks.slack.com/services/T0/B0/x", False),
+        ("STORE", "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=abc==", False),
+        ("UPLOADS", "https://me.blob.core.windows.net/x?sv=2024&sig=abc", False),
         ("OPENAI_API_KEY", "", True),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token", True),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/var/run/key.json", True),
+        ("SSH_AUTH_SOCK", "/tmp/agent", True),
+        ("SIGNING_PUBLIC_KEY", "x", True),
+        ("KEYBOARD", "us", True),
         ("TOKENIZERS_PARALLELISM", "false", True),
         ("DATABASE_URL", "postgresql://db:5432/x", True),
+        ("DATABASE_URL", "postgresql://me@db:5432/x?sslmode=require", True),
+        ("HOMEPAGE", "https://example.org/@me?a=1", True),
         ("PWD", "/home/jovyan", True),
     ],
 )
@@ -101,6 +119,17 @@ def test_which_variables_leave(
 def test_what_argo_would_expand_does_not_leave(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
     alice["spec"]["containers"][0]["env"] = [{"name": "A", "value": "{{x}}"}, {"name": "B", "value": "{x}"}]
     assert [one["name"] for one in shape_of(kubernetes).container["env"]] == ["HOME", "B"]
+
+
+def test_an_init_container_that_argo_would_expand_does_not_leave(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    [other] = alice["spec"]["initContainers"]
+    bad = {"name": "bad", "image": "x:1", "command": ["sh", "-c"], "args": ["docker ps --format '{{.ID}}'"]}
+    alice["spec"]["initContainers"] = [bad, other]
+    shape = shape_of(kubernetes)
+    assert [one["name"] for one in shape.spec["initContainers"]] == [other["name"]]
+    assert "The init container bad of this server's pod is not passed on, since it has '{{'" in caplog.text
 
 
 def test_a_home_of_one_node_keeps_runs_on_it(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
@@ -136,6 +165,18 @@ def test_claims_that_may_not_be_read(
     del alice["metadata"]["labels"]["hub.jupyter.org/username"]
     [_, term] = shape_of(kubernetes).spec["affinity"]["nodeAffinity"][PREFERRED]
     assert term["preference"]["matchFields"][0]["values"] == ["node-a"]
+
+
+def test_claims_are_not_asked_for_any_more_once_no_answer_comes(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any]
+) -> None:
+    volumes, mounts = alice["spec"]["volumes"], alice["spec"]["containers"][0]["volumeMounts"]
+    for name in ("a", "b"):
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": f"claim-{name}"}})
+        mounts.append({"name": name, "mountPath": f"/{name}"})
+    kubernetes.silent = {"persistentvolumeclaims"}
+    assert PREFERRED in shape_of(kubernetes).spec["affinity"]["podAffinity"]
+    assert [path.split("/")[-2] for path in kubernetes.requests] == ["pods", "persistentvolumeclaims"]
 
 
 def test_the_servers_container_among_several(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
@@ -213,7 +254,7 @@ def test_auto_is_off_outside_kubernetes_and_on_nebari(
     monkeypatch.setenv("CONDA_STORE_SERVICE", "x")
     monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
     assert shape_of(kubernetes).image == "set-by-nebari"
-    assert shape_of(kubernetes, inherit_pod="on").image.startswith("quay.io")
+    assert shape_of(kubernetes, inherit_pod=True).image.startswith("quay.io")
     monkeypatch.delenv("CONDA_STORE_SERVICE")
     assert shape_of(kubernetes, inherit_pod="off").image == ""
     (kubernetes.service_account / "token").unlink()

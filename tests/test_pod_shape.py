@@ -421,6 +421,7 @@ def test_a_trait_that_there_is_not() -> None:
     [
         ({"PREFERRED_USERNAME": "ada@example.org"}, "ada-example.org"),
         ({"PREFERRED_USERNAME": ""}, "alice"),
+        ({"PREFERRED_USERNAME": "中文"}, "alice"),
         ({"JUPYTERHUB_USER": "_a_"}, "a"),
         ({"JUPYTERHUB_USER": ""}, ""),
     ],
@@ -440,6 +441,7 @@ def test_nebari_is_recognized_by_its_variables(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
     assert on_nebari(Server())
     assert not on_nebari(Server(nebari="off"))
+    assert not on_nebari(Server(nebari=False))
     monkeypatch.delenv("JUPYTER_IMAGE")
     assert pod_shape(Server(), "dev").container == {"image": "set-by-nebari"}
 

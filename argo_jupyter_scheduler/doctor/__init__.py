@@ -16,7 +16,7 @@ from typing import Any
 from argo_jupyter_scheduler.doctor import configuration, storage
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidConfiguration
 
 SHOWN = 20
 """How many environments are named."""
@@ -42,8 +42,8 @@ def examine(app: Any, run: bool = False, timeout: float = 600.0) -> Iterator[Fin
         try:
             with _heard() as warnings:
                 scheduler = app.make_scheduler(Path(folder), create=run)
-        except Exception as error:  # whatever would keep JupyterLab's extension from loading
-            yield problem("configuration", f"The scheduler cannot be started: {error}")
+        except InvalidConfiguration as error:
+            yield problem("configuration", str(error))
             return
         yield from (warning("configuration", text) for text in warnings)
         yield from _place(scheduler, run)
@@ -68,7 +68,8 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         yield one
         there = there and not (one.status == "problem" and one.check in ("argo", "token"))
     try:
-        manifest = scheduler.runs_on.workflow(argo.NOBODY)
+        row = {"job_id": argo.NOBODY, "parameters": {}, "compute_type": scheduler.default_compute_type}
+        manifest = scheduler.runs_on.workflow(row)
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
         yield from storage.findings(scheduler, None)

@@ -27,11 +27,16 @@ from argo_jupyter_scheduler.errors import ArgoSchedulerError, EngineError, Engin
 from argo_jupyter_scheduler.pods import own_pod
 from argo_jupyter_scheduler.pods.sources import on_nebari
 
-NOBODY: dict[str, Any] = {"job_id": str(uuid.uuid4()), "parameters": {}}
-"""What a run's row would be, of no job that there is."""
+NOBODY = str(uuid.uuid4())
+"""An id of no job that there is."""
 
 SOON = 3600.0
 """Seconds before its end from which a token is about to expire."""
+
+RENEWED_SECONDS, RENEWED_SHARE = 120.0, 0.05
+"""Seconds before the end of a token in a file, and share of its life, from which it should have been renewed: kubelet does so when
+a fifth is left (https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/).
+"""
 
 KUBERNETES_SECONDS = 2.0
 """How long Kubernetes may take to answer; where a NetworkPolicy is in the way, it never does."""
@@ -100,14 +105,24 @@ def _token(api: ArgoApi) -> Finding:
         who = api.ask("userinfo").get("subject")
     except EngineError:
         who = None
-    expires = token.claims().get("exp")
+    claims = token.claims()
+    expires, begun = claims.get("exp"), claims.get("iat")
     accepted = f"accepted; of {token.origin}{f', for {who}' if who else ''}"
     if not isinstance(expires, (int, float)):
         return ok("token", accepted)
     text = f"{accepted}, until {moment(expires)}"
+    left = expires - time.time()
     if token.file:
-        return ok("token", f"{text}; the file is read at each call")
-    if expires - time.time() < SOON:
+        life = expires - begun if isinstance(begun, (int, float)) else 0.0
+        if left > max(RENEWED_SECONDS, RENEWED_SHARE * life):
+            return ok("token", f"{text}; the file is read at each call")
+        judge, when = (problem, "has expired") if left <= 0 else (warning, "is about to expire")
+        return judge(
+            "token",
+            f"{text}: it {when}, and the file has no newer one.",
+            "See whether what writes that file still does; Kubernetes renews a token at 80 % of its life.",
+        )
+    if left < SOON:
         return warning(
             "token",
             f"{text}: it is about to expire.",
@@ -137,7 +152,7 @@ def rights(engine: ArgoEngine) -> list[Right]:
     """Return all that the token's account must be allowed to."""
     api = engine.api
     workflows, cron_workflows = "workflows", "cronworkflows"
-    none = f"doctor-{NOBODY['job_id']}"
+    none = f"doctor-{NOBODY}"
 
     def listed(kind: str) -> Callable[[], object]:
         return lambda: api.call("GET", kind, "", query={"listOptions.limit": "1"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from jupyter_server.extension.config import ExtensionConfigManager
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.errors import InvalidConfiguration
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 VARIABLES = (
@@ -42,18 +42,8 @@ def findings(app: Any) -> Iterator[Finding]:
     """
     try:
         app.load_config()
-    except Exception as error:  # a configuration file is a program
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = (
-            f"{error.filename}:{error.lineno}"
-            if isinstance(error, SyntaxError)
-            else f"{where.filename}:{where.lineno}"
-        )
-        yield problem(
-            "configuration",
-            f"{type(error).__name__}: {error} ({place})",
-            "Mend this file: JupyterLab skips it.",
-        )
+    except InvalidConfiguration as error:
+        yield problem("configuration", str(error), "Mend this file: JupyterLab skips it.")
         return
     files = list(dict.fromkeys(app.loaded_config_files))
     set_here = [name for name in VARIABLES if os.environ.get(name)]

@@ -125,9 +125,9 @@ class ArgoApi:
     def log(self, workflow: str) -> list[str]:
         """Return the lines that a workflow's pods have printed, without those of Argo's executor; raises as `call`."""
         place = f"workflows/{self.connection.namespace}/{workflow}/log"
-        response = self._send("GET", place, None, {"logOptions.container": "main"})
+        response, words = self._send("GET", place, None, {"logOptions.container": "main"})
         if response.status >= 300:
-            raise self._error(response, half_done=False)
+            raise _error(response.status, words, self.connection, half_done=False)
         lines = []
         for line in response.data.decode(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
@@ -143,25 +143,20 @@ class ArgoApi:
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
     ) -> dict[str, Any]:
-        response = self._send(method, place, body, query)
+        response, words = self._send(method, place, body, query)
         if response.status < 300:
             with contextlib.suppress(ValueError):
                 answer = response.json()
                 if isinstance(answer, dict):
                     return answer
-        if response.status in accepted or (accepted_words and accepted_words in _message(response)):
+        if response.status in accepted or (accepted_words and accepted_words in words):
             return {}
-        raise self._error(response, half_done=method != "GET")
-
-    def _error(self, response: urllib3.BaseHTTPResponse, half_done: bool) -> EngineError:
-        words, token = _message(response), self.connection.token.header()
-        if token:  # whatever an error says: it is shown and stored
-            words = words.replace(token.partition(" ")[2], "…")
-        return _error(response.status, words, self.connection, half_done)
+        raise _error(response.status, words, self.connection, half_done=method != "GET")
 
     def _send(
         self, method: str, place: str, body: dict[str, Any] | None, query: dict[str, str] | None
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """Return the answer and, if it is an error, its own words."""
         at = self.connection
         token = at.token.header()
         begun = time.monotonic()
@@ -176,7 +171,7 @@ class ArgoApi:
             until=begun + at.timeout / 2,
         )
         try:
-            return self._pool.request(
+            response = self._pool.request(
                 method,
                 f"{at.url}api/v1/{place}" + (f"?{urlencode(query)}" if query else ""),
                 json=body,
@@ -187,6 +182,7 @@ class ArgoApi:
             )
         except HTTPError as error:
             raise _unreachable(error, at, half_done=method != "GET") from error
+        return response, _message(response, token.partition(" ")[2]) if response.status >= 300 else ""
 
 
 def _tls(at: Connection) -> dict[str, Any]:
@@ -206,15 +202,22 @@ def _tls(at: Connection) -> dict[str, Any]:
     return {"ca_cert_dir" if os.path.isdir(bundle) else "ca_certs": bundle}
 
 
-def _message(response: urllib3.BaseHTTPResponse) -> str:
-    """Return an error's own words: of Argo, or in plain text of whatever stands before it."""
+def _message(response: urllib3.BaseHTTPResponse, secret: str) -> str:
+    """Return an error's own words: of Argo, or in plain text of whatever stands before it.
+
+    Parameters
+    ----------
+    secret
+        The token that was sent. Whatever an error says is shown and stored, so it is taken out, before the words are cut.
+    """
     try:
-        return str(response.json()["message"])[:500].rstrip(".")
+        words, length = str(response.json()["message"]), 500
     except (ValueError, KeyError, TypeError):
         location = response.headers.get("Location", "").partition("?")[0]
         text = response.data.decode(errors="replace").strip()
-        plain = text[:200] if not text.startswith(("<", "{", "[")) else ""
-        return location or plain or response.reason or "no reason given"
+        plain = "" if text.startswith(("<", "{", "[")) else text
+        words, length = location or plain or response.reason or "no reason given", 200
+    return (words.replace(secret, "…") if secret else words)[:length].rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,12 +27,26 @@ STAYS = frozenset(
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
 SECRET = re.compile(
-    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(^|_)(PASS|PWD)$",
+    r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(?<!PUBLIC)(^|_)KEY$"
+    r"|(^|_)(PASS|PWD|PAT|AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
 """Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
 
-PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+WHERE = re.compile(
+    r"(_|^)(FILE|PATH|DIR)$|^(PWD|GOOGLE_APPLICATION_CREDENTIALS|NSS_WRAPPER_PASSWD)$", re.IGNORECASE
+)
+"""Names of those among them that say where something is."""
+
+SECRET_VALUE = re.compile(
+    r"://[^/\s:@]*:[^/\s@]+@"  # a password in an address
+    r"|https?://[^/\s@]+@"  # a token instead of a user, as git and Sentry have it
+    r"|//hooks\.slack\.com/"
+    r"|^\s*(Bearer|Basic)\s+\S+\s*$"
+    r"|(token|password|passwd|pwd|secret|key|sig)=[^\s&;]",  # in a query or a connection string
+    re.IGNORECASE,
+)
+"""Values that are not passed on, whatever the variable's name is."""
 
 USER_LABEL = "hub.jupyter.org/username"
 """On each pod that KubeSpawner makes."""
@@ -54,9 +69,9 @@ _POD_FIELDS = (
 
 
 def stays(name: str, value: str = "") -> bool:
-    """Return whether an environment variable must not leave this server's pod. A path to a secret may."""
-    secret = SECRET.search(name) and value and not value.startswith("/")
-    return name in STAYS or bool(secret or PASSWORD_IN_URL.search(value))
+    """Return whether an environment variable must not leave this server's pod. Where a secret is may be known."""
+    secret = value and SECRET.search(name) and not WHERE.search(name)
+    return name in STAYS or bool(secret or SECRET_VALUE.search(value))
 
 
 def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:
@@ -82,6 +97,12 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         for one in spec.get("initContainers") or []
         if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
+    for one in filter(_has_variable, init_containers):
+        notes.append(
+            f"The init container {one['name']} of this server's pod is not passed on, since it has '{{{{', which Argo would take "
+            "for a variable of its own. Runs can have one by c.ArgoScheduler.init_containers."
+        )
+    init_containers = [one for one in init_containers if not _has_variable(one)]
     mounted = {
         mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
     }
@@ -131,6 +152,11 @@ def _inherited_container(
     ]
     found = {**_fields(container, fields), "env": passed_on, "volumeMounts": mounts}
     return {key: value for key, value in found.items() if value}
+
+
+def _has_variable(container: Part) -> bool:
+    """Return whether a container has what Argo expands; if it does not know it, it refuses the workflow."""
+    return "{{" in json.dumps(container)
 
 
 def _is_service_accounts(volume: Part) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -103,17 +103,26 @@ def read(service_account: Path) -> OwnPod:
     try:
         own = OwnPod(_get(client, namespace, "pods", name), namespace)
         claims = filter(None, map(claim_of, own.pod["spec"].get("volumes") or []))
-        return replace(own, access_modes={one: _access_modes(client, namespace, one) for one in claims})
+        return replace(own, access_modes=_access_modes(client, namespace, claims))
     finally:
         client.clear()
 
 
-def _access_modes(client: urllib3.PoolManager, namespace: str, claim: str) -> list[str] | None:
-    try:
-        found = _get(client, namespace, "persistentvolumeclaims", claim)
-    except PodUnknown:
-        return None
-    return list(found["spec"].get("accessModes") or [])
+def _access_modes(
+    client: urllib3.PoolManager, namespace: str, claims: Iterable[str]
+) -> dict[str, list[str] | None]:
+    found: dict[str, list[str] | None] = dict.fromkeys(claims)
+    for claim in found:
+        try:
+            spec = _get(client, namespace, "persistentvolumeclaims", claim)["spec"]
+        except PodUnknown as error:
+            if (
+                error.__cause__
+            ):  # no answer came: JupyterLab does not wait for as many time limits as there are claims
+                break
+            continue
+        found[claim] = list(spec.get("accessModes") or [])
+    return found
 
 
 def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> dict[str, Any]:

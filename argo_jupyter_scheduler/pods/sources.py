@@ -1,6 +1,6 @@
 """Where the shape of runs' pods comes from; later sources win.
 
-1. What this server knows of itself: image, home, working folder.
+1. What this server knows of itself: image and home.
 2. Its own pod, which is read from Kubernetes (`inherit_pod`).
 3. The traits of `PodTraits`.
 
@@ -38,7 +38,8 @@ def on_nebari(scheduler: Any) -> bool:
 
 def creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
-    return naming.label_value(os.environ.get("PREFERRED_USERNAME") or os.environ.get("JUPYTERHUB_USER") or "")
+    names = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
+    return next(filter(None, map(naming.label_value, names)), "")
 
 
 def pod_shape(scheduler: Any, namespace: str) -> PodShape:
@@ -117,8 +118,10 @@ def _of_server(nebari: bool) -> PodShape:
     if nebari:
         return PodShape(container={"image": image or PLACEHOLDER})
     container: dict[str, Any] = {"image": image} if image else {}
-    container["env"] = [{"name": "HOME", "value": os.path.expanduser("~")}]
-    return PodShape(container={**container, "workingDir": os.getcwd()})
+    home = os.path.expanduser("~")
+    container["env"] = [{"name": "HOME", "value": home}]
+    # Not the folder that this process was started in: a command's may be any.
+    return PodShape(container={**container, "workingDir": home})
 
 
 def _of_own_pod(scheduler: Any, namespace: str, nebari: bool) -> PodShape:

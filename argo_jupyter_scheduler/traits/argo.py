@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default
+from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default, validate
 
 from argo_jupyter_scheduler.engines.connection import Connection, Token, address
+from argo_jupyter_scheduler.naming import DNS_LABEL, LABEL_LENGTH
 
 
 class ArgoTraits(HasTraits):
@@ -62,7 +64,7 @@ class ArgoTraits(HasTraits):
 
     @default("argo_server")
     def _default_argo_server(self) -> str:
-        return os.environ.get("ARGO_SERVER", "")
+        return os.environ.get("ARGO_SERVER", "").strip()
 
     @default("argo_base_href")
     def _default_argo_base_href(self) -> str:
@@ -70,7 +72,7 @@ class ArgoTraits(HasTraits):
 
     @default("argo_namespace")
     def _default_argo_namespace(self) -> str:
-        return os.environ.get("ARGO_NAMESPACE", "")
+        return os.environ.get("ARGO_NAMESPACE", "").strip()
 
     @default("argo_token")
     def _default_argo_token(self) -> str:
@@ -88,13 +90,17 @@ class ArgoTraits(HasTraits):
     def _default_argo_verify_ssl(self) -> bool:
         return os.environ.get("ARGO_INSECURE_SKIP_VERIFY") != "true"
 
+    @validate("argo_server", "argo_namespace")
+    def _without_space(self, proposal: Any) -> str:
+        return str(proposal.value).strip()
+
     def connection(self) -> Connection:
         """Return how Argo is reached, as configured.
 
         Raises
         ------
         TraitError
-            The server's address is none.
+            The server's address is none, or the namespace cannot be one.
         """
         try:
             url = address(self.argo_server, self.argo_base_href, os.environ.get("ARGO_SECURE") != "false")
@@ -103,6 +109,11 @@ class ArgoTraits(HasTraits):
                 f"c.ArgoScheduler.argo_server (or ARGO_SERVER) is '{self.argo_server}': {error}. "
                 "It should be like 'argo-server.argo:2746' or 'https://example.org'."
             ) from error
+        if self.argo_namespace and not DNS_LABEL.fullmatch(self.argo_namespace):
+            raise TraitError(
+                f"c.ArgoScheduler.argo_namespace (or ARGO_NAMESPACE) is '{self.argo_namespace}', which can be no namespace: it "
+                f"must be up to {LABEL_LENGTH} lowercase letters, digits and hyphens, with no hyphen at its begin or end."
+            )
         return Connection(
             url=url,
             namespace=self.argo_namespace or self._own_namespace() or "dev",

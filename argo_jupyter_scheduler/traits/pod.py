@@ -31,6 +31,18 @@ def _things(help: str) -> Any:  # noqa: A002
     return Union([List(Dict()), Dict()], default_value=[], config=True, help=help)
 
 
+class _Switch(Enum[str]):
+    """``auto``, ``on`` or ``off``; also True and False, which is what YAML makes of an unquoted ``on`` and ``off``."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(("auto", "on", "off"), default_value="auto", config=True, **keywords)
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        return str(super().validate(obj, value))
+
+
 class PodTraits(HasTraits):
     """The shape of runs' pods, for `ArgoScheduler`.
 
@@ -39,12 +51,10 @@ class PodTraits(HasTraits):
     `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on; a brace that is meant as such is doubled.
     """
 
-    inherit_pod = Enum(
-        ("auto", "on", "off"),
-        default_value="auto",
-        config=True,
-        help="""Whether runs get the image, environment (but no secrets), volumes, resources, node selector, tolerations, affinity,
-        security contexts and init containers of this server's own pod, which is read from Kubernetes when the server starts.
+    inherit_pod = _Switch(
+        help="""Whether runs get the image, environment (without what looks like a secret by its name or value), volumes, resources,
+        node selector, tolerations, affinity, security contexts and init containers of this server's own pod, which is read from
+        Kubernetes when the server starts.
         `auto`: yes where the pod has a service account, but not on Nebari, whose admission controller does the same. The service
         account needs the right to get `pods`, and should have that to get `persistentvolumeclaims`. All other traits win over
         what is inherited.""",
@@ -55,10 +65,7 @@ class PodTraits(HasTraits):
         help="""Whether runs also get the service account of this server's pod, where that is inherited. It then needs the right to
         create and patch `workflowtaskresults`, as Argo wants it of all pods.""",
     )
-    nebari = Enum(
-        ("auto", "on", "off"),
-        default_value="auto",
-        config=True,
+    nebari = _Switch(
         help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
         `auto`: yes where the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, which
         Nebari sets and nobody else.""",
@@ -139,12 +146,12 @@ class PodTraits(HasTraits):
         Unicode(),
         config=True,
         help="""Names of this server's environment variables that the pods get too, with the values that they have when the server
-        starts, such as `["LANG", "TZ"]`; what is not set is left out. Tokens are refused. Empty: none.""",
+        starts, such as `["LANG", "TZ"]`; what is not set is left out. Secrets are refused. Empty: none.""",
     )
     working_dir = Unicode(
         config=True,
-        help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: this
-        server's.""",
+        help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: that of
+        this server's pod, else the home.""",
     )
     volumes = _things(
         """Volumes of the pods, as Kubernetes has them in a pod's specification, such as
