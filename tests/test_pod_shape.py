@@ -386,6 +386,15 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"modify_pod_hook": lambda server, pod: {"spec": {"containers": [{"args": ["x"]}]}}},
         "'args' is no field",
     ),
+    ({"mem_limit": "1e99"}, "mem_limit: '1e99' is no amount of memory"),
+    ({"mem_limit": "100000000000000000000000G"}, "mem_limit: '100000000000000000000000G' is no amount"),
+    ({"extra_resource_limits": {"nvidia.com/gpu": "1e99"}}, "extra_resource_limits: '1e99' is no amount"),
+    ({"extra_resource_limits": {"hugepages-2Mi": "4Mi"}}, "hugepages-2Mi also needs an amount of cpu or"),
+    (
+        {"volumes": HOME, "volume_mounts": [{**MOUNT[0], "recursiveReadOnly": "Enabled"}]},
+        "volume_mounts: .*it needs readOnly",
+    ),
+    ({"environment": {"A": {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k k"}}}}}, "'k k' is no key"),
     # Wrong types are traitlets' own errors.
     ({"volumes": "home"}, "volumes"),
     ({"image_pull_policy": "Sometimes"}, "image_pull_policy"),
@@ -394,11 +403,109 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+BAD_VOLUMES: list[tuple[str, dict[str, Any], str]] = [
+    ("nfs", {"server": "a", "path": "rel"}, "'rel' is no full path"),
+    ("nfs", {"server": "", "path": "/x"}, "it needs server"),
+    ("secret", {"secretName": "s", "defaultMode": 9999}, "9999 is no whole number from 0 to 511"),
+    ("secret", {"secretName": "s", "items": [{"key": "", "path": "a"}]}, "'' is no key of a Secret"),
+    ("configMap", {"name": "c", "items": [{"key": "k", "path": "/abs"}]}, "'/abs' must be a path within"),
+    ("configMap", {"name": "c", "items": [{"key": "k", "path": "../x"}]}, "'../x' must be a path within"),
+    ("csi", {"driver": ""}, "it needs driver"),
+    ("csi", {"driver": "a", "nodePublishSecretRef": {"name": ""}}, "'' is no name of an object"),
+    ("ephemeral", {}, "it needs volumeClaimTemplate"),
+    ("ephemeral", {"volumeClaimTemplate": {"spec": {}}}, "it needs accessModes"),
+    (
+        "ephemeral",
+        {
+            "volumeClaimTemplate": {
+                "spec": {"accessModes": ["RWX"], "resources": {"requests": {"storage": 1}}}
+            }
+        },
+        "'RWX' is none of",
+    ),
+    (
+        "ephemeral",
+        {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"limits": {}}}}},
+        "a claim needs an amount",
+    ),
+    ("downwardAPI", {"items": [{"path": "x"}]}, "'x' needs either fieldRef or resourceFieldRef"),
+    ("downwardAPI", {"items": [{"path": "x", "fieldRef": {"fieldPath": "spec.nodeName"}}]}, "is no field"),
+    (
+        "downwardAPI",
+        {"items": [{"path": "x", "resourceFieldRef": {"resource": "limits.cpu"}}]},
+        "containerName",
+    ),
+    ("iscsi", {"targetPortal": "1.2.3.4", "iqn": "iqn.2001-04.com.example:x", "lun": -1}, "-1 is no whole"),
+    ("iscsi", {"targetPortal": "1.2.3.4", "iqn": "x", "lun": 0}, "'x' must begin with iqn"),
+    ("fc", {"targetWWNs": ["a"]}, "needs a lun"),
+    ("hostPath", {"path": ""}, "it needs path"),
+    ("hostPath", {"path": "/a/../b"}, "must not have '..'"),
+    ("rbd", {"monitors": [], "image": "i"}, "it needs monitors"),
+    ("projected", {"sources": [{"secret": {"items": []}}]}, "None is no name"),
+    ("projected", {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 5}}]}, "from 600"),
+    ("projected", {"sources": [{"secret": {"name": "s"}, "configMap": {"name": "c"}}]}, "one thing only"),
+]
+BAD += [
+    ({**VOLUME, "volumes": [{"name": "home", kind: source}]}, rf"volumes: \[0\]: .*{words}")
+    for kind, source, words in BAD_VOLUMES
+]
+BAD += [
+    ({"extra_container_config": {"resources": {"limits": limits}}}, f"extra_container_config: .*{words}")
+    for limits, words in [
+        ({"memory": "-1"}, "'-1' is no amount"),
+        ({"foo": "1"}, "'foo' is no resource"),
+        ({"nvidia.com/gpu": "500m"}, "'500m' is no whole number of"),
+    ]
+]
+
+
 @pytest.mark.parametrize(("traits", "words"), BAD, ids=[str(index) for index in range(len(BAD))])
 def test_bad_input_fails_when_the_server_starts(traits: dict[str, Any], words: str) -> None:
     with pytest.raises(TraitError, match=words) as error:
         site(Server(inherit_pod="off", **traits))
     assert "secret}" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        {"environment": {"1 A": "x"}},
+        {"extra_annotations": {"Example.org/note": "x"}},
+        {"extra_container_config": {"resources": {"limits": {"cpu": 0.5, "nvidia.com/gpu": 1}}}},
+        {"init_containers": [{"name": "a", "image": "b", "resources": {"limits": {"cpu": 1}}}]},
+        *(
+            {**VOLUME, "volumes": [{"name": "home", kind: source}]}
+            for kind, source in [
+                ("nfs", {"server": "a", "path": "/x"}),
+                ("hostPath", {"path": "rel"}),
+                ("emptyDir", {"sizeLimit": 1000}),
+                ("secret", {"secretName": "s", "defaultMode": 0o440, "items": [{"key": "k", "path": "a/b"}]}),
+                ("configMap", {"name": "c", "items": [{"key": "k", "path": "a/..b", "mode": 0}]}),
+                ("csi", {"driver": "secrets.example.org", "volumeAttributes": {"mode": "9999"}}),
+                (
+                    "ephemeral",
+                    {
+                        "volumeClaimTemplate": {
+                            "spec": {
+                                "accessModes": ["ReadWriteOnce"],
+                                "resources": {"requests": {"storage": "1Gi"}},
+                            }
+                        }
+                    },
+                ),
+                (
+                    "downwardAPI",
+                    {"items": [{"path": "x", "fieldRef": {"fieldPath": "metadata.labels['a']"}}]},
+                ),
+                ("fc", {"wwids": ["a"]}),
+                ("projected", {"sources": [{"serviceAccountToken": {"path": "t"}}]}),
+            ]
+        ),
+    ],
+)
+def test_what_kubernetes_takes_is_taken(traits: dict[str, Any]) -> None:
+    """As a Kubernetes 1.34 took it."""
+    assert site(Server(inherit_pod="off", **traits))
 
 
 def test_the_scheduler_does_not_start_with_it(tmp_path: Path, db_url: str) -> None:

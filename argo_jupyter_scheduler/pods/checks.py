@@ -17,7 +17,6 @@ from hera.workflows.models import (
     PodSecurityContext,
     SecurityContext,
     UserContainer,
-    Volume,
     VolumeMount,
 )
 from hera.workflows.models.io.k8s.api.core.v1 import EnvVar
@@ -25,12 +24,15 @@ from hera.workflows.models.io.k8s.api.core.v1 import EnvVar
 from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
 from argo_jupyter_scheduler.pods import quantities
 from argo_jupyter_scheduler.pods.parts import (
+    absolute_path,
+    config_key,
     dns_label,
     label_mapping,
     listed,
     model,
     models,
     name,
+    needed,
     one_of,
     qualified,
     unique,
@@ -38,6 +40,7 @@ from argo_jupyter_scheduler.pods.parts import (
     with_known_keys,
 )
 from argo_jupyter_scheduler.pods.placement import tolerations
+from argo_jupyter_scheduler.pods.volumes import volumes
 
 TAKEN = frozenset({"init", "main", "wait"})
 """Names of the containers that Argo puts into each pod."""
@@ -50,11 +53,9 @@ _IMAGE = re.compile(
 )
 """https://github.com/distribution/reference/blob/main/regexp.go"""
 
-_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_HOST_PATHS = (
-    *("", "DirectoryOrCreate", "Directory", "FileOrCreate", "File"),
-    *("Socket", "CharDevice", "BlockDevice"),
-)
+_VARIABLE = re.compile(r"[ -<>-~]+")
+"""Since Kubernetes 1.32: what can be printed, but no equals sign."""
+
 _HIGHEST_ID = 2**31 - 1
 _CONTAINER_FIELDS = {field.alias or key for key, field in Container.model_fields.items()}
 _POD_FIELDS = frozenset(
@@ -86,13 +87,6 @@ def pull_policy(value: Any) -> str:
 def references(value: Any) -> list[dict[str, str]]:
     """Return names of Secrets as references; each may be one already."""
     return [{"name": name(one.get("name") if isinstance(one, Mapping) else one)} for one in listed(value)]
-
-
-def absolute_path(value: Any) -> str:
-    """Return a full path in a container."""
-    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
-        raise ValueError(f"{value!r} is no full path: it must begin with '/'")
-    return value.rstrip("/") or "/"
 
 
 def user_id(value: Any) -> int:
@@ -139,6 +133,10 @@ def variables(value: Any) -> list[dict[str, Any]]:
             raise ValueError(f"{one['name']!r} cannot be the name of an environment variable")
         if len(one.keys() & {"value", "valueFrom"}) != 1 or len(one.get("valueFrom", "1")) != 1:
             raise ValueError(f"'{one['name']}' needs either value or one source in valueFrom")
+        for kind, source in (one.get("valueFrom") or {}).items():
+            if kind in ("secretKeyRef", "configMapKeyRef"):
+                name(source.get("name"))
+                config_key(source["key"])
 
     return unique(models(EnvVar, value, check), "name")
 
@@ -147,16 +145,24 @@ def resources(value: Any) -> dict[str, str]:
     """Return amounts of resources other than cores and memory, such as GPUs."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{value!r} is no mapping of resources to amounts")
-    found = {}
-    for key, one in value.items():
-        if qualified(key).startswith("requests.") or not (is_indivisible(key) or key == "ephemeral-storage"):
-            raise ValueError(
-                f"'{key}' is no resource that Kubernetes knows; a GPU's is like 'nvidia.com/gpu'"
-            )
-        found[key] = quantities.other(one)
-        unit = quantities.amount(key.removeprefix("hugepages-")) if key.startswith("hugepages-") else 1
-        if is_indivisible(key) and quantities.amount(found[key]) % unit:
-            raise ValueError(f"{one!r} is no whole number of '{key}'")
+    for key in value.keys() & {"cpu", "memory"}:
+        raise ValueError(f"'{key}' has traits of its own")
+    return {key: _amount(key, one) for key, one in value.items()}
+
+
+def _amount(resource: Any, value: Any) -> str:
+    """Return the amount of a resource that a container can have."""
+    if qualified(resource).startswith("requests.") or not (
+        is_indivisible(resource) or resource in ("cpu", "memory", "ephemeral-storage")
+    ):
+        raise ValueError(
+            f"'{resource}' is no resource that Kubernetes knows; a GPU's is like 'nvidia.com/gpu'"
+        )
+    found = quantities.other(value)
+    pages = resource.startswith("hugepages-")
+    unit = quantities.amount(resource.removeprefix("hugepages-")) if pages else 1
+    if is_indivisible(resource) and quantities.amount(found) % unit:
+        raise ValueError(f"{value!r} is no whole number of '{resource}'")
     return found
 
 
@@ -169,8 +175,7 @@ def requirements(value: Any) -> dict[str, dict[str, str]]:
     """Return what a container is guaranteed (``requests``) and may not exceed (``limits``)."""
     sides = with_known_keys(value, ("requests", "limits"))
     found = {
-        side: {name: quantities.canonical(str(amount)) for name, amount in amounts.items()}
-        for side, amounts in sides.items()
+        side: {key: _amount(key, one) for key, one in amounts.items()} for side, amounts in sides.items()
     }
     for _, problem in misfits(found):
         raise ValueError(problem)
@@ -210,6 +215,11 @@ def mounts(value: Any) -> list[dict[str, Any]]:
         within = one.get("subPath") or one.get("subPathExpr") or ""
         if within.startswith("/") or ".." in within.split("/"):
             raise ValueError(f"'{within}' must be a path within the volume")
+        if (
+            one_of(one.get("recursiveReadOnly", "Disabled"), "Disabled", "Enabled", "IfPossible")
+            != "Disabled"
+        ):
+            needed(one, "readOnly")
         one_of(one.get("mountPropagation", "None"), "None", "HostToContainer", "Bidirectional")
 
     return unique(models(VolumeMount, value, check), "mountPath")
@@ -261,32 +271,6 @@ def container(value: Any) -> dict[str, Any]:
 
 
 # What a pod has
-
-
-def volumes(value: Any) -> list[dict[str, Any]]:
-    """Return volumes."""
-
-    def check(one: dict[str, Any]) -> None:
-        dns_label(one["name"])
-        sources = sorted(one.keys() - {"name"})
-        if len(sources) != 1:
-            has = " and ".join(sources) or "none"
-            raise ValueError(
-                f"volume '{one['name']}' needs one source, such as persistentVolumeClaim; it has {has}"
-            )
-        if "persistentVolumeClaim" in one:
-            name(one["persistentVolumeClaim"]["claimName"])
-        one_of(one.get("hostPath", {}).get("type", ""), *_HOST_PATHS)
-        if "hostPath" in one and ".." in absolute_path(one["hostPath"]["path"]).split("/"):
-            raise ValueError("the path of a hostPath must not have '..'")
-        if "configMap" in one:
-            name(one["configMap"].get("name"))
-        if "secret" in one:
-            name(one["secret"].get("secretName"))
-        if one.get("emptyDir", {}).get("sizeLimit"):
-            quantities.other(one["emptyDir"]["sizeLimit"])
-
-    return unique(models(Volume, value, check), "name")
 
 
 def init_containers(value: Any) -> list[dict[str, Any]]:

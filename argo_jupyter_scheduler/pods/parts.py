@@ -41,7 +41,9 @@ def models(
 def model(kind: type[BaseModel], value: Any) -> dict[str, Any]:
     """Return a part of a pod as Kubernetes writes it."""
     try:
-        written = kind.model_validate(value).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        written = kind.model_validate(_with_amounts(value)).model_dump(
+            by_alias=True, exclude_unset=True, mode="json"
+        )
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(str(part) for part in wrong["loc"])
@@ -50,6 +52,24 @@ def model(kind: type[BaseModel], value: Any) -> dict[str, Any]:
         ) from None
     _no_other_keys(value, written, "")
     return {key: content for key, content in written.items() if content is not None}
+
+
+def _with_amounts(value: Any, here: bool = False) -> Any:
+    """Return a part in which amounts are texts, as hera's models want them: Kubernetes takes numbers too.
+
+    Parameters
+    ----------
+    here
+        Whether `value` is an amount, or a mapping of resources to such.
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: _with_amounts(one, here or key in ("limits", "requests", "sizeLimit", "size_limit"))
+            for key, one in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_with_amounts(one) for one in value]
+    return str(value) if here and isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def _no_other_keys(given: Any, written: Any, where: str) -> None:
@@ -116,6 +136,27 @@ def name(value: Any) -> str:
     return value
 
 
+def absolute_path(value: Any) -> str:
+    """Return a full path in a container."""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise ValueError(f"{value!r} is no full path: it must begin with '/'")
+    return value.rstrip("/") or "/"
+
+
+def config_key(value: Any) -> str:
+    """Return a key of a Secret or ConfigMap."""
+    if not isinstance(value, str) or not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value):
+        raise ValueError(f"{value!r} is no key of a Secret or ConfigMap")
+    return value
+
+
+def needed(part: Mapping[str, Any], *fields: str) -> None:
+    """Refuse a part in which one of these fields is empty."""
+    for field in fields:
+        if not part.get(field):
+            raise ValueError(f"it needs {field}")
+
+
 def whole(value: Any, low: int, high: int) -> int:
     """Return a whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -127,6 +168,7 @@ def label_mapping(value: Any) -> dict[str, str]:
     """Return labels."""
     found = annotation_mapping(value)
     for key, text in found.items():
+        qualified(key)
         if not LABEL_VALUE.fullmatch(text):
             raise ValueError(
                 f"{text!r}, the value of '{key}', is no label's: it takes up to 63 letters, digits, '-', '_' and '.', "
@@ -139,7 +181,9 @@ def annotation_mapping(value: Any) -> dict[str, str]:
     """Return annotations."""
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
         raise ValueError(f"{value!r} is no mapping of texts to texts")
-    return {qualified(key): text for key, text in value.items()}
+    for key in value:
+        qualified(str(key).lower())  # Kubernetes minds no capitals there
+    return dict(value)
 
 
 def qualified(value: Any) -> str:

@@ -14,7 +14,10 @@ from decimal import ROUND_CEILING, Decimal
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _SUFFIXES = {power: suffix for suffix, power in _DECIMAL.items()}
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d{1,2})", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d{1,3})", re.ASCII)
+
+MOST = 2**63 - 1
+"""What Kubernetes counts up to."""
 
 _HUB_MEMORY = re.compile(r"(\d+\.?\d*|\.\d+)([KMGT])", re.ASCII)
 """JupyterHub's own form, in which a letter stands for a power of 1024 (``jupyterhub.traitlets.ByteSpecification``)."""
@@ -39,15 +42,17 @@ def memory(value: object) -> str:
     ValueError
         It is none.
     """
-    hub = _HUB_MEMORY.fullmatch(value) if isinstance(value, str) else None
-    if hub:
-        value = int(Decimal(hub[1]) * 1024 ** " KMGT".index(hub[2]))
-    if isinstance(value, int) and not isinstance(value, bool) and value and value % 1024 == 0:
-        value = f"{value // 1024}Ki"
     what = "amount of memory, such as '2G', '512M' or a number of bytes"
-    found = _not_negative(value, what)
-    if amount(found) % 1:  # '512m' is half a byte
-        raise ValueError(f"{value!r} is no {what}")
+    hub = _HUB_MEMORY.fullmatch(value) if isinstance(value, str) else None
+    given = int(Decimal(hub[1]) * 1024 ** " KMGT".index(hub[2])) if hub else value
+    if isinstance(given, int) and not isinstance(given, bool) and given and given % 1024 == 0:
+        given = f"{given // 1024}Ki"
+    try:
+        found = _not_negative(given, what)
+        if amount(found) % 1:  # '512m' is half a byte
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{value!r} is no {what}") from None
     return found
 
 
@@ -67,7 +72,7 @@ def _not_negative(value: object, what: str) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise ValueError
         found = canonical(str(value))
-        if amount(found) < 0:
+        if not 0 <= amount(found) <= MOST:
             raise ValueError
     except ValueError:
         raise ValueError(f"{value!r} is no {what}") from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from argo_jupyter_scheduler.errors import InvalidPod
-from argo_jupyter_scheduler.pods import checks, parts, placement, quantities
+from argo_jupyter_scheduler.pods import checks, parts, placement, quantities, volumes
 
 Part = Mapping[str, Any]
 
@@ -166,10 +166,10 @@ class PodShape:
 
     def _check(self, own: PodShape, traits: Part) -> None:
         """Refuse parts that do not fit each other; `own` is what the given traits ask for."""
-        volumes = [volume["name"] for volume in self.spec.get("volumes") or []]
+        names = [volume["name"] for volume in self.spec.get("volumes") or []]
         for trait, mount in self._mounts():
-            if mount["name"] not in volumes:
-                there = f"The volumes are {', '.join(volumes)}" if volumes else "There are no volumes"
+            if mount["name"] not in names:
+                there = f"The volumes are {', '.join(names)}" if names else "There are no volumes"
                 asking = trait if traits.get(trait) else "volumes"
                 raise InvalidPod(asking, f"'{mount['name']}' is mounted at {mount['mountPath']}. {there}")
         for volume in own.spec.get("volumes") or []:
@@ -178,6 +178,10 @@ class PodShape:
                     "volumes", f"volume '{volume['name']}' is mounted nowhere; see volume_mounts"
                 )
         resources = self.container.get("resources") or {}
+        amounts = {**resources.get("requests", {}), **resources.get("limits", {})}
+        for name in amounts:
+            if name.startswith("hugepages-") and not amounts.keys() & {"cpu", "memory"}:
+                raise InvalidPod("extra_resource_limits", f"{name} also needs an amount of cpu or memory")
         for name in (resources.get("requests") or {}).keys() - (resources.get("limits") or {}).keys():
             if checks.is_indivisible(name):
                 raise InvalidPod(
@@ -212,8 +216,8 @@ TRAITS: dict[str, Callable[[Any], PodShape]] = {
     "extra_resource_guarantees": _in_container("resources", "requests", read=checks.resources),
     "extra_resource_limits": _in_container("resources", "limits", read=checks.resources),
     "environment": _in_container("env", read=checks.environment),
-    "working_dir": _in_container("workingDir", read=checks.absolute_path),
-    "volumes": _in_spec("volumes", read=checks.volumes),
+    "working_dir": _in_container("workingDir", read=parts.absolute_path),
+    "volumes": _in_spec("volumes", read=volumes.volumes),
     "volume_mounts": _in_container("volumeMounts", read=checks.mounts),
     "init_containers": _in_spec("initContainers", read=checks.init_containers),
     "service_account": _in_spec("serviceAccountName", read=parts.name),
