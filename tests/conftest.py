@@ -80,12 +80,20 @@ def argo() -> Iterator[ArgoStandIn]:
 
 
 @pytest.fixture
-def argo_config(argo: ArgoStandIn, jp_environ: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Traits that point the scheduler at the stand-in; a pod gets what a shared home would give it."""
+def argo_config(
+    argo: ArgoStandIn, jp_environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """Traits that point the scheduler at the stand-in; a pod gets what a shared home would give it, and sees this machine."""
     monkeypatch.setenv("ARGO_TOKEN", f"Bearer {argo.token}")
     kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    return {"argo_server": argo.url, "image": "stand-in", "environment": environment}
+    return {
+        "argo_server": argo.url,
+        "image": "stand-in",
+        "environment": environment,
+        "volumes": [{"name": "home", "hostPath": {"path": str(tmp_path)}}],
+        "volume_mounts": [{"name": "home", "mountPath": str(tmp_path)}],
+    }
 
 
 REAL_ARGO = [pytest.param("real-argo", marks=pytest.mark.argo)] if "ARGO_SERVER" in os.environ else []

@@ -526,6 +526,17 @@ def test_what_runs_inherit(
     assert "is on no volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
 
 
+def test_another_claim_at_the_right_path(machine: Machine, kubernetes: KubernetesStandIn) -> None:
+    [pod] = [one for path, one in kubernetes.objects.items() if path.startswith("pods/")]
+    [mount] = [
+        one for one in pod["spec"]["containers"][0]["volumeMounts"] if one["mountPath"] == "/home/jovyan"
+    ]
+    mount["mountPath"] = str(machine.home)
+    found = machine.doctor()
+    assert (of(found)["staging"], of(found)["database"]) == (["warning"], ["warning"])
+    assert "is on claim claim-alice here, and on claim home-me in the pods" in found["staging"][0]["message"]
+
+
 # Trying it
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
 from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.errors import PodUnknown
+from argo_jupyter_scheduler.pods import inheritance, own_pod, places
+from argo_jupyter_scheduler.pods.shape import PodShape
 from argo_jupyter_scheduler.pods.sources import on_nebari
 
 LITTLE = 200_000_000
@@ -41,20 +45,21 @@ def findings(scheduler: Any, manifest: Manifest | None) -> Iterator[Finding]:
         A run's, where it is in a pod.
     """
     nebari = manifest is not None and on_nebari(scheduler)
-    yield _folder("staging", Path(scheduler.staging_path), manifest, nebari)
+    own = _own_shape(scheduler) if manifest and not nebari else None
+    yield _folder("staging", Path(scheduler.staging_path), manifest, nebari, own)
     url = make_url(scheduler.database.url)
     if url.get_backend_name() != "sqlite" or not url.database:
         yield _server(scheduler, url.render_as_string(), manifest)
         return
     file = Path(str(url.database))
-    found = _folder("database", file, manifest, nebari)
+    found = _folder("database", file, manifest, nebari, own)
     yield found
     if found.status != "problem":
         yield _locks(file)
         yield _rows(scheduler, file)
 
 
-def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool) -> Finding:
+def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool, own: PodShape | None) -> Finding:
     there = _existing(path)
     kind = _file_system(there)
     try:
@@ -69,7 +74,7 @@ def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool) -> 
     if nebari:
         shared = f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
     elif manifest:
-        shared = _shared(check, path, kind, manifest)
+        shared = _shared(check, path, kind, manifest, own)
     if isinstance(shared, Finding):
         return shared
     free = shutil.disk_usage(there).free
@@ -78,38 +83,41 @@ def _folder(check: str, path: Path, manifest: Manifest | None, nebari: bool) -> 
     return ok(check, f"{shared}, {free / 1e9:.1f} GB free")
 
 
-def _shared(check: str, path: Path, kind: str, manifest: Manifest) -> str | Finding:
+def _shared(check: str, path: Path, kind: str, manifest: Manifest, own: PodShape | None) -> str | Finding:
     """Return how the pods see a path of this server, or why they do not."""
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
-    advice = (
-        "Mount this server's volume in the pods at the same path (c.ArgoScheduler.inherit_pod, or volumes and volume_mounts), "
-        f"or set {trait}."
-    )
-    spec = manifest["spec"]
-    mounts = container(manifest).get("volumeMounts") or []
-    around = [mount for mount in mounts if path.is_relative_to(mount["mountPath"])]
-    if not around:
-        return problem(check, f"{path} is on no volume that the pods mount.", advice)
-    mount = max(around, key=lambda one: len(one["mountPath"]))
-    if mount.get("readOnly"):
-        return problem(check, f"{path}: the pods mount {mount['mountPath']} read-only.", advice)
-    volume: dict[str, Any] = next(
-        (one for one in spec.get("volumes") or [] if one["name"] == mount["name"]), {}
-    )
-    kinds = [key for key in volume if key != "name"]
-    if "emptyDir" in kinds:
-        return problem(
-            check, f"{path}: volume '{mount['name']}' is an emptyDir, which each pod has for itself.", advice
-        )
-    if kind in CONTAINERS_OWN and "hostPath" not in kinds:
+    advice = f"{places.ADVICE} Or set {trait}."
+    shape = PodShape(container=container(manifest), spec=manifest["spec"])
+    if trouble := places.unseen(shape, path):
+        return problem(check, trouble, advice)
+    mount, volume = places.place_of(shape, path)
+    if kind in CONTAINERS_OWN and "hostPath" not in volume:
         return problem(
             check,
             f"{path} lies in this container's own file system ({kind}), while the pods mount '{mount['name']}' there.",
             advice,
         )
-    claim = volume.get("persistentVolumeClaim", {}).get("claimName")
-    what = f"claim {claim}" if claim else f"volume '{mount['name']}'"
-    return f"{path} ({kind}), in the pods on {what}"
+    if own and (here := places.place_of(own, path)) and here[0] and _disk(*here) != _disk(mount, volume):
+        return warning(
+            check, f"{path} is on {_disk(*here)} here, and on {_disk(mount, volume)} in the pods.", advice
+        )
+    return f"{path} ({kind}), in the pods on {_disk(mount, volume)}"
+
+
+def _disk(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str:
+    """Return what is mounted, in words."""
+    folder = f", folder {mount['subPath']}" if mount.get("subPath") else ""
+    claim = own_pod.claim_of(volume)
+    source = json.dumps({key: value for key, value in volume.items() if key != "name"})
+    return f"claim {claim}{folder}" if claim else f"volume {source}{folder}"
+
+
+def _own_shape(scheduler: Any) -> PodShape | None:
+    """Return the shape of this server's own pod, where that can be read."""
+    try:
+        return inheritance.inherited(own_pod.read(Path(scheduler.service_account_path)))[0]
+    except PodUnknown:
+        return None
 
 
 def container(manifest: Manifest) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRu
 from argo_jupyter_scheduler.engines.connection import Connection
 from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
 from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER
+from argo_jupyter_scheduler.pods import places
 from argo_jupyter_scheduler.steps.create_job_id import milliseconds
 from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
 from argo_jupyter_scheduler.workflows import (
@@ -96,15 +97,20 @@ class ArgoEngine(Engine):
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
-    def workflow(self, job: dict[str, Any]) -> dict[str, Any]:
+    def workflow(self, job: dict[str, Any], *, anyway: bool = False) -> dict[str, Any]:
         """Return the manifest of a run (its row).
+
+        Parameters
+        ----------
+        anyway
+            Whether pods that do not see this server's files are no reason to refuse it.
 
         Raises
         ------
         EngineRefused, InvalidJob
             It asks for what is not known here, or the pods' shape is not complete.
         """
-        return build_workflow(job, self._site_of(job))
+        return build_workflow(job, self._site_of(job, anyway))
 
     def cron_workflow(self, definition: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest of a definition (its row), which says of itself what was sent; raises as `schedule`.
@@ -145,13 +151,13 @@ class ArgoEngine(Engine):
     def delete(self, job_id: str) -> None:  # noqa: D102
         self.api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
 
-    def _site_of(self, row: dict[str, Any]) -> Site:
+    def _site_of(self, row: dict[str, Any], anyway: bool = False) -> Site:
         """Return what a job's or a definition's runs are made of.
 
         Raises
         ------
         EngineRefused, InvalidJob
-            It asks for what is not known here.
+            It asks for what is not known here, or its pods could not share files with this server.
         """
         site = for_run(self._site, row)
         if not site.shape.image:
@@ -160,6 +166,12 @@ class ArgoEngine(Engine):
                 "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home; or give "
                 "this server's pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod)."
             )
+        if not (anyway or site.nebari):
+            for path in places.shared_files(site.staging_path, site.db_url):
+                if trouble := places.unseen(site.shape, path):
+                    raise EngineRefused(
+                        f"The run could not use this server's files: {trouble} {places.ADVICE}"
+                    )
         return site
 
     def _workflow_of(self, job_id: str) -> str:

@@ -127,7 +127,13 @@ def _of_server(nebari: bool) -> PodShape:
 def _of_own_pod(scheduler: Any, namespace: str, nebari: bool) -> PodShape:
     service_account = Path(scheduler.service_account_path)
     wanted = scheduler.inherit_pod
-    if wanted == "off" or (wanted == "auto" and (nebari or not own_pod.in_cluster(service_account))):
+    if wanted == "off" or (wanted == "auto" and nebari):
+        return PodShape()
+    if wanted == "auto" and not own_pod.in_cluster(service_account):
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            scheduler.log.info(
+                "Runs do not inherit the shape of this server's pod, which has no service account."
+            )
         return PodShape()
     try:
         own = own_pod.read(service_account)
