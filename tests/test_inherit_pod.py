@@ -132,18 +132,30 @@ def test_an_init_container_that_argo_would_expand_does_not_leave(
     assert "The init container bad of this server's pod is not passed on, since it has '{{'" in caplog.text
 
 
-def test_a_home_of_one_node_keeps_runs_on_it(kubernetes: KubernetesStandIn, alice: dict[str, Any]) -> None:
-    same_user = {
-        "labelSelector": {"matchLabels": {"hub.jupyter.org/username": "alice"}},
-        "topologyKey": "kubernetes.io/hostname",
-    }
+def same_node(**labels: str) -> dict[str, Any]:
+    named = {f"hub.jupyter.org/{name}": value for name, value in labels.items()}
+    return {"labelSelector": {"matchLabels": named}, "topologyKey": "kubernetes.io/hostname"}
+
+
+@pytest.mark.parametrize("server", ["", "gpu", None])
+def test_a_home_of_one_node_keeps_runs_on_it(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], server: str | None
+) -> None:
+    whose = {"username": "alice"} if server is None else {"username": "alice", "servername": server}
+    alice["metadata"]["labels"]["hub.jupyter.org/servername"] = server
+    if server is None:
+        del alice["metadata"]["labels"]["hub.jupyter.org/servername"]
     shape = shape_of(kubernetes)
-    assert shape.spec["affinity"]["podAffinity"] == {REQUIRED: [same_user]}
-    assert shape.labels == {"hub.jupyter.org/username": "alice"}  # so that it meets its own term
+    found = shape.spec["affinity"]["podAffinity"]
+    assert found[REQUIRED] == [same_node(**whose)]
+    # So that it meets its own term, and is the first where there is no such pod.
+    assert shape.labels == found[REQUIRED][0]["labelSelector"]["matchLabels"]
+    others = [{"weight": 50, "podAffinityTerm": same_node(username="alice")}]
+    assert found.get(PREFERRED, []) == ([] if server is None else others)
     assert "nodeAffinity" in shape.spec["affinity"]
 
     alice["spec"]["affinity"]["podAffinity"] = {
-        REQUIRED: [same_user]
+        REQUIRED: [same_node(username="alice")]
     }  # the hub's administrator did it already
     assert shape_of(kubernetes).spec["affinity"] == alice["spec"]["affinity"]
     del alice["spec"]["affinity"]
@@ -152,12 +164,21 @@ def test_a_home_of_one_node_keeps_runs_on_it(kubernetes: KubernetesStandIn, alic
     assert "affinity" not in shape_of(kubernetes).spec
 
 
+def test_a_home_of_one_pod_is_told(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    kubernetes.objects["persistentvolumeclaims/claim-alice"]["spec"]["accessModes"] = ["ReadWriteOncePod"]
+    shape_of(kubernetes)
+    assert "No run can start while this server is on" in caplog.text
+    assert "claim-alice (ReadWriteOncePod)" in caplog.text
+
+
 def test_claims_that_may_not_be_read(
     kubernetes: KubernetesStandIn, alice: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     kubernetes.refused = {"persistentvolumeclaims"}
-    [term] = shape_of(kubernetes).spec["affinity"]["podAffinity"][PREFERRED]
-    assert term["weight"] == 100
+    [_, term] = shape_of(kubernetes).spec["affinity"]["podAffinity"][PREFERRED]
+    assert term == {"weight": 100, "podAffinityTerm": same_node(username="alice", servername="")}
     rule = '{apiGroups: [""], resources: [persistentvolumeclaims], verbs: [get]}'
     assert "can mount claim-alice" in caplog.text
     assert rule in caplog.text
@@ -165,6 +186,7 @@ def test_claims_that_may_not_be_read(
     del alice["metadata"]["labels"]["hub.jupyter.org/username"]
     [_, term] = shape_of(kubernetes).spec["affinity"]["nodeAffinity"][PREFERRED]
     assert term["preference"]["matchFields"][0]["values"] == ["node-a"]
+    assert "give this server's pod the label hub.jupyter.org/username" in caplog.text
 
 
 def test_claims_are_not_asked_for_any_more_once_no_answer_comes(

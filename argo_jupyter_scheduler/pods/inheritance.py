@@ -48,8 +48,8 @@ SECRET_VALUE = re.compile(
 )
 """Values that are not passed on, whatever the variable's name is."""
 
-USER_LABEL = "hub.jupyter.org/username"
-"""On each pod that KubeSpawner makes."""
+USER_LABEL, SERVER_LABEL = "hub.jupyter.org/username", "hub.jupyter.org/servername"
+"""On each pod that KubeSpawner makes; a user's default server has the name ``""``."""
 
 SERVICE_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -114,8 +114,15 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         "tolerations": [one for one in spec.get("tolerations") or [] if not _is_kubernetes_own(one)],
         "affinity": _affinity(own, volumes, notes),
     }
-    labels = _fields(own.pod["metadata"].get("labels") or {}, (USER_LABEL,))
-    return PodShape().merged(PodShape(container=container, spec=pod, labels=labels)), notes
+    shape = PodShape(container=container, spec=pod, labels=_whose(own))
+    return PodShape().merged(shape), notes
+
+
+def _whose(own: OwnPod) -> dict[str, str]:
+    """Return the labels that tell pods of this server and its runs from all others; empty where no hub made it."""
+    labels = own.pod["metadata"].get("labels") or {}
+    names = (USER_LABEL, SERVER_LABEL) if labels.get(USER_LABEL) else ()
+    return {name: labels[name] for name in names if name in labels}
 
 
 def _fields(part: Part, names: Iterable[str]) -> dict[str, Any]:
@@ -174,36 +181,56 @@ def _is_kubernetes_own(toleration: Part) -> bool:
 def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, Any]:
     """Return the pod's affinity, with what puts a run where a volume that one node only can mount is.
 
-    A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same user is,
-    be it the server or another run, and anywhere if there is none (Kubernetes lets a pod that meets its own term be the first).
+    A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same server
+    is, be it the server or another run, and anywhere if there is none (Kubernetes lets a pod that meets its own term be the first,
+    see "Inter-pod affinity and anti-affinity" in its documentation). Of a user's other servers, which have claims of their own
+    unless the hub is configured otherwise, a run merely prefers the node.
     """
     affinity: dict[str, Any] = {**(own.pod["spec"].get("affinity") or {})}
-    claims = [
-        name
+    modes = {
+        name: own.access_modes.get(name)
         for volume in volumes
         if (name := claim_of(volume)) and not _is_shared(own.access_modes.get(name))
-    ]
-    if not claims:
+    }
+    if not modes:
         return affinity
-    unknown = [name for name in claims if own.access_modes.get(name) is None]
+    unknown = [name for name, found in modes.items() if found is None]
     if unknown:
         notes.append(
             f"Runs are put on the node of this server where that is possible, since it is not known whether other nodes can mount "
             f"{', '.join(unknown)}. To be sure, give this server's service account, in namespace {own.namespace}, a "
             f"Role with the rule {{{RULE.format('persistentvolumeclaims')}}}."
         )
-    user = (own.pod["metadata"].get("labels") or {}).get(USER_LABEL)
-    if not user:
+    alone = [name for name, found in modes.items() if "ReadWriteOncePod" in (found or [])]
+    if alone:
+        notes.append(
+            f"No run can start while this server is on, since one pod only can mount {', '.join(alone)} (ReadWriteOncePod). "
+            "Use a claim that is ReadWriteOnce or ReadWriteMany."
+        )
+    whose = _whose(own)
+    if not whose:
         here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
+        notes.append(
+            f"Runs are put on the node of this server where that is possible, since one node only can mount {', '.join(modes)}. "
+            f"To be sure, give this server's pod the label {USER_LABEL}, with a value of its own."
+        )
         return _with_term(
             affinity, "nodeAffinity", PREFERRED, {"weight": 100, "preference": {"matchFields": [here]}}
         )
     if USER_LABEL in str((affinity.get("podAffinity") or {}).get(REQUIRED)):
         return affinity
-    term = {"labelSelector": {"matchLabels": {USER_LABEL: user}}, "topologyKey": "kubernetes.io/hostname"}
-    if len(unknown) < len(claims):
-        return _with_term(affinity, "podAffinity", REQUIRED, term)
-    return _with_term(affinity, "podAffinity", PREFERRED, {"weight": 100, "podAffinityTerm": term})
+    if SERVER_LABEL in whose:
+        users = {"weight": 50, "podAffinityTerm": _same({USER_LABEL: whose[USER_LABEL]})}
+        affinity = _with_term(affinity, "podAffinity", PREFERRED, users)
+    if len(unknown) < len(modes):
+        return _with_term(affinity, "podAffinity", REQUIRED, _same(whose))
+    term = {"weight": 100, "podAffinityTerm": _same(whose)}
+    return _with_term(affinity, "podAffinity", PREFERRED, term)
+
+
+def _same(labels: Part) -> dict[str, Any]:
+    """Return the term of a pod that is on the node of pods with these labels."""
+    return {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
 
 
 def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> dict[str, Any]:

@@ -195,8 +195,8 @@ class PodTraits(HasTraits):
         "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}]}}]`. Empty: as this server's pod."""
     )
     pod_affinity_required = _things(
-        """Kubernetes' PodAffinityTerms, all of which must be met. Empty: as this server's pod, and on the node of the user's
-        other pods where a volume can be mounted by one node only (ReadWriteOnce)."""
+        """Kubernetes' PodAffinityTerms, all of which must be met. Empty: as this server's pod, and on the node of this
+        server and its runs where a volume can be mounted by one node only (ReadWriteOnce)."""
     )
     pod_affinity_preferred = _things("Kubernetes' WeightedPodAffinityTerms. Empty: as this server's pod.")
     pod_anti_affinity_required = _things(
