@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
+import ssl
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +110,28 @@ def test_the_roles_grant_what_is_needed(namespace: str, database: Database) -> N
 def test_the_hubs_values_are_traits(hub: None) -> None:
     assert len(VALUES) == 2
     for values in VALUES:
-        [file] = values["extraFiles"].values()
+        file, authority = values["extraFiles"].values()
         assert file["mountPath"].endswith("/jupyter_server_config.json")
         check_traits(file["data"])
+        assert file["data"]["ArgoScheduler"]["argo_ca_bundle"] == authority["mountPath"]
+
+
+def test_the_certificate_is_one_that_a_client_trusts(tmp_path: Path) -> None:
+    [text] = [one for one in blocks(ROOT / "docs" / "zero-to-jupyterhub.md", "shell") if "openssl" in one]
+    [command] = re.findall(r"^openssl (?:.*\\\n)*.*", text, re.MULTILINE)
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
+    server, client = (
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        ssl.create_default_context(cafile=tmp_path / "argo.crt"),
+    )
+    server.load_cert_chain(tmp_path / "argo.crt", tmp_path / "argo.key")
+    client.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does
+    here, there = socket.socketpair()
+    with here, there, ThreadPoolExecutor() as pool:
+        answer = pool.submit(server.wrap_socket, there, server_side=True)
+        name = VALUES[0]["extraFiles"]["scheduler-config"]["data"]["ArgoScheduler"]["argo_server"]
+        client.wrap_socket(here, server_hostname=name.partition(":")[0]).close()
+        answer.result().close()
 
 
 def test_configuration_in_manifests_is_traits(hub: None) -> None:
