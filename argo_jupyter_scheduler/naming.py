@@ -33,6 +33,13 @@ LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 _HASH_LENGTH = 8
 
+_HUBS_ALONE = {
+    "pvc_name": "the hub knows it alone: write the claim's name, such as claim-{user_server}, or inherit (inherit_pod)",
+    "hubnamespace": "the hub knows it alone: write it; {namespace} is that of the runs",
+    "userid": "the hub knows it alone: use {username}",
+}
+"""KubeSpawner's other names, and what to do without them."""
+
 
 def label_value(text: str) -> str:
     """Return `text` as a label's value, as Argo's server writes a user's name (``workflow/creator/creator.go``)."""
@@ -127,10 +134,13 @@ def expanded(value: Any, names: Mapping[str, str], where: str = "") -> Any:
     try:
         found = value.format_map(names)
     except KeyError as error:
+        name = str(error.args[0])
+        if name in _HUBS_ALONE:
+            raise ValueError(f"{where or 'it'} names {{{name}}}; {_HUBS_ALONE[name]}") from None
         why = "" if "username" in names else " (the environment variable JUPYTERHUB_USER is not set)"
         known = ", ".join(sorted(names))
         raise ValueError(
-            f"{where or 'it'} names {{{error.args[0]}}}, which is not known here{why}; known are {known}; {doubled}"
+            f"{where or 'it'} names {{{name}}}, which is not known here{why}; known are {known}; {doubled}"
         ) from None
     except (ValueError, IndexError, AttributeError, TypeError) as error:
         raise ValueError(f"{where or 'it'} is no template ({error}); {doubled}") from None

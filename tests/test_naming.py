@@ -94,6 +94,12 @@ def test_templates(value: Any, wanted: Any) -> None:
             r"claim\[0\] is no template \(.*\); a brace that is meant as such must be doubled",
         ),
         ("secret {0}", "it is no template"),
+        (
+            "secret {pvc_name}",
+            r"it names \{pvc_name\}; the hub knows it alone: .* claim-\{user_server\}, or inherit",
+        ),
+        ("secret {hubnamespace}", r"the hub knows it alone: write it; \{namespace\} is"),
+        ("secret {userid}", "the hub knows it alone: use"),
     ],
 )
 def test_a_template_that_names_nothing_known(value: Any, words: str) -> None:

@@ -48,7 +48,8 @@ class PodTraits(HasTraits):
 
     Texts in `environment`, `working_dir`, `volumes`, `volume_mounts`, `init_containers`, `service_account`, `extra_labels`,
     `extra_annotations` and `extra_pod_config` are KubeSpawner's templates: `{username}`, `{user_server}`, `{servername}`,
-    `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on; a brace that is meant as such is doubled.
+    `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on, but not `{pvc_name}`, `{hubnamespace}` and `{userid}`, which the
+    hub knows alone; a brace that is meant as such is doubled.
     """
 
     inherit_pod = _Switch(
