@@ -160,7 +160,7 @@ class Definitions:
                 for folder in self._staging_path.glob(f"{definition_id}.*.new"):
                     RunFolder(self._staging_path, folder.name).delete()
                 for mark in marks:
-                    mark.unlink(missing_ok=True)
+                    self._unsettled.remove(mark)
 
     def schedule_what_is_missing(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""

@@ -76,7 +76,10 @@ def _argo(scheduler: Any) -> Engine:
         slack_token_secret=dict(scheduler.slack_token_secret),
         configured=_configured(scheduler),
     )
-    return ArgoEngine(connection, scheduler.database, site)
+    engine = ArgoEngine(connection, scheduler.database, site)
+    if engine.unshared:
+        scheduler.log.warning(engine.unshared)
+    return engine
 
 
 def _configured(scheduler: Any) -> dict[str, Any]:

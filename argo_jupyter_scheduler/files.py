@@ -36,6 +36,9 @@ PRIVATE = ".argo-jupyter-scheduler"
 MESSAGE = "slack-message"
 NOT_SENT = "slack.json"
 
+TRIES = 20
+"""How often a folder is made again that somebody removes."""
+
 
 def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
     """Return the name under which the panel downloads an output.
@@ -165,8 +168,7 @@ class Unsettled:
     def change(self, job_definition_id: str) -> Iterator[None]:
         """Mark a change while it lasts; one that may be half done is left to whoever looks next."""
         mark = self._folder / f"{job_definition_id}.{uuid.uuid4()}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        self._make(mark)
         over = threading.Event()
         threading.Thread(target=self._keep, args=(mark, over), daemon=True).start()
         try:
@@ -174,13 +176,30 @@ class Unsettled:
         except BaseException as error:
             over.set()
             if getattr(error, "half_done", True):
-                mark.touch()
+                self._make(mark)
                 os.utime(mark, (0, 0))
             else:
-                mark.unlink(missing_ok=True)
+                self.remove(mark)
             raise
         over.set()
+        self.remove(mark)
+
+    def _make(self, mark: Path) -> None:
+        for last in [False] * TRIES + [True]:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+                return
+            except OSError:  # the folder has just gone with another change's mark
+                if last:
+                    raise
+
+    def remove(self, mark: Path) -> None:
+        """Remove a mark, and the marks' folder with the last one."""
         mark.unlink(missing_ok=True)
+        for folder in (self._folder, self._folder.parent):
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
 
     def _keep(self, mark: Path, over: threading.Event) -> None:
         """Touch a mark for as long as its change lasts: a large folder takes its time."""
@@ -189,7 +208,7 @@ class Unsettled:
                 os.utime(mark)
 
     def left(self) -> dict[str, list[Path]]:
-        """Return the ids whose change was left, with its marks; to be deleted when it is completed."""
+        """Return the ids whose change was left, with its marks, which are to be removed once it is completed."""
         found: dict[str, list[Path]] = {}
         with contextlib.suppress(FileNotFoundError):
             for mark in self._folder.iterdir():

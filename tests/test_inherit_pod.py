@@ -342,22 +342,21 @@ class TestWithoutAnySource:
         without = {"volumes": [], "volume_mounts": [], "service_account_path": str(tmp_path / "none")}
         return {**argo_config, **without, **request.param}
 
-    @pytest.mark.parametrize(
-        ("scheduler_config", "words"),
-        [
-            ({"image": ""}, "It is not known what the run's pods look like"),
-            ({}, "staging area is on no volume that the pods mount"),
-        ],
-        indirect=["scheduler_config"],
-    )
+    @pytest.mark.parametrize("scheduler_config", [{"image": ""}], indirect=True)
     async def test_the_dialog_names_the_traits(
-        self, jobs: Jobs, argo: ArgoStandIn, staging_path: Path, words: str
+        self, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
     ) -> None:
         with pytest.raises(HTTPClientError) as error:
             await jobs.create("p.ipynb", notebook("1"))
         message = json.loads(error.value.response.body)["message"]
-        assert words in message
-        for trait in ("volumes", "volume_mounts", "inherit_pod"):
-            assert trait in message
+        for trait in ("image", "volumes", "volume_mounts", "inherit_pod"):
+            assert f"c.ArgoScheduler.{trait}" in message
         assert not argo.runs
         assert list(staging_path.iterdir()) == []
+
+    @pytest.mark.parametrize("scheduler_config", [{"python_executable": "/nowhere/python"}], indirect=True)
+    async def test_a_run_whose_pod_could_not_write_its_row_says_so(self, jobs: Jobs) -> None:
+        job = await jobs.wait(await jobs.create("p.ipynb", notebook("1")))
+        assert job["status"] == "FAILED"
+        assert "staging area is on no volume that the pods mount" in job["status_message"]
+        assert "c.ArgoScheduler.volumes" in job["status_message"]

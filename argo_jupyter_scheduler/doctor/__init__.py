@@ -69,7 +69,7 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         there = there and not (one.status == "problem" and one.check in ("argo", "token"))
     try:
         row = {"job_id": argo.NOBODY, "parameters": {}, "compute_type": scheduler.default_compute_type}
-        manifest = scheduler.runs_on.workflow(row, anyway=True)  # `storage` says it
+        manifest = scheduler.runs_on.workflow(row)
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
         yield from storage.findings(scheduler, None)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from argo_jupyter_scheduler.database import (
@@ -86,6 +87,8 @@ class ArgoEngine(Engine):
         self._database = database
         self._site = site
         self.longest_run = site.policy.active_deadline_seconds
+        # Only told: another admission controller than Nebari's may mount what is missing.
+        self.unshared = "" if site.nebari else places.unshared(site.shape, site.staging_path, site.db_url)
         self.no_images = "Nebari gives each run the image of your JupyterLab." if site.nebari else ""
 
     def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
@@ -97,20 +100,15 @@ class ArgoEngine(Engine):
     def new_row(self) -> dict[str, Any]:  # noqa: D102
         return {}
 
-    def workflow(self, job: dict[str, Any], *, anyway: bool = False) -> dict[str, Any]:
+    def workflow(self, job: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest of a run (its row).
-
-        Parameters
-        ----------
-        anyway
-            Whether pods that do not see this server's files are no reason to refuse it.
 
         Raises
         ------
         EngineRefused, InvalidJob
             It asks for what is not known here, or the pods' shape is not complete.
         """
-        return build_workflow(job, self._site_of(job, anyway))
+        return build_workflow(job, self._site_of(job))
 
     def cron_workflow(self, definition: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest of a definition (its row), which says of itself what was sent; raises as `schedule`.
@@ -151,13 +149,13 @@ class ArgoEngine(Engine):
     def delete(self, job_id: str) -> None:  # noqa: D102
         self.api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
 
-    def _site_of(self, row: dict[str, Any], anyway: bool = False) -> Site:
+    def _site_of(self, row: dict[str, Any]) -> Site:
         """Return what a job's or a definition's runs are made of.
 
         Raises
         ------
         EngineRefused, InvalidJob
-            It asks for what is not known here, or its pods could not share files with this server.
+            It asks for what is not known here.
         """
         site = for_run(self._site, row)
         if not site.shape.image:
@@ -166,12 +164,6 @@ class ArgoEngine(Engine):
                 "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home; or give "
                 "this server's pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod)."
             )
-        if not (anyway or site.nebari):
-            for path in places.shared_files(site.staging_path, site.db_url):
-                if trouble := places.unseen(site.shape, path):
-                    raise EngineRefused(
-                        f"The run could not use this server's files: {trouble} {places.ADVICE}"
-                    )
         return site
 
     def _workflow_of(self, job_id: str) -> str:
@@ -327,6 +319,11 @@ class ArgoEngine(Engine):
                 continue
             replaced = is_scheduled(job) and newest.get(job["job_definition_id"], 0) > job["create_time"]
             observation = _observation(job, item, replaced)
+            if observation and observation.ended and job["status"] in WAITING and not observation.stopped:
+                message = (
+                    f"{observation.message} {self.unshared}".rstrip()
+                )  # it could not even say that it began
+                observation = replace(observation, message=message)
             if observation:
                 found[job["job_id"]] = observation
         late = [job for job in missing if _has_waited(job)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ from argo_jupyter_scheduler.pods.shape import PodShape
 
 ADVICE = (
     "Mount this server's volume in the pods at the same path (c.ArgoScheduler.volumes and volume_mounts), or give this server's "
-    "pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod). Where an admission "
-    "controller gives the pods their volumes, set c.ArgoScheduler.nebari to 'on'."
+    "pod a service account that may get pods, so that they are like it (c.ArgoScheduler.inherit_pod)."
 )
 
 
-def shared_files(staging_path: str, db_url: str) -> Iterator[Path]:
-    """Return what the pods must see: the staging area, and the database where it is a file."""
-    yield Path(staging_path)
+def unshared(shape: PodShape, staging_path: str, db_url: str) -> str:
+    """Return why pods cannot use the staging area, or the database where it is a file, and what to do; empty if they can."""
+    paths = [Path(staging_path)]
     url = make_url(db_url)
     if url.get_backend_name() == "sqlite" and url.database and Path(url.database).is_absolute():
-        yield Path(url.database)
+        paths.append(Path(url.database))
+    troubles = [trouble for path in paths if (trouble := unseen(shape, path))]
+    return f"The pods of runs cannot use this server's files: {troubles[0]} {ADVICE}" if troubles else ""
 
 
 def place_of(shape: PodShape, path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
