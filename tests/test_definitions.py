@@ -18,7 +18,7 @@ from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import Database, run_token
-from argo_jupyter_scheduler.files import PRIVATE, RunFolder
+from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.task_runner import LocalSchedules
 
@@ -185,7 +185,7 @@ async def test_bad_input_is_refused_before_anything_is_stored(
         await jobs.request("PATCH", "job_definitions", definition_id, body=fields)
     assert words in json.loads(error.value.response.body)["message"]
     assert await jobs.request("GET", "job_definitions", definition_id) == before
-    assert {path.name for path in staging_path.iterdir()} - {PRIVATE} == {definition_id}
+    assert {path.name for path in staging_path.iterdir()} == {definition_id}
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
@@ -328,7 +328,7 @@ class TestOnThisMachine:
         for one in (same, changed, other):
             for job in await jobs.runs(one):
                 await jobs.request("DELETE", "jobs", job["job_id"])
-        assert {path.name for path in staging_path.iterdir()} - {PRIVATE} == {same, changed, other}
+        assert {path.name for path in staging_path.iterdir()} == {same, changed, other}
 
     async def test_forbid_skips_a_run_while_one_is_under_way(
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
