@@ -85,10 +85,33 @@ async def test_the_kernel_runs_in_the_chosen_environment(jobs: Jobs, envs: Path)
 
 @everywhere
 async def test_an_environment_is_activated_as_conda_does_it(
-    jobs: Jobs, envs: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def another_is_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the server were started in an environment of conda's, which has set what its kernels must not see."""
+    other = as_conda_leaves_it(tmp_path / "other")
+    scripts = other / "etc/conda/deactivate.d"
+    scripts.mkdir()
+    (scripts / "10-proj.sh").write_text('test "$LATER" && unset PROJ_DATA LATER; echo out\n')
+    (scripts / "20-more.sh").write_text('test "$CONDA_PREFIX" = "${PROJ_DATA%/share/proj}" && LATER=1\n')
+    active = {
+        "CONDA_PREFIX": str(other),
+        "CONDA_PREFIX_1": "/opt/conda",
+        "PATH": f"{other}/bin:{os.environ['PATH']}",
+        "PROJ_DATA": f"{other}/share/proj",
+        "FROM_PACKAGE": "other's",
+        "TWO_LINES": "1\n2=3",
+    }
+    for name, value in active.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("another_is_active")
+    jobs: Jobs, envs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("TAKEN_AWAY", "1")
-    code = "import os\nfor name in ('GDAL_DATA', 'SEEN', 'FROM_USER', 'CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'TAKEN_AWAY', 'VIRTUAL_ENV', 'NOT_FOR_BASH'): print(os.environ.get(name))"
+    code = "import os\nfor name in ('GDAL_DATA', 'SEEN', 'FROM_USER', 'CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'TAKEN_AWAY', 'VIRTUAL_ENV', 'NOT_FOR_BASH', 'PROJ_DATA', 'CONDA_PREFIX_1'): print(os.environ.get(name))"
+    if place == "local":  # elsewhere it has not the server's variables
+        code += f"\nassert os.environ['TWO_LINES'] == '1\\n2=3' and '{tmp_path}/other/bin' not in os.environ['PATH']"
     job_id = await jobs.create("n.ipynb", notebook(code), runtime_environment_name="geo")
     assert (await printed(jobs, job_id)).splitlines() == [
         f"{envs}/geo/share/gdal 0",
@@ -96,7 +119,7 @@ async def test_an_environment_is_activated_as_conda_does_it(
         "user",
         "geo",
         f"{envs}/geo",
-        *("None", "None", "None"),
+        *("None", "None", "None", "None", "None"),
     ]
 
 
