@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
+from jupyter_client.kernelspec import KernelSpec
 from traitlets import TraitError
 
+import argo_jupyter_scheduler
+from argo_jupyter_scheduler.environment_sources import is_own_python
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.prefixes import candidates, existing
@@ -218,6 +222,37 @@ async def test_a_source_that_fails_later_keeps_what_it_told(
         await asyncio.to_thread(manager.find, "nope")
     assert "base" in await offered(jobs)
     assert said("exit code 1") == 1
+
+
+NB_CONDA_KERNELS = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", "/opt/conda/envs/a", "python"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "own"),
+    [
+        ([sys.executable, "-m", "ipykernel_launcher"], {}, True),
+        (["python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"], {}, True),
+        (["python3", "-m", "ipykernel"], {}, True),
+        (["/opt/other/bin/python", "-m", "ipykernel_launcher"], {}, False),
+        ([*NB_CONDA_KERNELS, "-m", "ipykernel_launcher"], {}, False),
+        (["python", "-m", "ipykernel_launcher"], {"SPARK_HOME": "/opt/spark"}, False),
+        (["python", "-m"], {}, False),
+        (["python", "ipykernel_launcher"], {}, False),
+    ],
+)
+def test_which_kernel_is_the_servers_own_python(argv: list[str], env: dict[str, str], own: bool) -> None:
+    assert is_own_python(KernelSpec(argv=argv, env=env)) == own
+
+
+def test_the_own_environment_is_called_as_conda_does(tmp_path: Path) -> None:
+    prefix = virtual_environment(tmp_path / "conda")
+    code = "from argo_jupyter_scheduler.environment_sources import own_environment; print(own_environment().name)"
+    for name in ("conda", "base"):
+        packages = {"PYTHONPATH": str(Path(argo_jupyter_scheduler.__file__).parent.parent)}
+        command = [f"{prefix}/bin/python", "-c", code]
+        answer = subprocess.run(command, env=packages, capture_output=True, text=True, check=True)
+        assert answer.stdout == f"{name}\n"
+        (prefix / "condabin").mkdir(exist_ok=True)
 
 
 async def test_a_new_environment_can_be_used_at_once(scheduler: ArgoScheduler, tmp_path: Path) -> None:

@@ -212,15 +212,34 @@ class MadeUpKernelSpecs(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name != "conda-env-geo-py":
             return super().get_kernel_spec(kernel_name)
-        program = str(self.parent.config.MadeUpKernelSpecs.program)
-        argv = [program, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, language="python", display_name="geo", resource_dir="/nowhere")
+        geo = Path(self.parent.config.MadeUpKernelSpecs.prefix)
+        runner = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", str(geo)]
+        argv = [*runner, f"{geo}/bin/python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
+        resources = str(self.parent.config.MadeUpKernelSpecs.resource_dir)
+        return KernelSpec(
+            argv=[*argv, "-f", "{connection_file}"],
+            language="python",
+            display_name="geo",
+            resource_dir=resources,
+        )
+
+
+RUNNER = "import os, sys; del os.environ['PYTHONPATH']; os.execv(sys.argv[3], sys.argv[3:])"
 
 
 @pytest.fixture
-def made_up_kernels(jp_server_config: dict[str, Any], envs: Path) -> None:
+def made_up_kernels(jp_server_config: dict[str, Any], envs: Path, tmp_path: Path) -> None:
+    """The real one's runner activates the environment; it is found where its kernel's variables say."""
+    runner = tmp_path / "packages" / "nb_conda_kernels" / "runner.py"
+    runner.parent.mkdir(parents=True)
+    runner.write_text(RUNNER)
+    variables = {"env": {"PYTHONPATH": f"{tmp_path}/packages"}}
+    (tmp_path / "packages" / "kernel.json").write_text(json.dumps(variables))
     jp_server_config["ServerApp"]["kernel_spec_manager_class"] = MadeUpKernelSpecs
-    jp_server_config["MadeUpKernelSpecs"] = {"program": f"{envs}/geo/bin/python"}
+    jp_server_config["MadeUpKernelSpecs"] = {
+        "prefix": f"{envs}/geo",
+        "resource_dir": f"{tmp_path}/packages",
+    }
 
 
 @pytest.mark.usefixtures("made_up_kernels")
