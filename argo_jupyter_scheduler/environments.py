@@ -22,6 +22,7 @@ from jupyter_scheduler.models import RuntimeEnvironment
 
 from argo_jupyter_scheduler import environment_sources as sources
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, EnvironmentsUnknown, InvalidJob
+from argo_jupyter_scheduler.kernels import jupyter_specs
 from argo_jupyter_scheduler.prefixes import NAME_LENGTH, Environment, near, settings_of
 from argo_jupyter_scheduler.traits.environments import EnvironmentSettings, EnvironmentTraits
 
@@ -278,6 +279,10 @@ class ArgoEnvironmentManager(EnvironmentManager):
             The kernel that the notebook names, which only the server's kernel spec manager may know.
         """
         offered = self._build()
+        is_elsewhere = kernel and name == self._own.name and kernel not in offered
+        if is_elsewhere and not self._are_settled() and kernel.lower() not in jupyter_specs():
+            self.wait(SUBMIT_SECONDS)  # the server's kernel spec manager may know it, once it has answered
+            offered = self._build()
         settings: dict[str, Any] = {"own_environment": self._own.name}
         if name in offered:
             settings["environment"] = settings_of(offered[name])

@@ -14,7 +14,9 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.kernels import choose
+from argo_jupyter_scheduler.prefixes import Environment
 
 from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
@@ -83,8 +85,6 @@ async def test_the_kernel_runs_in_the_chosen_environment(jobs: Jobs, envs: Path)
     assert papermill == "None"
 
 
-@everywhere
-async def test_an_environment_is_activated_as_conda_does_it(
 @pytest.fixture
 def another_is_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the server were started in an environment of conda's, which has set what its kernels must not see."""
@@ -106,6 +106,8 @@ def another_is_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("another_is_active")
+@everywhere
+async def test_an_environment_is_activated_as_conda_does_it(
     jobs: Jobs, envs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("TAKEN_AWAY", "1")
@@ -202,6 +204,45 @@ async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jo
     assert "hej" in await printed(jobs, job_id)
     await refused(jobs, "written in python, and kernel 'bash' runs bash", runtime_environment_name="bash")
 
+    untold = json.loads(source)
+    untold["metadata"] = {"language_info": {"name": "bash"}}
+    job_id = await jobs.create("own.ipynb", json.dumps(untold), parameters={"greeting": "hej"})
+    assert "hej" in await printed(jobs, job_id)
+
+
+@pytest.mark.parametrize(
+    ("kernelspec", "language", "chosen"),
+    [
+        ({"name": "pysparkkernel", "language": ""}, "pyspark", ("pysparkkernel", "pyspark")),
+        ({"name": "pysparkkernel", "language": "python"}, "", ("pysparkkernel", "python")),
+        ({"name": "PySparkKernel"}, "", ("pysparkkernel", "pysparkkernel")),
+        ({"name": "conda-env-x-py", "language": "python"}, "", ("python3", "python")),
+        ({"name": "python"}, "", ("python3", "python")),
+        ({"name": "ir"}, "", None),
+        ({"name": "ir", "language": "R"}, "", None),
+        ({}, "", ("python3", "python")),
+    ],
+)
+def test_the_kernel_of_a_notebook(
+    tmp_path: Path, kernelspec: dict[str, str], language: str, chosen: tuple[str, str] | None
+) -> None:
+    for name, runs in (("pysparkkernel", ""), ("bash", "bash"), ("python3", "python")):
+        kernel_spec(tmp_path, name, runs, [sys.executable])
+    metadata = {"kernelspec": kernelspec, "language_info": {"name": language}}
+    environment = Environment("spark", str(tmp_path))
+    if chosen:
+        kernel = choose(environment, metadata)
+        assert (kernel.name, kernel.language) == chosen
+    else:
+        with pytest.raises(EnvironmentUnusable, match=r"bash \(bash\), pysparkkernel, python3 \(python\)"):
+            choose(environment, metadata)
+
+
+def test_a_picked_kernel_without_a_language_fits_any_notebook() -> None:
+    spec = {"name": "sparkkernel", "argv": ["spark"], "language": "", "resource_dir": ""}
+    metadata = {"kernelspec": {"name": "x", "language": "scala"}}
+    assert choose(Environment("sparkkernel", kernel=spec), metadata).language == "scala"
+
 
 class MadeUpKernelSpecs(KernelSpecManager):
     """Makes kernel specs up as nb_conda_kernels does: only the server has it."""
@@ -244,8 +285,7 @@ def made_up_kernels(jp_server_config: dict[str, Any], envs: Path, tmp_path: Path
 
 @pytest.mark.usefixtures("made_up_kernels")
 @everywhere
-async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path, scheduler: ArgoScheduler) -> None:
-    scheduler.environments_manager.wait(10)
+async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path) -> None:
     picked = await jobs.create("n.ipynb", notebook(WHERE), runtime_environment_name="conda-env-geo-py")
     kernel = {"name": "conda-env-geo-py", "display_name": "geo", "language": "python"}
     named = await jobs.create("m.ipynb", notebook(WHERE, kernel=kernel))
