@@ -35,7 +35,13 @@ def input_path(root_dir: str, input_uri: str) -> Path:
     return path
 
 
-def fields(values: Mapping[str, Any], path: Path, environments: Any, slack_settings: SlackSettings) -> None:
+def fields(
+    values: Mapping[str, Any],
+    path: Path,
+    environments: Any,
+    slack_settings: SlackSettings,
+    shares_machine: bool,
+) -> None:
     """Check what a user asks for; what is not among the values is not looked at.
 
     Parameters
@@ -48,6 +54,8 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any, slack_setti
         The environment manager.
     slack_settings
         What the server's configuration says of messages to Slack.
+    shares_machine
+        Whether runs are on this server's machine.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def fields(values: Mapping[str, Any], path: Path, environments: Any, slack_setti
     name(values.get("name"))
     _known(values.get("output_formats") or [], environments.output_formats_mapping(), "output format")
     if "runtime_environment_name" in values:
-        environment(values["runtime_environment_name"], notebook_metadata(path), environments)
+        environment(values["runtime_environment_name"], notebook_metadata(path), environments, shares_machine)
     if "parameters" in values:
         _, language = kernels.notebook_kernel(notebook_metadata(path))
         _parameters(values["parameters"] or {}, python=language in ("", "python"))
@@ -76,8 +84,10 @@ def compute_type(name: str, known: Iterable[str]) -> None:
         _known([name], known, "compute type")
 
 
-def environment(name: str, metadata: dict[str, Any], environments: Any) -> None:
+def environment(name: str, metadata: dict[str, Any], environments: Any, shares_machine: bool) -> None:
     """Check an environment, as far as this server sees it: it is there, and has a kernel for the notebook.
+
+    What kernels this package's own environment has elsewhere, in an image of the pods, only a run can tell.
 
     Raises
     ------
@@ -89,6 +99,10 @@ def environment(name: str, metadata: dict[str, Any], environments: Any) -> None:
         return
     found: Environment = environments.find(name)
     if found.is_own:
+        if shares_machine:
+            kernel, _ = kernels.notebook_kernel(metadata)
+            known = environments.run_settings(name, kernel).get("kernel")
+            kernels.choose_own(found, metadata, known)
         return
     if found.kernel or os.path.isdir(found.prefix):
         kernels.choose(found, metadata)

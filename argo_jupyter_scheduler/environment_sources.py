@@ -35,8 +35,7 @@ Found = tuple[list[Environment], str]
 
 def own_environment() -> Environment:
     """Return the environment that this package is installed in."""
-    name = os.path.basename(sys.prefix.rstrip(os.sep)) or sys.prefix
-    return Environment(name, description=f"This server's own environment, {sys.prefix}")
+    return Environment(_name_of(sys.prefix), description=f"This server's own environment, {sys.prefix}")
 
 
 def conda() -> Found:
@@ -158,8 +157,13 @@ def _in_project(place: Path) -> list[Environment]:
 
 def _of_prefix(prefix: str, kind: str) -> Environment:
     prefix = prefix.rstrip("/")
-    name = "base" if os.path.isdir(os.path.join(prefix, "condabin")) else os.path.basename(prefix)
-    return Environment(name, prefix, description=f"{kind}: {prefix}")
+    return Environment(_name_of(prefix), prefix, description=f"{kind}: {prefix}")
+
+
+def _name_of(prefix: str) -> str:
+    """Return what conda calls an environment."""
+    is_base = os.path.isdir(os.path.join(prefix, "condabin"))
+    return "base" if is_base else os.path.basename(prefix.rstrip("/")) or prefix
 
 
 def kernel_specs(manager: Any) -> Found:
@@ -196,9 +200,11 @@ def kernel_specs(manager: Any) -> Found:
 
 
 def is_own_python(spec: Any) -> bool:
-    """Return whether a kernel spec starts the Python of this environment, with ipykernel."""
-    program = spec.argv[0]
-    if "ipykernel_launcher" not in spec.argv and "ipykernel" not in spec.argv:
+    """Return whether a kernel spec starts the Python of this environment, with ipykernel and nothing else."""
+    program, *words = spec.argv
+    # Only the first module: `python -m nb_conda_kernels.runner … -m ipykernel_launcher` is another environment's.
+    module = words[words.index("-m") :][1:2] if "-m" in words else []
+    if module not in (["ipykernel_launcher"], ["ipykernel"]) or spec.env:
         return False
     # Jupyter takes a bare one of these for its own interpreter, see KernelManager.format_kernel_cmd.
     bare = ("python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}")

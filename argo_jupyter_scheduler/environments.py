@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +21,8 @@ from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
 
 from argo_jupyter_scheduler import environment_sources as sources
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob
+from argo_jupyter_scheduler.errors import ArgoSchedulerError, EnvironmentsUnknown, InvalidJob
+from argo_jupyter_scheduler.kernels import jupyter_specs
 from argo_jupyter_scheduler.prefixes import NAME_LENGTH, Environment, near, settings_of
 from argo_jupyter_scheduler.traits.environments import EnvironmentSettings, EnvironmentTraits
 
@@ -60,7 +63,10 @@ DIALOG_SECONDS = 0.15
 """How long the dialog waits for sources that are being asked. What comes later is there when it is opened again."""
 
 SUBMIT_SECONDS = 12.0
-"""How long a submit waits before it refuses an environment that is not known; all sources have a limit below."""
+"""How long a submit waits before it refuses an environment that is not known."""
+
+SOURCE_SECONDS = 11.0
+"""After how long a source that has not answered is waited for no more; conda, which is ended after ten seconds, comes before."""
 
 
 @functools.cache
@@ -100,29 +106,70 @@ class Source:
         Returns environments, and what is wrong with them if something is.
     otherwise
         Returns what to offer if it has never answered.
+    limit
+        Seconds after which it is waited for no more.
+
+    Attributes
+    ----------
+    settled
+        Set while there is nothing to wait for: it has answered, failed, or takes too long.
+    has_settled
+        Whether that was so once.
     """
 
     def __init__(
-        self, name: str, find: Callable[[], sources.Found], otherwise: Callable[[], list[Environment]] = list
+        self,
+        name: str,
+        find: Callable[[], sources.Found],
+        otherwise: Callable[[], list[Environment]] = list,
+        limit: float = SOURCE_SECONDS,
     ) -> None:
         self.name = name
         self.environments: list[Environment] = []
         self.trouble = ""
-        self.idle = threading.Event()
-        self.idle.set()
+        self.settled = threading.Event()
+        self.settled.set()
+        self.has_settled = False
         self._find = find
         self._otherwise = otherwise
+        self._limit = limit
         self._has_answered = False
+        self._lock = threading.Lock()
+        self._is_asked = False
 
     def refresh(self, log: Any) -> None:
-        """Ask, unless that is under way; `idle` tells when it is done."""
-        if self.idle.is_set():
-            self.idle.clear()
-            threading.Thread(target=self._ask, args=(log,), daemon=True, name=f"list {self.name}").start()
+        """Ask, unless that is under way; `settled` tells when it is done."""
+        with self._lock:
+            if self._is_asked:
+                return
+            self._is_asked = True
+            self.settled.clear()
+        threading.Thread(target=self._ask, args=(log,), daemon=True, name=f"list {self.name}").start()
 
     def _ask(self, log: Any) -> None:
+        answer: Future[sources.Found] = Future()
+        threading.Thread(target=self._answer, args=(answer,), daemon=True, name=f"ask {self.name}").start()
+        if not futures.wait([answer], self._limit).done:
+            self._take(self._late, log)
+            self.settled.set()
+        self._take(answer.result, log)
+        with self._lock:
+            self._is_asked = False
+            self.settled.set()
+
+    def _answer(self, answer: Future[sources.Found]) -> None:
         try:
-            self.environments, trouble = self._find()
+            answer.set_result(self._find())
+        except Exception as error:
+            answer.set_exception(error)
+
+    def _late(self) -> sources.Found:
+        raise EnvironmentsUnknown(f"it has not answered for {self._limit:g} s")
+
+    def _take(self, find: Callable[[], sources.Found], log: Any) -> None:
+        """Take what there is to offer now, and say what is wrong."""
+        try:
+            self.environments, trouble = find()
             self._has_answered = True
         except Exception as error:  # whatever happens to one source, the others are offered
             known = isinstance(error, ArgoSchedulerError)
@@ -132,7 +179,7 @@ class Source:
         if trouble and trouble != self.trouble:  # said once, not each time
             log.warning("Environments of %s: %s.", self.name, trouble)
         self.trouble = trouble
-        self.idle.set()
+        self.has_settled = True
 
 
 class ArgoEnvironmentManager(EnvironmentManager):
@@ -176,7 +223,11 @@ class ArgoEnvironmentManager(EnvironmentManager):
             self._sources += [
                 Source("conda", sources.conda),
                 Source("folders", functools.partial(sources.folders, settings.patterns, settings.folders)),
-                Source("kernel specs", functools.partial(sources.kernel_specs, kernel_spec_manager)),
+                Source(
+                    "kernel specs",
+                    functools.partial(sources.kernel_specs, kernel_spec_manager),
+                    lambda: sources.kernel_specs(None)[0],
+                ),
             ]
             self._built_from = []
         self._refresh()
@@ -199,15 +250,19 @@ class ArgoEnvironmentManager(EnvironmentManager):
     def find(self, name: str) -> Environment:
         """Return the environment of a name, asking all sources once more before it is refused.
 
+        A name may mean another environment once all sources have answered, so until they have, only this server's own is sure.
+
         Raises
         ------
         InvalidJob
             There is none: with the nearest names, and what is wrong with a source that might have it.
         """
-        if name not in self._build():
-            self._refresh()
-            self.wait(SUBMIT_SECONDS)
         offered = self._build()
+        if name not in offered:
+            self._refresh()
+        if name not in offered or not (offered[name].is_own or all(one.has_settled for one in self._sources)):
+            self.wait(SUBMIT_SECONDS)
+            offered = self._build()
         if name not in offered:
             troubles = "".join(f" ({name}: {trouble}.)" for name, trouble in self._troubles().items())
             raise InvalidJob(f"There is no environment '{name}'. Possible: {near(name, offered)}.{troubles}")
@@ -224,6 +279,10 @@ class ArgoEnvironmentManager(EnvironmentManager):
             The kernel that the notebook names, which only the server's kernel spec manager may know.
         """
         offered = self._build()
+        is_elsewhere = kernel and name == self._own.name and kernel not in offered
+        if is_elsewhere and not self._are_settled() and kernel.lower() not in jupyter_specs():
+            self.wait(SUBMIT_SECONDS)  # the server's kernel spec manager may know it, once it has answered
+            offered = self._build()
         settings: dict[str, Any] = {"own_environment": self._own.name}
         if name in offered:
             settings["environment"] = settings_of(offered[name])
@@ -240,10 +299,13 @@ class ArgoEnvironmentManager(EnvironmentManager):
         return {source.name: source.trouble for source in self._sources if source.trouble}
 
     def wait(self, seconds: float) -> None:
-        """Wait until all sources have answered or failed, at most so long."""
+        """Wait until all sources have answered, failed or taken too long, at most so long."""
         end = time.monotonic() + seconds
         for source in self._sources:
-            source.idle.wait(max(end - time.monotonic(), 0))
+            source.settled.wait(max(end - time.monotonic(), 0))
+
+    def _are_settled(self) -> bool:
+        return all(source.settled.is_set() for source in self._sources)
 
     def manage_environments_command(self) -> str:
         """Return no command: environments are not managed from the dialog."""
@@ -273,7 +335,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
                 self._environments = self._offered(lists)
                 self._models = [self._model(one) for one in self._environments.values()]
                 self._built_from = lists
-            if self._settings and all(source.idle.is_set() for source in self._sources):
+            if self._settings and self._are_settled():
                 self._warn_of(self._settings)
             return self._environments
 

@@ -10,8 +10,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,16 @@ class Kernel:
 
     name: str
     language: str
-    spec: dict[str, Any] = field(default_factory=dict)
+    spec: dict[str, Any]
     prefix: str = ""
 
 
 def notebook_kernel(metadata: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name and the language of a notebook's own kernel, each empty where its metadata does not tell."""
     spec = metadata.get("kernelspec") or {}
+    name = str(spec.get("name") or "")
     language = spec.get("language") or (metadata.get("language_info") or {}).get("name")
-    return str(spec.get("name") or ""), str(language or "")
+    return name, str(language or ("python" if name.startswith("python") else ""))
 
 
 def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
@@ -55,7 +57,7 @@ def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
     Parameters
     ----------
     environment
-        Not this package's own, in which Jupyter's own look-up finds kernels.
+        Not this package's own, see `choose_own`.
     metadata
         The notebook's.
 
@@ -68,19 +70,71 @@ def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
     if environment.kernel:
         return _of_kernel_spec(environment, language)
     specs, broken = specs_of(environment.prefix)
-    if name.startswith("python"):
-        language = language or "python"
-    fitting = {key: spec for key, spec in specs.items() if not language or _same(spec["language"], language)}
-    if name and not language:  # whatever it is written in, only the kernel that it names is sure to be right
-        fitting = {key: spec for key, spec in fitting.items() if key == name}
-    preferred = next((key for key in (name, "python3") if key in fitting), None)
-    chosen = preferred or next(iter(sorted(fitting)), None)
-    if chosen:
-        return Kernel(chosen, fitting[chosen]["language"], fitting[chosen], environment.prefix)
+    if chosen := _fitting(specs, name, language):
+        return _kernel(chosen, specs[chosen], language, environment.prefix)
     if (language or name) in ("", "python") and has_package(environment.prefix, "ipykernel"):
         # Without a kernel spec of its own: a virtual environment that shares its packages with another.
         return Kernel("python3", "python", _ipykernel(environment.prefix), environment.prefix)
     raise EnvironmentUnusable(_missing(environment, language or name, specs, broken))
+
+
+def choose_own(
+    environment: Environment, metadata: Mapping[str, Any], known: Mapping[str, Any] | None = None
+) -> Kernel:
+    """Return the kernel that executes a notebook in this package's own environment: as JupyterLab by its name, else its language.
+
+    Parameters
+    ----------
+    environment
+        This package's own.
+    metadata
+        The notebook's.
+    known
+        The kernel of the notebook's name, if the server's kernel spec manager knows it; it may know more than Jupyter's own.
+
+    Raises
+    ------
+    EnvironmentUnusable
+        There is none: with those that there are.
+    """
+    name, language = notebook_kernel(metadata)
+    specs = jupyter_specs()
+    if name.lower() in specs:
+        chosen: str | None = name.lower()
+    elif known and known["name"] == name:
+        return _of_kernel_spec(Environment(name, kernel=dict(known)), language)
+    else:
+        chosen = _fitting(specs, name, language)
+    if chosen:
+        return _kernel(chosen, specs[chosen], language)
+    raise EnvironmentUnusable(_missing(environment, language or name, specs, []))
+
+
+def jupyter_specs() -> dict[str, dict[str, Any]]:
+    """Return the kernel specs that Jupyter itself finds in this environment, by name."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    found = KernelSpecManager().get_all_specs()
+    return {name: {**one["spec"], "resource_dir": one["resource_dir"]} for name, one in found.items()}
+
+
+def _fitting(specs: Mapping[str, Mapping[str, Any]], name: str, language: str) -> str | None:
+    """Return which kernel a notebook gets: the one that it names, if that runs its language, else another that does."""
+    name = name.lower()
+
+    def fits(key: str) -> bool:
+        runs = specs[key]["language"]
+        if name and not (language and runs):  # only the kernel that it names is sure to be right
+            return key == name
+        return not language or _same(runs, language)
+
+    fitting = sorted(filter(fits, specs))
+    return next((key for key in (name, "python3") if key in fitting), next(iter(fitting), None))
+
+
+def _kernel(name: str, spec: dict[str, Any], language: str, prefix: str = "") -> Kernel:
+    """Return a kernel whose spec may say no language (sparkmagic's): then it is the notebook's; papermill wants some."""
+    return Kernel(name, spec["language"] or language or name, spec, prefix)
 
 
 def specs_of(prefix: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -127,15 +181,15 @@ def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
     with contextlib.suppress(OSError, ValueError):
         kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
     runs = kernel["language"]
-    if language and not _same(runs, language):
+    if language and runs and not _same(runs, language):
         raise EnvironmentUnusable(
-            f"The notebook is written in {language}, and kernel '{environment.name}' runs {runs or 'another language'}. "
+            f"The notebook is written in {language}, and kernel '{environment.name}' runs {runs}. "
             "Pick an environment with a kernel for it."
         )
     program = kernel["argv"][0]
     if os.path.isabs(program) and not os.path.exists(program):
         raise EnvironmentUnusable(f"Kernel '{environment.name}' starts {program}, which is not there.")
-    return Kernel(name, kernel["language"], kernel)
+    return _kernel(name, kernel, language)
 
 
 def _same(one: str, other: str) -> bool:
@@ -168,11 +222,14 @@ def _missing(
     environment: Environment, wanted: str, specs: Mapping[str, Mapping[str, Any]], broken: list[str]
 ) -> str:
     """Return what a user is told; `wanted` is the notebook's language, else its kernel's name, else empty."""
-    prefix = environment.prefix
+    prefix = environment.prefix or sys.prefix
     python = wanted in ("", "python")
     what = f"has no kernel for {wanted or 'a notebook'}"
     if specs:
-        what += ", only " + ", ".join(f"{name} ({spec['language']})" for name, spec in sorted(specs.items()))
+        what += ", only " + ", ".join(
+            f"{name} ({spec['language']})" if spec["language"] else name
+            for name, spec in sorted(specs.items())
+        )
     if python:
         pip = f"{python_of(prefix)} -m pip install"
         install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip

@@ -225,7 +225,7 @@ class ArgoScheduler(
         InvalidJob
             With the reason.
         """
-        checks.fields(values, path, self.environments_manager, self.slack)
+        checks.fields(values, path, self.environments_manager, self.slack, self.runs_on.shares_machine)
         if "compute_type" in values:
             checks.compute_type(values["compute_type"], self.compute_types)
         self._bounds.check(options.read(values))

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from logging.handlers import BufferingHandler
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
 import pytest
+from jupyter_client.kernelspec import KernelSpec
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
+import argo_jupyter_scheduler
+from argo_jupyter_scheduler.environment_sources import is_own_python
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager, Source
 from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.prefixes import candidates, existing
+from argo_jupyter_scheduler.prefixes import Environment, candidates, existing
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.traits.environments import EnvironmentTraits
 
@@ -218,6 +223,80 @@ async def test_a_source_that_fails_later_keeps_what_it_told(
         await asyncio.to_thread(manager.find, "nope")
     assert "base" in await offered(jobs)
     assert said("exit code 1") == 1
+
+
+def test_a_name_means_the_same_before_and_after_a_slow_source_answers(
+    scheduler_config: dict[str, Any], tmp_path: Path
+) -> None:
+    conda_prefix(tmp_path / "envs" / "zeta")
+    answer = json.dumps({"envs": [str(conda_prefix(tmp_path / "other" / "zeta"))]})
+    program(tmp_path / "bin" / "conda", f"sleep 0.5; echo '{answer}'")
+    manager = ArgoEnvironmentManager()
+    manager.configure(EnvironmentTraits(**scheduler_config).environment_settings())
+    begun = time.monotonic()
+    assert manager.find(OWN).is_own
+    assert time.monotonic() - begun < 0.4
+    for _ in range(2):
+        assert manager.find("zeta").prefix == f"{tmp_path}/other/zeta"
+
+
+def test_a_source_that_hangs_is_told_once_and_waited_for_once() -> None:
+    answers = Event()
+
+    def find() -> tuple[list[Environment], str]:
+        answers.wait(20)
+        return [Environment("late")], ""
+
+    handler = BufferingHandler(1000)
+    log = logging.Logger("environments")
+    log.addHandler(handler)
+    source = Source("kernel specs", find, lambda: [Environment("otherwise")], limit=0.1)
+    for _ in range(3):
+        source.refresh(log)
+        assert source.settled.wait(5)
+        assert ([one.name for one in source.environments], source.trouble) == (
+            ["otherwise"],
+            "it has not answered for 0.1 s",
+        )
+    assert [one.getMessage() for one in handler.buffer] == [
+        f"Environments of kernel specs: {source.trouble}."
+    ]
+    answers.set()
+    end = time.monotonic() + 5
+    while source.trouble and time.monotonic() < end:
+        time.sleep(0.01)
+    assert ([one.name for one in source.environments], source.trouble) == (["late"], "")
+
+
+NB_CONDA_KERNELS = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", "/opt/conda/envs/a", "python"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "own"),
+    [
+        ([sys.executable, "-m", "ipykernel_launcher"], {}, True),
+        (["python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"], {}, True),
+        (["python3", "-m", "ipykernel"], {}, True),
+        (["/opt/other/bin/python", "-m", "ipykernel_launcher"], {}, False),
+        ([*NB_CONDA_KERNELS, "-m", "ipykernel_launcher"], {}, False),
+        (["python", "-m", "ipykernel_launcher"], {"SPARK_HOME": "/opt/spark"}, False),
+        (["python", "-m"], {}, False),
+        (["python", "ipykernel_launcher"], {}, False),
+    ],
+)
+def test_which_kernel_is_the_servers_own_python(argv: list[str], env: dict[str, str], own: bool) -> None:
+    assert is_own_python(KernelSpec(argv=argv, env=env)) == own
+
+
+def test_the_own_environment_is_called_as_conda_does(tmp_path: Path) -> None:
+    prefix = virtual_environment(tmp_path / "conda")
+    code = "from argo_jupyter_scheduler.environment_sources import own_environment; print(own_environment().name)"
+    for name in ("conda", "base"):
+        packages = {"PYTHONPATH": str(Path(argo_jupyter_scheduler.__file__).parent.parent)}
+        command = [f"{prefix}/bin/python", "-c", code]
+        answer = subprocess.run(command, env=packages, capture_output=True, text=True, check=True)
+        assert answer.stdout == f"{name}\n"
+        (prefix / "condabin").mkdir(exist_ok=True)
 
 
 async def test_a_new_environment_can_be_used_at_once(scheduler: ArgoScheduler, tmp_path: Path) -> None:

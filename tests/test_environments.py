@@ -14,7 +14,9 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.kernels import choose
+from argo_jupyter_scheduler.prefixes import Environment
 
 from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
@@ -83,12 +85,35 @@ async def test_the_kernel_runs_in_the_chosen_environment(jobs: Jobs, envs: Path)
     assert papermill == "None"
 
 
+@pytest.fixture
+def another_is_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the server were started in an environment of conda's, which has set what its kernels must not see."""
+    other = as_conda_leaves_it(tmp_path / "other")
+    scripts = other / "etc/conda/deactivate.d"
+    scripts.mkdir()
+    (scripts / "10-proj.sh").write_text('test "$LATER" && unset PROJ_DATA LATER; echo out\n')
+    (scripts / "20-more.sh").write_text('test "$CONDA_PREFIX" = "${PROJ_DATA%/share/proj}" && LATER=1\n')
+    active = {
+        "CONDA_PREFIX": str(other),
+        "CONDA_PREFIX_1": "/opt/conda",
+        "PATH": f"{other}/bin:{os.environ['PATH']}",
+        "PROJ_DATA": f"{other}/share/proj",
+        "FROM_PACKAGE": "other's",
+        "TWO_LINES": "1\n2=3",
+    }
+    for name, value in active.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("another_is_active")
 @everywhere
 async def test_an_environment_is_activated_as_conda_does_it(
-    jobs: Jobs, envs: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, envs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("TAKEN_AWAY", "1")
-    code = "import os\nfor name in ('GDAL_DATA', 'SEEN', 'FROM_USER', 'CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'TAKEN_AWAY', 'VIRTUAL_ENV', 'NOT_FOR_BASH'): print(os.environ.get(name))"
+    code = "import os\nfor name in ('GDAL_DATA', 'SEEN', 'FROM_USER', 'CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'TAKEN_AWAY', 'VIRTUAL_ENV', 'NOT_FOR_BASH', 'PROJ_DATA', 'CONDA_PREFIX_1'): print(os.environ.get(name))"
+    if place == "local":  # elsewhere it has not the server's variables
+        code += f"\nassert os.environ['TWO_LINES'] == '1\\n2=3' and '{tmp_path}/other/bin' not in os.environ['PATH']"
     job_id = await jobs.create("n.ipynb", notebook(code), runtime_environment_name="geo")
     assert (await printed(jobs, job_id)).splitlines() == [
         f"{envs}/geo/share/gdal 0",
@@ -96,7 +121,7 @@ async def test_an_environment_is_activated_as_conda_does_it(
         "user",
         "geo",
         f"{envs}/geo",
-        *("None", "None", "None"),
+        *("None", "None", "None", "None", "None"),
     ]
 
 
@@ -179,6 +204,45 @@ async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jo
     assert "hej" in await printed(jobs, job_id)
     await refused(jobs, "written in python, and kernel 'bash' runs bash", runtime_environment_name="bash")
 
+    untold = json.loads(source)
+    untold["metadata"] = {"language_info": {"name": "bash"}}
+    job_id = await jobs.create("own.ipynb", json.dumps(untold), parameters={"greeting": "hej"})
+    assert "hej" in await printed(jobs, job_id)
+
+
+@pytest.mark.parametrize(
+    ("kernelspec", "language", "chosen"),
+    [
+        ({"name": "pysparkkernel", "language": ""}, "pyspark", ("pysparkkernel", "pyspark")),
+        ({"name": "pysparkkernel", "language": "python"}, "", ("pysparkkernel", "python")),
+        ({"name": "PySparkKernel"}, "", ("pysparkkernel", "pysparkkernel")),
+        ({"name": "conda-env-x-py", "language": "python"}, "", ("python3", "python")),
+        ({"name": "python"}, "", ("python3", "python")),
+        ({"name": "ir"}, "", None),
+        ({"name": "ir", "language": "R"}, "", None),
+        ({}, "", ("python3", "python")),
+    ],
+)
+def test_the_kernel_of_a_notebook(
+    tmp_path: Path, kernelspec: dict[str, str], language: str, chosen: tuple[str, str] | None
+) -> None:
+    for name, runs in (("pysparkkernel", ""), ("bash", "bash"), ("python3", "python")):
+        kernel_spec(tmp_path, name, runs, [sys.executable])
+    metadata = {"kernelspec": kernelspec, "language_info": {"name": language}}
+    environment = Environment("spark", str(tmp_path))
+    if chosen:
+        kernel = choose(environment, metadata)
+        assert (kernel.name, kernel.language) == chosen
+    else:
+        with pytest.raises(EnvironmentUnusable, match=r"bash \(bash\), pysparkkernel, python3 \(python\)"):
+            choose(environment, metadata)
+
+
+def test_a_picked_kernel_without_a_language_fits_any_notebook() -> None:
+    spec = {"name": "sparkkernel", "argv": ["spark"], "language": "", "resource_dir": ""}
+    metadata = {"kernelspec": {"name": "x", "language": "scala"}}
+    assert choose(Environment("sparkkernel", kernel=spec), metadata).language == "scala"
+
 
 class MadeUpKernelSpecs(KernelSpecManager):
     """Makes kernel specs up as nb_conda_kernels does: only the server has it."""
@@ -189,21 +253,39 @@ class MadeUpKernelSpecs(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name != "conda-env-geo-py":
             return super().get_kernel_spec(kernel_name)
-        program = str(self.parent.config.MadeUpKernelSpecs.program)
-        argv = [program, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, language="python", display_name="geo", resource_dir="/nowhere")
+        geo = Path(self.parent.config.MadeUpKernelSpecs.prefix)
+        runner = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", str(geo)]
+        argv = [*runner, f"{geo}/bin/python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
+        resources = str(self.parent.config.MadeUpKernelSpecs.resource_dir)
+        return KernelSpec(
+            argv=[*argv, "-f", "{connection_file}"],
+            language="python",
+            display_name="geo",
+            resource_dir=resources,
+        )
+
+
+RUNNER = "import os, sys; del os.environ['PYTHONPATH']; os.execv(sys.argv[3], sys.argv[3:])"
 
 
 @pytest.fixture
-def made_up_kernels(jp_server_config: dict[str, Any], envs: Path) -> None:
+def made_up_kernels(jp_server_config: dict[str, Any], envs: Path, tmp_path: Path) -> None:
+    """The real one's runner activates the environment; it is found where its kernel's variables say."""
+    runner = tmp_path / "packages" / "nb_conda_kernels" / "runner.py"
+    runner.parent.mkdir(parents=True)
+    runner.write_text(RUNNER)
+    variables = {"env": {"PYTHONPATH": f"{tmp_path}/packages"}}
+    (tmp_path / "packages" / "kernel.json").write_text(json.dumps(variables))
     jp_server_config["ServerApp"]["kernel_spec_manager_class"] = MadeUpKernelSpecs
-    jp_server_config["MadeUpKernelSpecs"] = {"program": f"{envs}/geo/bin/python"}
+    jp_server_config["MadeUpKernelSpecs"] = {
+        "prefix": f"{envs}/geo",
+        "resource_dir": f"{tmp_path}/packages",
+    }
 
 
 @pytest.mark.usefixtures("made_up_kernels")
 @everywhere
-async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path, scheduler: ArgoScheduler) -> None:
-    scheduler.environments_manager.wait(10)
+async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path) -> None:
     picked = await jobs.create("n.ipynb", notebook(WHERE), runtime_environment_name="conda-env-geo-py")
     kernel = {"name": "conda-env-geo-py", "display_name": "geo", "language": "python"}
     named = await jobs.create("m.ipynb", notebook(WHERE, kernel=kernel))

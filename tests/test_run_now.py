@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -105,11 +106,20 @@ async def test_the_notebooks_own_kernel_is_used(jobs: Jobs, bash_kernel: dict[st
     assert outputs((await jobs.download(job_id))["ipynb"]).strip().endswith("hej")
 
 
-async def test_an_unknown_kernel_is_named(jobs: Jobs) -> None:
-    kernel = {"name": "nope", "display_name": "?", "language": "python"}
-    job = await jobs.wait(await jobs.create("k.ipynb", notebook("1", kernel=kernel)))
-    assert job["status"] == "FAILED"
-    assert "nope" in job["status_message"]
+async def test_a_missing_kernel_is_told_with_those_that_are_there(jobs: Jobs, place: str) -> None:
+    source = notebook("1", kernel={"name": "ir", "display_name": "R"})
+    if place == "local":
+        with pytest.raises(HTTPClientError) as error:
+            await jobs.create("k.ipynb", source)
+        message = json.loads(error.value.response.body)["message"]
+    else:  # the pods may have others
+        job = await jobs.wait(await jobs.create("k.ipynb", source))
+        assert job["status"] == "FAILED"
+        message = job["status_message"]
+    assert message.startswith(
+        f"Environment '{await jobs.environment()}' ({sys.prefix}) has no kernel for ir, only "
+    )
+    assert "python3 (python)" in message
 
 
 async def test_a_kernel_that_dies_is_told_with_its_cell(jobs: Jobs) -> None:

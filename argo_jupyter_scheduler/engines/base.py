@@ -80,6 +80,9 @@ class Engine(ABC):
     longest_run = 0
     """How many seconds a run may take at most; 0 for as long as it wants."""
 
+    shares_machine = False
+    """Whether runs are on the server's own machine, with the kernels that are there."""
+
     no_images = ""
     """Why a job cannot ask for an image here; empty where it can."""
 

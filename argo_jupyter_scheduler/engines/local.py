@@ -59,6 +59,7 @@ class LocalEngine(Engine):
     """
 
     keeps_schedules = False
+    shares_machine = True
     no_images = "runs on this machine have none."
 
     def __init__(

@@ -1,8 +1,9 @@
 """Starts a kernel in its environment, activated as conda does it.
 
 The same variables, package and user settings and activation scripts as ``conda activate`` gives (see conda's *Deep dive into
-activation*), read from the environment itself, in one shell that then becomes the kernel. So it needs no conda program, which a
-pod need not have; ``conda run`` would cost each run half a second, and stand between the kernel and its signals.
+activation*), read from the environment itself, in one shell that then becomes the kernel; the environment that is active before,
+the server's own, is left first. So it needs no conda program, which a pod need not have; ``conda run`` would cost each run half a
+second, and stand between the kernel and its signals.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,19 @@ exec "$@"
 """
 """Sources the scripts in the order of their names, within a function as conda does; the kernel keeps the shell's pid."""
 
+_DEACTIVATE = """deactivate() {
+  for script; do
+    . "$script"
+  done
+}
+deactivate "$@" >&2
+exec env -0
+"""
+"""The same on the way out, in the order that is given, and tells the variables that are left."""
+
+DEACTIVATE_SECONDS = 20
+"""How long deactivation scripts may take; milliseconds."""
+
 
 def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
     """Return whether an environment is active already, or is none that can be, such as the system's Python."""
@@ -52,6 +67,9 @@ def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
     environ
         The variables outside.
     """
+    active = environ.get("CONDA_PREFIX")
+    if active and is_conda(prefix) and not same(active, prefix):
+        environ = _deactivated(active, environ)
     inside = {key: value for key, value in environ.items() if key not in ("PYTHONHOME", "VIRTUAL_ENV")}
     inside["PATH"] = os.pathsep.join([os.path.join(prefix, "bin"), inside.get("PATH", os.defpath)])
     if not is_conda(prefix):
@@ -72,6 +90,41 @@ def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
         else:
             inside[key] = value
     return inside
+
+
+def _deactivated(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables as they are once an active environment of conda's is left."""
+    scripts = sorted(map(str, Path(prefix, "etc", "conda", "deactivate.d").glob("*.sh")), reverse=True)
+    outside = _after(scripts, environ) if scripts else dict(environ)
+    for name in _settings(Path(prefix)):
+        outside.pop(name, None)
+    folders = outside.get("PATH", os.defpath).split(os.pathsep)
+    outside["PATH"] = os.pathsep.join(one for one in folders if one != os.path.join(prefix, "bin"))
+    # Beneath it, others may be stacked; conda would come back to them.
+    return {
+        name: value
+        for name, value in outside.items()
+        if not name.startswith(("CONDA_PREFIX_", "__CONDA_SHLVL_"))
+    }
+
+
+def _after(scripts: list[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables after shell scripts; as they were, if those fail."""
+    shell = shutil.which("bash") or "/bin/sh"
+    command = [shell, "-c", _DEACTIVATE, shell, *scripts]
+    try:
+        answer = subprocess.run(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=DEACTIVATE_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return dict(environ)
+    pairs = (line.split("=", 1) for line in os.fsdecode(answer.stdout).split("\0") if "=" in line)
+    return dict(pairs)
 
 
 def _settings(prefix: Path) -> dict[str, str]:

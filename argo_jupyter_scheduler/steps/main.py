@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,8 +24,6 @@ from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import Environment, locate
 from argo_jupyter_scheduler.steps import activation, convert, inside, limits
 from argo_jupyter_scheduler.steps.context import Context, log
-
-DEFAULT_KERNEL = "python3"
 
 
 def run(context: Context) -> None:
@@ -104,7 +103,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     progress = _Progress(context, notebook)
     try:
         with parameters.as_environment(job["parameters"]):
-            kernel = _kernel(notebook, environment, settings, must_be_known=bool(bounds))
+            kernel = _kernel(notebook, environment, settings)
             if settings.get("run_papermill_in_environment") and inside.is_possible(kernel):
                 files = (_literal(source), _literal(output), context.folder)
                 inside.execute(kernel, *files, values, bounds, progress)
@@ -113,8 +112,6 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
 
             shares_machine = "places" in settings  # on Argo, a pod's ports are its own
             manager = kernel_manager.LocalKernelManager if shares_machine else kernel_manager.RunKernelManager
-            if kernel.spec:
-                manager = activation.kernel_manager_class(kernel, bounds, manager)
             papermill.execute_notebook(
                 _literal(source),
                 _literal(output),
@@ -125,7 +122,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 progress_bar=False,
                 log_output=True,
                 on_cell_start=progress,
-                kernel_manager_class=manager,
+                kernel_manager_class=activation.kernel_manager_class(kernel, bounds, manager),
             )
     except PapermillExecutionError as error:
         text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
@@ -174,37 +171,18 @@ def _is_injected(cell: Any) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", [])
 
 
-def _kernel(
-    notebook: nbformat.NotebookNode, environment: Environment, settings: dict[str, Any], must_be_known: bool
-) -> Kernel:
-    """Return the kernel: the environment's, of the notebook's own language.
-
-    In this package's own environment it is the one that the notebook names, found as JupyterLab finds it; by papermill, unless its
-    kernel spec must be known here.
-    """
-    if not environment.is_own:
-        return kernels.choose(environment, notebook.metadata)
-    name, language = kernels.notebook_kernel(notebook.metadata)
-    name = name or DEFAULT_KERNEL
-    known = (
-        settings.get("kernel") or {}
-    )  # the server's, whose kernel spec manager may know more than Jupyter's own
-    active = activation.is_active(sys.prefix, os.environ)
-    if active and language and not known and not must_be_known:
-        return Kernel(name, language)
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-    try:
-        spec = KernelSpecManager().get_kernel_spec(name)
-    except NoSuchKernel as error:
-        if known.get("name") == name:
-            return kernels.choose(Environment(name, kernel=known), notebook.metadata)
-        raise NotebookFailed(f"NoSuchKernel: {error}") from error
-    language = language or spec.language
-    if active and not must_be_known:
-        return Kernel(name, language)
-    prefix = "" if active else sys.prefix
-    return Kernel(name, language, {**spec.to_dict(), "resource_dir": spec.resource_dir}, prefix)
+def _kernel(notebook: nbformat.NotebookNode, environment: Environment, settings: dict[str, Any]) -> Kernel:
+    """Return the kernel: the environment's, of the notebook's own language."""
+    if environment.is_own:
+        kernel = kernels.choose_own(environment, notebook.metadata, settings.get("kernel"))
+        if not activation.is_active(sys.prefix, os.environ):
+            kernel = replace(kernel, prefix=sys.prefix)
+    else:
+        kernel = kernels.choose(environment, notebook.metadata)
+    named, _ = kernels.notebook_kernel(notebook.metadata)
+    if named and named.lower() != kernel.name.lower():
+        log.info("The notebook names kernel '%s', and is executed with '%s'.", named, kernel.name)
+    return kernel
 
 
 def _literal(path: Path) -> str:
