@@ -41,6 +41,17 @@ def outputs(path: Path | str) -> str:
 
 
 @pytest.fixture(autouse=True)
+def jp_asyncio_loop(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.AbstractEventLoop]:
+    """End what a test's server has left in its loop, such as the task runner, before the loop is closed."""
+    yield jp_asyncio_loop
+    tasks = asyncio.all_tasks(jp_asyncio_loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        jp_asyncio_loop.run_until_complete(asyncio.wait(tasks))
+
+
+@pytest.fixture(autouse=True)
 def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """No test but those of a real Argo may reach one that the environment names, and none a real Slack."""
     for name in list(os.environ):
