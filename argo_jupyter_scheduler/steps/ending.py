@@ -1,9 +1,9 @@
 """Ends what a run does when it is told to (SIGTERM), or when its time is over (SIGALRM).
 
-An error that a signal's handler raises appears wherever the process happens to be: in logging, which swallows it, in a task of asyncio,
-where nobody looks for it, in the midst of writing the notebook. So nothing is raised at first. The kernel is ended, and papermill, which
-waits for it, writes what there is and says that it died. Only where that does not help (a kernel elsewhere, a conversion that hangs)
-the handler raises, again and again, what neither logging nor asyncio keeps to itself.
+An error that a signal's handler raises appears wherever the process happens to be: in logging, which swallows it, in a task of
+asyncio, where nobody looks for it, in the midst of writing the notebook. So nothing is raised at first. The kernel is ended, and
+papermill, which waits for it, writes what there is and says that it died. Only where that does not help (a kernel elsewhere, a
+conversion that hangs) the handler raises, again and again, what neither logging nor asyncio keeps to itself.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def by_signals(deadline: float | None, patience: int) -> Iterator[None]:
     deadline
         When the time is over (``time.monotonic``); None for never.
     patience
-        Seconds for it to end by itself, at least 1, once the processes are ended that it started as leaders of groups, as kernels are.
+        Seconds for it to end by itself, at least 1, once the process groups are ended that it started, as kernels are.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import socket
 from typing import Any
 
 import zmq.asyncio
-from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
@@ -40,10 +40,10 @@ def ports_of(process: int) -> list[int]:
 
 
 class _PatientChannel(AsyncZMQSocketChannel):
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """Let others have their turn first: of a cell that prints without end, all that waits would else be read before anybody
-        looks whether the kernel is alive.
-        """
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        # Others have their turn first. Else, while a cell prints without end, nobody would look whether the kernel is alive.
         await asyncio.sleep(0)
         return await super().get_msg(timeout)
 
