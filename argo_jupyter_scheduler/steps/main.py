@@ -116,6 +116,8 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
         raise
     except Exception as error:  # kernel gone, no such kernel, no parameters in this language
         where = f" (cell {progress.number})" if progress.number else ""
+        if isinstance(error, RuntimeError) and "memory" in bounds:  # the kernel died; too little may be why
+            where += f" (compute type {job['compute_type']}: {limits.size(bounds['memory'])} of memory)"
         raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error
 
 
