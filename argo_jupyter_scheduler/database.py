@@ -383,7 +383,7 @@ class Database:
                 jobs.c.pid == LOCAL_WAITING,
                 ahead < places,
             )
-            .values(pid=pid, update_time=now())
+            .values(pid=pid, start_time=now(), update_time=now())
         )
         with self._engine.connect() as connection:
             connection = connection.execution_options(isolation_level="SERIALIZABLE")

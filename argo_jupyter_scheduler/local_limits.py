@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,5 +41,5 @@ def _limits(name: str, traits: Mapping[str, Any]) -> dict[str, Any]:
     if "memory" in limits:
         found["memory"] = int(quantities.amount(limits["memory"]))
     if "cpu" in limits:
-        found["cores"] = max(1, math.ceil(quantities.amount(limits["cpu"])))
+        found["cores"] = float(quantities.amount(limits["cpu"]))
     return found

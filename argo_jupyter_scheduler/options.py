@@ -23,16 +23,29 @@ LONGEST = 366 * 24 * 3600
 """Seconds."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
 
 _API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
 """What options are called in Jupyter-Scheduler's database; its models may get these fields some day."""
 
-_ALMOST = {"retry": "retries", "time_limit": "timeout", "deadline": "timeout", "container": "image"}
+_ALMOST = {
+    "retry": "retries",
+    "time_limit": "timeout",
+    "deadline": "timeout",
+    "max_runtime": "timeout",
+    "container": "image",
+}
 """What somebody may take an option to be called."""
 
-_ELSEWHERE = ("cpu", "cpus", "gpu", "memory", "mem", "ram", "compute_type", "node_selector")
-"""What is no option, but a compute type."""
+_ELSEWHERE = (
+    *("cpu", "cpus", "gpu", "gpus", "memory", "mem", "ram", "compute_type", "node_selector"),
+    *("cpu_limit", "cpu_guarantee", "mem_limit", "mem_guarantee"),
+    *("extra_resource_limits", "extra_resource_guarantees"),
+)
+"""What is no option, but a compute type. Other traits of pods, such as `environment`, are words that a tag may well have."""
+
+_WITHOUT_COLON = re.compile(r"\s*([\w -]+?)\s*[=\uff1a]|\s*(timeout|retries)\s+\d[\d dhms]*$", re.IGNORECASE)
+"""How tags begin that are options but for their colon; ``image 2024`` is a tag like any other."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,10 @@ def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
             raise InvalidJob(f"There is no option '{key}'. {_nearest(key)}")
         yield name, value, f"{key} = {value}"
     for tag in values.get("tags") or []:
+        almost = _WITHOUT_COLON.match(tag)
+        name = _known(almost[1] or almost[2]) if almost else None
+        if name:
+            raise InvalidJob(f"Tag '{tag}': an option has a colon, as '{name}:…'.")
         key, colon, value = tag.partition(":")
         if not colon:
             continue

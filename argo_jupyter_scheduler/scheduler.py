@@ -213,8 +213,8 @@ class ArgoScheduler(
         """Return the columns that a user gives a job or a definition."""
         values = options.with_fields(model.dict(exclude_none=True, exclude={"input_uri"}))
         values.setdefault("output_formats", [])
-        if self.default_compute_type:
-            values.setdefault("compute_type", self.default_compute_type)
+        if self.default_compute_type and not values.get("compute_type"):  # the API takes an empty one, too
+            values["compute_type"] = self.default_compute_type
         return values
 
     def check(self, values: dict[str, Any], path: Path) -> None:

@@ -27,6 +27,13 @@ _WORD = re.compile(r"[\w.-]+", re.ASCII)
 """What a token consists of. Nothing else is taken, so that no error about a malformed header ever quotes one."""
 
 
+_TOKENS = re.compile(r"\s*(xox[a-z][.-]|xapp-)", re.IGNORECASE)
+"""How all tokens begin (docs.slack.dev, *Tokens*)."""
+
+_ADDRESS = re.compile(r"https://[\w.-]+/(?:archives|client/\w+)/([CGDZ][A-Z0-9]{8,})(?:[/?#].*)?")
+"""A channel's address, as *Copy link* gives it or a browser shows it."""
+
+
 @dataclass(frozen=True)
 class SlackSettings:
     """What the server's configuration says of messages; no secrets, since it becomes part of ``run.json``.
@@ -101,8 +108,12 @@ def notify_on(parameters: Mapping[str, Any] | None, settings: SlackSettings) -> 
 
 
 def channel_name(text: str) -> str:
-    """Return a channel's name or id, as a user types it, without ``#``; names are in lower case, ids are not."""
-    name = text.strip().removeprefix("#")
+    """Return a channel's name or id, as a user types it, without ``#``; names are in lower case, ids are not.
+
+    Of a channel's address it is the id.
+    """
+    address = _ADDRESS.fullmatch(text.strip())
+    name = address[1] if address else text.strip().removeprefix("#")
     return name if is_channel_id(name) else name.lower()
 
 
@@ -112,8 +123,8 @@ def is_channel_id(text: str) -> bool:
 
 
 def is_channel(text: str) -> bool:
-    """Return whether this can be a channel's name or id."""
-    return re.fullmatch(r"#?[^\s#,@]{1,80}", text.strip()) is not None
+    """Return whether this can be a channel's name, id or address."""
+    return re.fullmatch(r"[^\s#,@/:.]{1,80}", channel_name(text)) is not None
 
 
 def escape(text: str) -> str:
@@ -140,10 +151,18 @@ def check(parameters: Mapping[str, Any], settings: SlackSettings) -> None:
             f"There is no parameter '{unknown[0]}': those that begin with {PREFIX} are for the message to Slack. "
             f"Possible: {', '.join(NAMES)}."
         )
+    for name, value in parameters.items():
+        meant = name.strip().upper().replace("-", "_")
+        if meant in NAMES and name != meant:
+            raise InvalidJob(f"There is no parameter '{name}': it is called {meant}.")
+        if name != TOKEN and isinstance(value, str) and _TOKENS.match(value):
+            raise InvalidJob(
+                f"Parameter '{name}' is a token of Slack, which anybody could read in the notebook. Only {TOKEN} is kept from it."
+            )
     token, channel = given(parameters, TOKEN), given(parameters, CHANNEL)
     if channel and not is_channel(channel):
         raise InvalidJob(
-            f"{CHANNEL} is '{channel}', which no channel can be called. Give a name or an id, without spaces."
+            f"{CHANNEL} is '{channel}', which no channel can be called. Give a name, an id or its link."
         )
     if token and not is_token(token):
         raise InvalidJob(

@@ -19,6 +19,7 @@ from argo_jupyter_scheduler.engines.argo import ArgoEngine
 from argo_jupyter_scheduler.engines.live_objects import changed
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.steps.limits import limit
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, Story, notebook, outputs
@@ -31,6 +32,7 @@ TYPES: dict[str, dict[str, Any]] = {
         "node_selector": {"pool": "gpu"},
         "mem_limit": "4G",
     },
+    "tiny": {"cpu_limit": 0.5, "mem_limit": "10M"},
 }
 SHOWS = (
     "import os, resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0], len(os.sched_getaffinity(0)))"
@@ -54,8 +56,8 @@ on_argo = pytest.mark.parametrize("place", ["argo"], indirect=True)
 @both
 async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> None:
     for one in await jobs.request("GET", "runtime_environments"):
-        assert (one["compute_types"], one["default_compute_type"]) == (["small", "gpu"], "small")
-    for fields, name in (({}, "small"), ({"compute_type": "gpu"}, "gpu")):
+        assert (one["compute_types"], one["default_compute_type"]) == ([*TYPES], "small")
+    for fields, name in (({}, "small"), ({"compute_type": ""}, "small"), ({"compute_type": "gpu"}, "gpu")):
         job_id = await jobs.create("n.ipynb", notebook("1"), **fields)
         job = await jobs.wait(job_id)
         assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
@@ -82,6 +84,20 @@ async def test_on_this_machine_they_limit_the_kernel(jobs: Jobs) -> None:
     assert outputs(files["ipynb"]) == f"{4 * GIGABYTE} {len(os.sched_getaffinity(0))}\n"
     words = "Of compute type gpu, extra_resource_limits, node_selector has no effect on this machine."
     assert words in files["log"].read_text()
+
+    job_id = await jobs.create("n.ipynb", compute_type="tiny", output_formats=["log"])
+    job = await jobs.wait(job_id)
+    assert job["status_message"].endswith(
+        "Kernel died before replying to kernel_info (compute type tiny: 10 MB of memory)"
+    )
+    words = "Compute type tiny: the kernel has 10 MB of memory and 1 core, not 0.5."
+    assert words in (await jobs.download(job_id))["log"].read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
+def test_what_the_system_does_not_allow_costs_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    limit(os.getpid(), {"cores": 0})  # which no process can have
+    assert "has no effect on this machine: the kernel could not be limited (" in caplog.text
 
 
 @on_argo

@@ -28,6 +28,18 @@ from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
             {"tags": ["Timeout: 1h 30m", "team:blue", "at:9:00", "a", "stage:prod", "time:noon"]},
             Options(5400),
         ),
+        (
+            {
+                "tags": [
+                    "report 2024",
+                    "image 2024",
+                    "timeout tests",
+                    "a=b",
+                    "environment:prod",
+                ]
+            },
+            Options(),
+        ),
         ({"runtime_environment_parameters": {"timeout": 90, "max_retries": "0"}}, Options(90, 0)),
         ({"runtime_environment_parameters": {"timeout": "45s"}, "tags": ["timeout:45"]}, Options(45)),
         ({"tags": ["timeout:1d"]}, Options(86400)),
@@ -41,7 +53,16 @@ def test_options_are_read(fields: dict[str, Any], expected: Options) -> None:
 BAD = [
     ({"tags": ["timout:2h"]}, "there is no option 'timout'. Did you mean 'timeout'?"),
     ({"tags": ["retry:3"]}, "Did you mean 'retries'?"),
-    ({"tags": ["memory:4G"]}, "chosen with its compute type"),
+    *(
+        ({"tags": [tag]}, "chosen with its compute type")
+        for tag in ("memory:4G", "gpus:1", "mem_limit:2G", "cpu-limit:2")
+    ),
+    *(
+        ({"tags": [tag]}, "an option has a colon, as 'timeout:…'.")
+        for tag in ("timeout=2h", "Timeout = 2h", "timeout 1h 30m", "timeout\uff1a2h")
+    ),
+    ({"tags": ["image=quay.io/a:1"]}, "an option has a colon, as 'image:…'."),
+    ({"tags": ["max_runtime:2h"]}, "Did you mean 'timeout'?"),
     (
         {"runtime_environment_parameters": {"colour": 1}},
         "no option 'colour'. Possible: timeout, retries, image",
@@ -49,7 +70,7 @@ BAD = [
     ({"runtime_environment_parameters": {"imag": "x"}}, "Did you mean 'image'?"),
     *(
         ({"tags": [f"timeout:{text}"]}, "Option timeout")
-        for text in ("", "soon", "0", "-5", "2h1d", "900d", "1.5h")
+        for text in ("", "soon", "0", "-5", "2h1d", "900d", "1.5h", "9" * 5000)
     ),
     *(({"tags": [f"retries:{text}"]}, "Option retries") for text in ("", "many", "-1", "21", "1.5")),
     ({"runtime_environment_parameters": {"retries": True}}, "Option retries"),
@@ -97,7 +118,7 @@ async def refused(jobs: Jobs, words: str, **fields: Any) -> None:
 
 @both
 async def test_options_are_checked_at_submit(jobs: Jobs, staging_path: Path, place: str) -> None:
-    for fields, words in BAD[:6]:
+    for fields, words in [*BAD[:3], *BAD[-4:]]:
         await refused(jobs, words, **fields)
     if place == "local":
         await refused(jobs, "runs on this machine have none", tags=["image:quay.io/a:1"])

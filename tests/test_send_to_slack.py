@@ -98,6 +98,8 @@ def reason(context: Context) -> str:
         ("C0000000004", "reports"),
         ("#private-team", "private-team"),
         ("G0000000005", "private-team"),
+        ("https://x.slack.com/archives/C0000000004", "reports"),
+        ("https://app.slack.com/client/T0000000001/C0000000004/p1?x", "reports"),
     ],
 )
 def test_channels(run: Run, slack: SlackStandIn, channel: str, found: str) -> None:
@@ -396,6 +398,16 @@ HAS_TOKEN, HAS_BOTH = SlackSettings(has_token=True), SlackSettings(has_token=Tru
             HAS_TOKEN,
             "Possible: always, success, failure",
         ),
+        *(
+            ({"SLACK_CHANNEL": text}, HAS_TOKEN, "which no channel can be called")
+            for text in ("https://x.slack.com/general", "x.slack.com", "a:b")
+        ),
+        ({"slack_token": "xoxb-1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "it is called SLACK_TOKEN"),
+        ({"Slack-Channel": "#team"}, HAS_TOKEN, "it is called SLACK_CHANNEL"),
+        *(
+            ({name: token}, HAS_BOTH, f"'{name}' is a token of Slack")
+            for name, token in (("key", " xoxb-1"), ("SLACK_CHANNEL", "xoxe.xoxb-1"), ("x", "xapp-1"))
+        ),
         ({"SLACK_CHANEL": "#team"}, HAS_TOKEN, "There is no parameter 'SLACK_CHANEL'"),
     ],
 )
@@ -418,7 +430,7 @@ def test_parameters_that_do_not_go_together_are_refused(
         ({"SLACK_CHANNEL": " #Team ", "SLACK_NOTIFY": "Failure"}, HAS_TOKEN, True),
         ({"SLACK_CHANNEL": "équipe-_1", "SLACK_TOKEN": "xoxe.xoxb-1-a"}, SlackSettings(), True),
         ({"SLACK_NOTIFY": "success"}, HAS_BOTH, True),
-        ({"n": "1"}, SlackSettings(), False),
+        ({"n": "1", "slack_users": "xo", "m": 2}, SlackSettings(), False),
         (None, SlackSettings(), False),
     ],
 )

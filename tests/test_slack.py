@@ -71,7 +71,7 @@ async def test_after_a_success_the_html_is_sent(
     assert (job["status"], job["status_message"]) == ("COMPLETED", None)
     message = only(slack)
     assert message.text.startswith(
-        ":white_check_mark: *bike *rides* &lt;!channel&gt;* has completed · a &amp; b.ipynb · "
+        ":white_check_mark: *bike \u2217rides\u2217 &lt;!channel&gt;* has completed · a &amp; b.ipynb · "
     )
     assert message.text.endswith(f" s · {where(place, job)}")
     [file] = message.files

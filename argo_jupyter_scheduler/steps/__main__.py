@@ -15,7 +15,6 @@ import logging
 import signal
 import time
 from dataclasses import replace
-from types import FrameType
 from urllib.parse import unquote
 
 from argo_jupyter_scheduler import __version__, plan, slack
@@ -23,6 +22,7 @@ from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.files import RunFolder, use_timezone
 from argo_jupyter_scheduler.options import read as read_options
+from argo_jupyter_scheduler.steps import ending
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.failure import why
 from argo_jupyter_scheduler.steps.output import tee
@@ -90,7 +90,7 @@ def run_attempts(steps: list[str], context: Context) -> int:
 
 def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
     """Run `steps` as `plan` says which run after a failed one; return 0 if none failed, else 1."""
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, ending.at_once)
     if plan.CREATE_JOB_ID in steps:
         _run_step(plan.CREATE_JOB_ID, context)  # makes the folder in which the log lies
     use_timezone(context.folder.read("run.json").get("timezone"))
@@ -126,11 +126,6 @@ def _run_step(name: str, context: Context) -> None:
     except Exception as error:  # a step's bug or a full disk must still end in a row that says so
         log.exception("Step %s failed", name)
         context.error = context.error or f"{type(error).__name__}: {error}"
-
-
-def _end(signum: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what is left to do takes a moment
-    raise RunEnded("The run was ended from outside before it had finished (SIGTERM).")
 
 
 if __name__ == "__main__":

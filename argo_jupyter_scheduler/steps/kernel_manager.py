@@ -6,12 +6,17 @@ this machine at the same moment may get them; then its kernel answers, or rather
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
+from typing import Any
 
 import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import AsyncKernelManager
+from traitlets import Type
 
 LOWEST, BLOCKS = 15_000, 3_500
 """Below the ports that Linux gives to whoever asks for any (32768 and above)."""
@@ -34,8 +39,23 @@ def ports_of(process: int) -> list[int]:
     return []
 
 
+class _PatientChannel(AsyncZMQSocketChannel):
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        # Others have their turn first. Else, while a cell prints without end, nobody would look whether the kernel is alive.
+        await asyncio.sleep(0)
+        return await super().get_msg(timeout)
+
+
+class _Client(AsyncKernelClient):
+    iopub_channel_class = Type(_PatientChannel)
+
+
 class RunKernelManager(AsyncKernelManager):
     """Starts a run's kernel and speaks to it, but waits for nobody for ever."""
+
+    client_factory = Type(_Client)
 
     def _context_default(self) -> zmq.asyncio.Context:
         context = super()._context_default()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
 import random
 import sys
@@ -14,8 +14,8 @@ from argo_jupyter_scheduler.prefixes import near
 from argo_jupyter_scheduler.steps.context import log
 
 
-def of(compute_type: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the limits of a run; empty on Argo, where Kubernetes limits it.
+def of(compute_type: str | None, settings: Mapping[str, Any]) -> dict[str, int]:
+    """Return the limits of a run, ``memory`` in bytes and ``cores``, and log them; empty on Argo, where Kubernetes limits it.
 
     Parameters
     ----------
@@ -45,7 +45,24 @@ def of(compute_type: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
         log.warning(
             "Of compute type %s, %s has no effect on this machine.", compute_type, ", ".join(without_effect)
         )
-    return {name: limits[name] for name in ("memory", "cores") if name in limits}
+    found, words = {}, []
+    if "memory" in limits:
+        found["memory"] = limits["memory"]
+        words.append(f"{size(limits['memory'])} of memory")
+    if "cores" in limits:  # whole ones, of those that there are
+        asked = limits["cores"]
+        found["cores"] = min(max(1, math.ceil(asked)), len(os.sched_getaffinity(0)))
+        cores = "1 core" if found["cores"] == 1 else f"{found['cores']} cores"
+        words.append(cores + (f", not {asked:g}" if found["cores"] != asked else ""))
+    if words:
+        log.info("Compute type %s: the kernel has %s.", compute_type, " and ".join(words))
+    return found
+
+
+def size(amount: int) -> str:
+    """Return an amount of memory for people; its units are powers of 1024, as compute types have them."""
+    power = next((power for power in (3, 2, 1) if amount >= 1024**power), 0)
+    return f"{amount / 1024**power:.4g} {('B', 'KB', 'MB', 'GB')[power]}"
 
 
 def limit(pid: int, limits: Mapping[str, int]) -> None:
@@ -54,7 +71,7 @@ def limit(pid: int, limits: Mapping[str, int]) -> None:
     Memory is what each process has for itself alone (``RLIMIT_DATA``): address space that is only reserved, or files that are
     mapped, do not count. Cores are some of those that there are.
     """
-    with contextlib.suppress(ProcessLookupError):
+    try:
         if "memory" in limits:
             import resource
 
@@ -65,3 +82,9 @@ def limit(pid: int, limits: Mapping[str, int]) -> None:
         if "cores" in limits:
             cores = sorted(os.sched_getaffinity(pid))
             os.sched_setaffinity(pid, random.sample(cores, min(limits["cores"], len(cores))))
+    except ProcessLookupError:
+        pass
+    except OSError as error:  # a container may not allow it
+        log.warning(
+            "The compute type has no effect on this machine: the kernel could not be limited (%s).", error
+        )

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import nbformat
 from papermill.exceptions import PapermillExecutionError
 
 from argo_jupyter_scheduler import kernels, parameters
-from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError, RunTimedOut
+from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
 from argo_jupyter_scheduler.files import NOT_SENT
 from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import Environment, locate
-from argo_jupyter_scheduler.steps import activation, convert, inside, limits
+from argo_jupyter_scheduler.steps import activation, convert, ending, inside, limits
 from argo_jupyter_scheduler.steps.context import Context, log
+
+FORMATS_SECONDS, LAST_SECONDS = 60, 15
+"""How long the formats may take, at least, of a notebook whose run's time is limited, and of one that was ended."""
 
 
 def run(context: Context) -> None:
@@ -50,12 +49,18 @@ def run(context: Context) -> None:
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     error: RunError | None = None
     try:
-        with _time_limit(context.deadline):
+        with ending.by_signals(context.deadline, ending.PATIENCE):
             _execute(context, job)
     except RunError as failure:
         error = failure
+    now, deadline = time.monotonic(), context.deadline
+    if isinstance(error, RunEnded):
+        deadline = now + LAST_SECONDS
+    elif deadline:
+        deadline = max(deadline, now + FORMATS_SECONDS)
     try:
-        convert.convert(context.folder, job["input_filename"], job["output_formats"] or [])
+        with ending.by_signals(deadline, patience=1):
+            convert.convert(context.folder, job["input_filename"], job["output_formats"] or [])
     except RunError as failure:
         error = error or failure
     if not isinstance(error, RunEnded):  # why it was ended, others know better
@@ -63,30 +68,6 @@ def run(context: Context) -> None:
         context.folder.write("result.json", result)
     if error:
         raise error
-
-
-@contextlib.contextmanager
-def _time_limit(deadline: float | None) -> Iterator[None]:
-    """End what is done here once the run's time is over.
-
-    Raises
-    ------
-    RunTimedOut
-        It is.
-    """
-    if deadline is None:
-        yield
-        return
-
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise RunTimedOut("The run took longer than its option timeout allows.")
-
-    signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.001))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _execute(context: Context, job: dict[str, Any]) -> None:
@@ -132,6 +113,8 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
         raise
     except Exception as error:  # kernel gone, no such kernel, no parameters in this language
         where = f" (cell {progress.number})" if progress.number else ""
+        if isinstance(error, RuntimeError) and "memory" in bounds:  # the kernel died; too little may be why
+            where += f" (compute type {job['compute_type']}: {limits.size(bounds['memory'])} of memory)"
         raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error
 
 

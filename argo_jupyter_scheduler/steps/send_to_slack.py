@@ -147,7 +147,9 @@ def compose(job: dict[str, Any], reason: str, namespace: str | None) -> str:
         Where its workflow is; None for a run on this machine.
     """
     place = f"on Argo, {namespace}/{workflow_of(job)}" if namespace else f"on {socket.gethostname()}"
-    name = " ".join((job["name"] or job["input_filename"]).split())
+    name = " ".join((job["name"] or job["input_filename"]).split()).replace(
+        "*", "\u2217"
+    )  # which ends nothing bold
     facts = [job["input_filename"], *_duration(job["start_time"]), place]
     icon, ended = (":x:", "has failed") if reason else (":white_check_mark:", "has completed")
     text = f"{icon} *{slack.escape(name)}* {ended} · " + " · ".join(slack.escape(fact) for fact in facts)
