@@ -48,7 +48,7 @@ exec env -0
 """The same on the way out, in the order that is given, and tells the variables that are left."""
 
 DEACTIVATE_SECONDS = 20
-"""How long deactivation scripts may take; milliseconds."""
+"""How long deactivation scripts may take; usually it is milliseconds."""
 
 
 def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
