@@ -1,6 +1,6 @@
 """Where the shape of runs' pods comes from; later sources win.
 
-1. What this server knows of itself: image and home.
+1. What this server knows of itself: image, home, working folder.
 2. Its own pod, which is read from Kubernetes (`inherit_pod`).
 3. The traits of `PodTraits`.
 
@@ -120,8 +120,14 @@ def _of_server(nebari: bool) -> PodShape:
     container: dict[str, Any] = {"image": image} if image else {}
     home = os.path.expanduser("~")
     container["env"] = [{"name": "HOME", "value": home}]
-    # Not the folder that this process was started in: a command's may be any.
-    return PodShape(container={**container, "workingDir": home})
+    return PodShape(container={**container, "workingDir": os.getcwd() if _is_server() else home})
+
+
+def _is_server() -> bool:
+    """Return whether this process is a Jupyter server; the folder that a command is called in may be any."""
+    from jupyter_server.serverapp import ServerApp
+
+    return bool(ServerApp.initialized())
 
 
 def _of_own_pod(scheduler: Any, namespace: str, nebari: bool) -> PodShape:

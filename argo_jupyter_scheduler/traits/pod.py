@@ -152,7 +152,7 @@ class PodTraits(HasTraits):
     working_dir = Unicode(
         config=True,
         help="""Working folder of the pods, such as `/home/{username}`; notebooks run in a folder of their own. Empty: that of
-        this server's pod, else the home.""",
+        this server's pod, else this server's.""",
     )
     volumes = _things(
         """Volumes of the pods, as Kubernetes has them in a pod's specification, such as
