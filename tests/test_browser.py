@@ -164,7 +164,7 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
     assert {".html", ".ipynb", ".log"} <= set(suffixes)
     assert ".markdown" not in suffixes
     page.get_by_title('Open detail view for "bike-rides"').click()
-    page.get_by_text("analysis.ipynb").first.wait_for()
+    page.get_by_text("Job ID", exact=True).wait_for()
     picture(page, "job-detail")
 
 
