@@ -250,6 +250,12 @@ class Database:
         with self._engine.connect() as connection:
             return list(connection.execute(select(jobs.c.job_id).where(ended)).scalars())
 
+    def was_stopped_since(self, moment: int) -> bool:
+        """Return whether a row of Argo's says STOPPED since `moment` (ms since 1970) or later."""
+        lately = exists().where(jobs.c.status == STOPPED, jobs.c.pid.is_(None), jobs.c.end_time >= moment)
+        with self._engine.connect() as connection:
+            return bool(connection.execute(select(lately)).scalar())
+
     def create_run(
         self, job_id: str, job_definition_id: str, create_time: int, token: str, pid: int | None = None
     ) -> bool:

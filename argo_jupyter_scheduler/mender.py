@@ -28,6 +28,9 @@ CYCLES = 12
 STOP_PATIENCE = 10_000
 """Milliseconds that a run may take to end after its row said STOPPED; then it is told again."""
 
+STOP_WATCH = 3_600_000
+"""Milliseconds after a stop in which is looked whether the run has ended, though no other one is under way."""
+
 log = logging.getLogger("argo_jupyter_scheduler")
 
 
@@ -67,17 +70,17 @@ class Mender:
         """
         self._definitions.settle()
         if not self._is_up_to_date:
-            self._look_after_schedules(self._definitions.bring_up_to_date)
+            self._as_far_as_allowed(self._definitions.bring_up_to_date)
             self._is_up_to_date = True
         self._cycle += 1
         if self._cycle % CYCLES == 0:
-            self._look_after_schedules(self._definitions.schedule_what_is_missing)
+            self._as_far_as_allowed(self._definitions.schedule_what_is_missing)
             return True
         live = self._database.live_jobs()
         definitions = [row["job_definition_id"] for row in self._database.schedules()]
-        sight = self._engine.observe(live, definitions)
+        lately = self._database.was_stopped_since(now() - STOP_WATCH)
+        sight = self._engine.observe(live, definitions, anyway=lately)
         self._write_missing_rows(sight)
-        self._end_what_has_ended(sight)
         ended = []
         for job in live:
             observation = sight.jobs.get(job["job_id"])
@@ -91,15 +94,16 @@ class Mender:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for done in [pool.submit(self.end, job, observation) for job, observation in ended]:
                     done.result()
+        self._as_far_as_allowed(lambda: self._end_what_has_ended(sight))
         return bool(live)
 
-    def _look_after_schedules(self, what: Callable[[], None]) -> None:
-        """Do `what`; without the right to it, runs are looked after all the same."""
+    def _as_far_as_allowed(self, what: Callable[[], None]) -> None:
+        """Do `what`; without the right to it, all else is looked after all the same."""
         try:
             what()
         except EngineRefused as error:
             if self._refusal != str(error):
-                log.warning("Schedules cannot be looked after: %s", error)
+                log.warning("Not all can be looked after: %s", error)
             self._refusal = str(error)
 
     def _end_what_has_ended(self, sight: Sight) -> None:

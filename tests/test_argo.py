@@ -267,6 +267,20 @@ async def test_a_stop_that_argo_did_not_hear_ends_the_run_at_the_next_cell(
     assert not (tmp_path / "reached").exists()
 
 
+async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_a_cell(
+    jobs: Jobs, argo: ArgoStandIn, database: Database
+) -> None:
+    job_id = await jobs.create("s.ipynb", notebook("import time; time.sleep(600)"))
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    argo.fail_next(503, "busy", times=3, path="/stop")
+    with pytest.raises(HTTPClientError, match="500"):
+        await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    database.set(job_id, end_time=int(time.time() * 1000) - 60_000)
+    ended = await asyncio.to_thread(argo.wait, f"job-{job_id}")
+    assert ended["status"]["message"] == "Stopped with strategy 'Stop'"
+    assert (await jobs.get(job_id))["status"] == "STOPPED"
+
+
 async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"))

@@ -286,10 +286,12 @@ class ArgoEngine(Engine):
 
     # What became of the runs
 
-    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
+    def observe(
+        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
+    ) -> Sight:
         """Return what Argo knows, from one slim list."""
         mine = [job for job in jobs if job["pid"] is None]
-        if not mine and not definitions:
+        if not (mine or definitions or anyway):
             return Sight()
         query = {"listOptions.labelSelector": OURS, "fields": FIELDS}
         items = self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []

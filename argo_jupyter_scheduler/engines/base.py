@@ -113,8 +113,16 @@ class Engine(ABC):
         """End a run and forget it, while its row is still there; one that never was is no error."""
 
     @abstractmethod
-    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
-        """Return what is known of the given live jobs (rows), and the runs of the given definitions (ids)."""
+    def observe(
+        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
+    ) -> Sight:
+        """Return what is known of the given live jobs (rows), and the runs of the given definitions (ids).
+
+        Parameters
+        ----------
+        anyway
+            Whether to look for other runs too where both are empty.
+        """
 
     def exists(self, job_id: str) -> bool:
         """Return whether the engine knows the run of a row."""

@@ -93,7 +93,9 @@ class LocalEngine(Engine):
     def delete(self, job_id: str) -> None:  # noqa: D102
         self.stop(job_id)
 
-    def observe(self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str]) -> Sight:
+    def observe(
+        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
+    ) -> Sight:
         """Return an end for each job whose process is gone, and start those whose turn has come."""
         gone = {}
         for job in jobs:
