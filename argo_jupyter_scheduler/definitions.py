@@ -188,7 +188,7 @@ class Definitions:
                 self._schedule(definition_id)
                 self._tell_runs(definition_id)
         except (ArgoSchedulerError, OSError) as error:
-            if self._troubles.get(definition_id) != str(error):  # said once, not each time
+            if str(error) not in self._troubles.values():  # said once, not each time, and not of all that have it
                 log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
             self._troubles[definition_id] = str(error)
             return isinstance(error, InvalidJob)
