@@ -188,7 +188,8 @@ class Definitions:
                 self._schedule(definition_id)
                 self._tell_runs(definition_id)
         except (ArgoSchedulerError, OSError) as error:
-            if str(error) not in self._troubles.values():  # said once, not each time, and not of all that have it
+            # Said once, not each time, and not of all that have it.
+            if str(error) not in self._troubles.values():
                 log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
             self._troubles[definition_id] = str(error)
             return isinstance(error, InvalidJob)
