@@ -206,22 +206,18 @@ class Definitions:
             self._engine.unschedule(definition_id)
 
     def _forget(self, definition_id: str) -> None:
-        self._engine.unschedule(definition_id)
         self._database.delete_definition(definition_id)
-        self._engine.unschedule(definition_id)  # what a change that met this one has made again
+        self._engine.unschedule(
+            definition_id
+        )  # after the row: a change that meets this one may have made it again
         RunFolder(self._staging_path, definition_id).delete()
 
     def _tell_runs(self, definition_id: str) -> None:
         """Write what the runs of a definition need of this server's configuration, if it has a folder."""
-        definition, folder = (
-            self._database.definition(definition_id),
-            RunFolder(self._staging_path, definition_id),
-        )
+        definition = self._database.definition(definition_id)
+        folder = RunFolder(self._staging_path, definition_id)
         if definition and folder.private.is_dir():
-            path = folder.path / definition["input_filename"]
-            settings = self._scheduler.settings_of_run(definition["runtime_environment_name"], path)
-            # Where an environment was that is gone now, its runs still tell.
-            folder.write("run.json", {**folder.read("run.json"), **settings})
+            self._scheduler.tell_runs(folder, definition)
 
     def _existing(self, definition_id: str) -> dict[str, Any]:
         definition = self._database.definition(definition_id)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -202,6 +202,21 @@ class ArgoScheduler(
                 kernel, _ = notebook_kernel(checks.notebook_metadata(path))
             settings |= self.environments_manager.run_settings(environment, kernel)
         return settings
+
+    def tell_runs(self, folder: RunFolder, definition: Mapping[str, Any]) -> None:
+        """Bring what a folder says of the configuration up to date.
+
+        Parameters
+        ----------
+        folder
+            The definition's, or that of one of its runs.
+        definition
+            The definition's row.
+        """
+        path = folder.path / definition["input_filename"]
+        settings = self.settings_of_run(definition["runtime_environment_name"], path)
+        # Where an environment was that is gone now, its runs still tell.
+        folder.write("run.json", {**folder.read("run.json"), **settings})
 
     def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""

@@ -194,10 +194,7 @@ class LocalSchedules:
         scheduler = self._scheduler
         try:
             copy_input(scheduler.staging_path, {**definition, "job_id": folder.path.name})
-            # With the configuration as it is now.
-            path = folder.path / definition["input_filename"]
-            settings = scheduler.settings_of_run(definition["runtime_environment_name"], path)
-            folder.write("run.json", {**folder.read("run.json"), **settings})
+            scheduler.tell_runs(folder, definition)  # the configuration as it is now
         except (RunError, OSError) as error:
             return str(error)
         return ""
