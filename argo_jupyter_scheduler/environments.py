@@ -175,7 +175,8 @@ class Source:
             known = isinstance(error, ArgoSchedulerError)
             trouble = str(error) if known else f"{type(error).__name__}: {error}"
             if not self._has_answered:
-                self.environments = self._otherwise()
+                with contextlib.suppress(Exception):  # which may fail as the source itself does
+                    self.environments = self._otherwise()
         if trouble and trouble != self.trouble:  # said once, not each time
             log.warning("Environments of %s: %s.", self.name, trouble)
         self.trouble = trouble

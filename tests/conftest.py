@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.database import LIVE, Database
+from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.task_runner import LocalSchedules
 
@@ -61,6 +63,16 @@ def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
         for name in list(os.environ):
             if name.startswith("ARGO_"):
                 monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_left() -> Iterator[None]:
+    """End the runs on this machine that a test did not wait for."""
+    yield
+    for job_id, process in list(local._children.items()):
+        if process.poll() is None:
+            local._kill(job_id, psutil.Process(process.pid))
+            process.wait(10)
 
 
 @pytest.fixture

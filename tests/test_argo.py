@@ -227,11 +227,10 @@ async def test_argo_that_hangs_is_given_up_and_jupyterlab_answers_meanwhile(
     begun = time.monotonic()
     creating = asyncio.create_task(refused(jobs, staging_path, "did not answer within"))
     await asyncio.sleep(0.5)
-    asked = time.monotonic()
     await jobs.request("GET", "jobs")
-    assert time.monotonic() - asked < 1
+    assert not creating.done()
     await creating
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 25
 
 
 @pytest.mark.parametrize("scheduler_config", [{"argo_server": "placeholder"}], indirect=True)

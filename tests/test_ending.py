@@ -158,4 +158,4 @@ def test_what_logging_swallows_is_raised_again() -> None:
     with pytest.raises(RunTimedOut), by_signals(begun + 0.2, patience=2):  # noqa: PT012
         while time.monotonic() - begun < 10:
             logger.info("x")
-    assert 1 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 1

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from logging.handlers import BufferingHandler
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import psutil
@@ -64,7 +64,7 @@ async def offered(jobs: Jobs) -> list[str]:
     """Return the names in the picker, which opens in time."""
     begun = time.monotonic()
     answer = await jobs.request("GET", "runtime_environments")
-    assert time.monotonic() - begun < 0.5  # 0.2 is the goal, and this machine may be busy
+    assert time.monotonic() - begun < 5  # a source that hangs does so for longer
     assert all(one["name"] == one["label"] for one in answer)
     return [one["name"] for one in answer if one["name"] != "echo"]  # pytest-jupyter's kernel
 
@@ -230,12 +230,13 @@ def test_a_name_means_the_same_before_and_after_a_slow_source_answers(
 ) -> None:
     conda_prefix(tmp_path / "envs" / "zeta")
     answer = json.dumps({"envs": [str(conda_prefix(tmp_path / "other" / "zeta"))]})
-    program(tmp_path / "bin" / "conda", f"sleep 0.5; echo '{answer}'")
+    program(
+        tmp_path / "bin" / "conda", f"while [ ! -e {tmp_path}/gate ]; do sleep 0.05; done; echo '{answer}'"
+    )
     manager = ArgoEnvironmentManager()
     manager.configure(EnvironmentTraits(**scheduler_config).environment_settings())
-    begun = time.monotonic()
-    assert manager.find(OWN).is_own
-    assert time.monotonic() - begun < 0.4
+    assert manager.find(OWN).is_own  # which waits for nothing
+    Timer(0.3, (tmp_path / "gate").touch).start()
     for _ in range(2):
         assert manager.find("zeta").prefix == f"{tmp_path}/other/zeta"
 
@@ -266,6 +267,21 @@ def test_a_source_that_hangs_is_told_once_and_waited_for_once() -> None:
     while source.trouble and time.monotonic() < end:
         time.sleep(0.01)
     assert ([one.name for one in source.environments], source.trouble) == (["late"], "")
+
+
+def test_a_source_without_anything_to_offer_instead_is_asked_again() -> None:
+    def fails() -> Any:
+        raise OSError("no home")
+
+    handler = BufferingHandler(1000)
+    log = logging.Logger("environments")
+    log.addHandler(handler)
+    source = Source("kernel specs", fails, fails)
+    for _ in range(2):
+        source.refresh(log)
+        assert source.settled.wait(5)
+    assert (source.environments, source.trouble, source.has_settled) == ([], "OSError: no home", True)
+    assert [one.getMessage() for one in handler.buffer] == ["Environments of kernel specs: OSError: no home."]
 
 
 NB_CONDA_KERNELS = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", "/opt/conda/envs/a", "python"]

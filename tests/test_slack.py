@@ -263,7 +263,7 @@ class TestOnThisMachine:
             "runtime_environment_name": "e",
             "parameters": CHANNEL,
         }
-        for job_id in "abcdef":
+        for job_id in "abcdefghijkl":
             folder = RunFolder(scheduler.staging_path, job_id)
             folder.create()
             folder.write("run.json", scheduler.run_settings())
@@ -273,8 +273,8 @@ class TestOnThisMachine:
         begun = time.monotonic()
         while database.live_jobs():
             await asyncio.sleep(0.05)
-        assert time.monotonic() - begun < 4
-        ends = {(database.job(job_id) or {})["status_message"] for job_id in "abcdef"}
+        assert time.monotonic() - begun < 9  # each takes 1 s
+        ends = {(database.job(job_id) or {})["status_message"] for job_id in "abcdefghijkl"}
         assert ends == {f"{KILLED} (No message was sent to Slack: Slack did not answer within 1 s.)"}
 
 
