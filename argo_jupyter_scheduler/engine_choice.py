@@ -24,10 +24,14 @@ def make_engine(scheduler: Any) -> Engine:
         The configuration asks for what cannot be.
     """
     auto = scheduler.engine == "auto" and bool(scheduler.argo_server)
-    return _argo(scheduler) if scheduler.engine == "argo" or auto else _local(scheduler)
+    if scheduler.engine == "argo" or auto:
+        return _argo(scheduler)
+    scheduler.slack = scheduler.slack_settings(has_token=bool(scheduler.slack_token))
+    return make_local_engine(scheduler)
 
 
-def _local(scheduler: Any) -> Engine:
+def make_local_engine(scheduler: Any) -> Engine:
+    """Return this machine's engine."""
     from argo_jupyter_scheduler.engines.local import LocalEngine
 
     compute_types = {}
@@ -35,7 +39,6 @@ def _local(scheduler: Any) -> Engine:
         from argo_jupyter_scheduler.local_limits import local_limits
 
         compute_types = local_limits(scheduler.compute_types)
-    scheduler.slack = scheduler.slack_settings(has_token=bool(scheduler.slack_token))
     return LocalEngine(
         scheduler.database,
         scheduler.staging_path,

@@ -9,7 +9,7 @@ names that the panel downloads. What only this package reads lies in ``.argo-jup
 ``progress.json``   which cell is being executed
 ``slack-message``   there from just before a message appears in Slack; whoever finds it sends none
 ``slack.json``      why no message could be sent, for the step `failure` (which may run in another pod)
-``process-….json``  on this machine: the process that runs the job
+``process-….json``  on this machine: the process that runs the job, which holds it locked
 ``output.<format>`` outputs before `rename-files` publishes them
 ``output.log``      what the steps and the kernel printed
 ==================  ====================================================================================
@@ -244,6 +244,33 @@ def copy_whole(source: Path, destination: Path) -> None:
         os.replace(beside, destination)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Lock a file for as long as this lasts or, should it be killed, this process lives; where the system can do that."""
+    with open(path, "r+b") as file:  # NFS locks for one only what is open for writing
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(path: Path) -> bool | None:
+    """Return whether a process holds a file locked, on whichever machine it is; None where the system does not tell."""
+    try:
+        import fcntl
+
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return False
 
 
 def copy_folder(source: Path, destination: Path, leave_out: Path) -> list[str]:

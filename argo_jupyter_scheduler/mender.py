@@ -39,20 +39,22 @@ class Mender:
 
     Parameters
     ----------
-    database, engine, staging_path, definitions, slack_token
-        The scheduler's.
+    database, engine, here, staging_path, definitions, slack_token
+        The scheduler's; `here` is this machine's engine, which may have jobs from before Argo was configured.
     """
 
     def __init__(
         self,
         database: Database,
         engine: Engine,
+        here: Engine,
         staging_path: str,
         definitions: Definitions,
         slack_token: str,
     ) -> None:
         self._database = database
         self._engine = engine
+        self._here = here
         self._staging_path = staging_path
         self._definitions = definitions
         self._slack_token = slack_token
@@ -77,13 +79,15 @@ class Mender:
             self._as_far_as_allowed(self._definitions.schedule_what_is_missing)
             return True
         live = self._database.live_jobs()
+        left = [job for job in live if job["pid"] is not None] if self._here is not self._engine else []
         definitions = [row["job_definition_id"] for row in self._database.schedules()]
         lately = self._database.was_stopped_since(now() - STOP_WATCH)
         sight = self._engine.observe(live, definitions, anyway=lately)
+        seen = {**sight.jobs, **(self._here.observe(left, []).jobs if left else {})}
         self._write_missing_rows(sight)
         ended = []
         for job in live:
-            observation = sight.jobs.get(job["job_id"])
+            observation = seen.get(job["job_id"])
             if observation is None:
                 continue
             if observation.ended:

@@ -35,7 +35,7 @@ from argo_jupyter_scheduler import checks, deleted_runs, options
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token, scheduled_moment
 from argo_jupyter_scheduler.definition_list import list_definitions
 from argo_jupyter_scheduler.definitions import Definitions
-from argo_jupyter_scheduler.engine_choice import make_engine
+from argo_jupyter_scheduler.engine_choice import make_engine, make_local_engine
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
@@ -110,6 +110,7 @@ class ArgoScheduler(
         self.check_compute_types()
         self.slack: SlackSettings
         self.runs_on: Engine = make_engine(self)
+        self.runs_here: Engine = self.runs_on if self.runs_on.shares_machine else make_local_engine(self)
         self._bounds = options.Bounds(
             timeout=self.runs_on.longest_run,
             images=tuple(self.allowed_images),
@@ -117,7 +118,12 @@ class ArgoScheduler(
         )
         self.definitions = Definitions(self)
         self.mender = Mender(
-            self.database, self.runs_on, self.staging_path, self.definitions, self.slack_token
+            self.database,
+            self.runs_on,
+            self.runs_here,
+            self.staging_path,
+            self.definitions,
+            self.slack_token,
         )
 
     # Jobs
@@ -284,10 +290,11 @@ class ArgoScheduler(
     async def stop_job(self, job_id: str) -> None:
         """Stop a job: its row says so at once, then its process tree or workflow ends."""
         with _told_to_the_user():
-            if self.database.job(job_id) is None:
+            job = self.database.job(job_id)
+            if job is None:
                 raise JobNotFound(f"There is no job {job_id}.")
             self.database.stopped(job_id)
-        await asyncio.to_thread(self._told, self.runs_on.stop, job_id)
+        await asyncio.to_thread(self._told, self._engine_of(job).stop, job_id)
 
     async def delete_job(self, job_id: str) -> None:
         """Delete a job with its workflow and files, also while it runs; one that is gone is no error."""
@@ -300,7 +307,7 @@ class ArgoScheduler(
             return
         was_live = self.database.stopped(job_id)
         try:
-            self.runs_on.delete(job_id)
+            self._engine_of(job).delete(job_id)
         except ArgoSchedulerError:
             if was_live or is_scheduled(job):  # a scheduled run that Argo has, gets its row again
                 raise
@@ -311,6 +318,10 @@ class ArgoScheduler(
                 RunFolder(self.staging_path, job["job_definition_id"]), scheduled_moment(job)
             )
         self.database.delete_job(job_id)
+
+    def _engine_of(self, job: dict[str, Any]) -> Engine:
+        """Return where a job runs: on this machine also one from before Argo was configured."""
+        return self.runs_on if job["pid"] is None else self.runs_here
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
         """Return where a job's files are, also when they were named in another time zone than today's."""

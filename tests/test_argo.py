@@ -10,12 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
+from jupyter_scheduler.models import CreateJob
 from tornado.httpclient import HTTPClientError
+from traitlets.config import Config
 
 from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.local import KILLED
+from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
 from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.steps.failure import reason_of
 from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
@@ -278,6 +284,33 @@ async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_
     ended = await asyncio.to_thread(argo.wait, f"job-{job_id}")
     assert ended["status"]["message"] == "Stopped with strategy 'Stop'"
     assert (await jobs.get(job_id))["status"] == "STOPPED"
+
+
+async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
+    jobs: Jobs, db_url: str, staging_path: Path
+) -> None:
+    jobs.write("s.ipynb", SLEEPS)
+    jobs.write("n.ipynb", notebook("print(1)"))
+    traits = {"engine": "local", "staging_path": str(staging_path), "max_concurrent_runs": 1}
+    before = ArgoScheduler(
+        str(jobs.root), ArgoEnvironmentManager(), db_url, config=Config(ArgoScheduler=traits)
+    )
+    environment = await jobs.environment()
+
+    def create(path: str) -> str:
+        return before.create_job_now(
+            CreateJob(input_uri=path, name=path, runtime_environment_name=environment)
+        )
+
+    killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
+    await jobs.wait(killed, until="IN_PROGRESS")
+    psutil.Process((before.database.job(killed) or {})["pid"]).kill()
+    assert (await jobs.wait(killed))["status_message"] == KILLED
+    await jobs.wait(stopped, until="IN_PROGRESS")
+    process = psutil.Process((before.database.job(stopped) or {})["pid"])
+    await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert (await jobs.wait(waiting))["status"] == "COMPLETED"
 
 
 async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines import local
+from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
 from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps.kernel_manager import BLOCKS, LOWEST, NAMES, ports_of
@@ -111,13 +112,43 @@ async def test_a_job_seen_by_several_threads_at_once_gets_one_process(
     assert (await jobs.wait(waiting))["status"] == "COMPLETED"
 
 
-def test_a_reused_pid_is_not_taken_for_the_run(database: Database, staging_path: Path) -> None:
+OTHER_MACHINE = """
+import pathlib, sys, time
+from argo_jupyter_scheduler.files import locked
+with locked(pathlib.Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_run_of_another_machine_lives_as_long_as_its_lock(database: Database, staging_path: Path) -> None:
+    """Two containers that share a home: no process of the one can be seen in the other."""
+    engine = LocalEngine(database, str(staging_path), 1)
+    job = {"job_id": "a", "pid": 2**22 + 1, "status": "IN_PROGRESS"}
+    folder = RunFolder(staging_path, "a")
+    folder.create()
+    folder.write(f"process-{job['pid']}.json", {"pid": job["pid"], "create_time": time.time()})
+    command = [sys.executable, "-c", OTHER_MACHINE, str(folder.private / f"process-{job['pid']}.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        assert engine.observe([job], []).jobs == {}
+        process.kill()
+    assert engine.observe([job], []).jobs["a"] == Observation(ended=True, message=KILLED)
+
+
+def test_a_reused_pid_is_not_taken_for_the_run(
+    database: Database, staging_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = LocalEngine(database, str(staging_path), 1)
     me = psutil.Process()
     job = {"job_id": "a", "pid": me.pid, "status": "IN_PROGRESS"}
     folder = RunFolder(staging_path, "a")
     folder.create()
     folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time()})
+    assert engine.observe([job], []).jobs["a"].ended
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # a system that locks no files
     assert engine.observe([job], []).jobs == {}
     folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time() - 60})
     assert engine.observe([job], []).jobs["a"].ended

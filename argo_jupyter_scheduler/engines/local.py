@@ -22,7 +22,7 @@ import psutil
 from argo_jupyter_scheduler import plan
 from argo_jupyter_scheduler.database import LOCAL_WAITING, WAITING, Database
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.files import RunFolder, is_locked, locked
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything it starts: finds what a killed run left behind."""
@@ -101,7 +101,7 @@ class LocalEngine(Engine):
         for job in jobs:
             if job["pid"] is None or job["pid"] == LOCAL_WAITING:
                 continue
-            if self._process_of(job) is None:
+            if self._is_gone(job):
                 _kill(job["job_id"], None)  # its kernel may have outlived it
                 gone[job["job_id"]] = Observation(ended=True, message=KILLED)
         self._start_waiting()
@@ -110,9 +110,14 @@ class LocalEngine(Engine):
     def _start_waiting(self) -> None:
         start_waiting(self._database, self._staging_path, self._places, self._environment)
 
+    def _is_gone(self, job: dict[str, Any]) -> bool:
+        """Return whether a run's process is gone, also one of another machine or container that shares the staging area."""
+        held = is_locked(RunFolder(self._staging_path, job["job_id"]).private / _process_file(job["pid"]))
+        return self._process_of(job) is None if held is None else not held
+
     def _process_of(self, job: dict[str, Any]) -> psutil.Process | None:
         folder = RunFolder(self._staging_path, job["job_id"])
-        return _process(folder.read(_identity_file(job["pid"]))) if job["pid"] else None
+        return _process(folder.read(_process_file(job["pid"]))) if job["pid"] else None
 
 
 def start_waiting(database: Database, staging_path: str, places: int, environment: Mapping[str, str]) -> None:
@@ -170,18 +175,19 @@ def own_run(database: Database, staging_path: str, job_id: str) -> Iterator[bool
     me = psutil.Process()
     places = int(folder.read("run.json").get("places", 1))
     # Written before the row names this process, in a file of its own: no reader of the row finds it missing.
-    folder.write(_identity_file(me.pid), {"pid": me.pid, "create_time": me.create_time()})
-    if not database.claim(job_id, me.pid, places):
-        (folder.private / _identity_file(me.pid)).unlink(missing_ok=True)
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        start_waiting(database, staging_path, places, {})  # its own environment has what is needed
+    folder.write(_process_file(me.pid), {"pid": me.pid, "create_time": me.create_time()})
+    with locked(folder.private / _process_file(me.pid)):
+        if not database.claim(job_id, me.pid, places):
+            (folder.private / _process_file(me.pid)).unlink(missing_ok=True)
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            start_waiting(database, staging_path, places, {})  # its own environment has what is needed
 
 
-def _identity_file(pid: int) -> str:
+def _process_file(pid: int) -> str:
     return f"process-{pid}.json"
 
 
