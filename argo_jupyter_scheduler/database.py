@@ -183,6 +183,12 @@ class Database:
         """Return the rows of all jobs that have not ended, oldest first."""
         return self._select(jobs.c.status.in_(LIVE))
 
+    def jobs_of_input(self, input_filename: str, limit: int = 50) -> list[str]:
+        """Return the ids of the newest jobs of an input, by its name."""
+        query = select(jobs.c.job_id).where(jobs.c.input_filename == input_filename)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query.order_by(jobs.c.create_time.desc()).limit(limit)).scalars())
+
     def _select(self, condition: Any) -> list[dict[str, Any]]:
         query = select(jobs).where(condition).order_by(jobs.c.create_time, jobs.c.job_id)
         with self._engine.connect() as connection:

@@ -137,10 +137,11 @@ class RunFolder:
         return []
 
     def take(self, other: RunFolder) -> None:
-        """Move another folder's files here, each whole; what is here besides, stays."""
+        """Move another folder's files and ``run.json`` here, each whole; what is here besides, stays."""
         for name in other.files():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(other.path / name, self.path / name)
+        self.write("run.json", other.read("run.json"))
 
     def keep_only(self, names: set[str]) -> None:
         """Delete all files but these and the private ones."""

@@ -51,6 +51,9 @@ from argo_jupyter_scheduler.traits.pod import PodTraits
 from argo_jupyter_scheduler.traits.slack import SlackTraits
 from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
 
+ORIGIN = "input_uri"
+"""In ``run.json``: where in the root folder the notebook lay."""
+
 Result = TypeVar("Result")
 
 
@@ -175,11 +178,28 @@ class ArgoScheduler(
         InvalidJob
             It is none, or lies elsewhere.
         """
-        path = checks.input_path(self.root_dir, input_uri)
+        path = checks.input_path(self.root_dir, self._with_folder(input_uri))
         checks.notebook_metadata(path)
         if not self.execution_manager_class.validate(self.execution_manager_class, str(path)):
             raise InvalidJob(f"'{input_uri}' is not a notebook that can be executed.")
         return path
+
+    def _with_folder(self, input_uri: str) -> str:
+        """Return a notebook's path within the root folder, also where only its name is known.
+
+        That is so when a job is created from another one: the stock frontend sends that one's ``input_filename``.
+        """
+        root = Path(self.root_dir).expanduser()
+        if Path(input_uri).name != input_uri or (root / input_uri).exists():
+            return input_uri
+        jobs = [RunFolder(self.staging_path, one) for one in self.database.jobs_of_input(input_uri)]
+        origins = {folder.read("run.json").get(ORIGIN) for folder in jobs}
+        found = sorted(one for one in origins if one and (root / one).is_file())
+        if len(found) > 1:
+            raise InvalidJob(
+                f"There are jobs of several notebooks '{input_uri}': {', '.join(found)}. Create this one from its notebook."
+            )
+        return found[0] if found else input_uri
 
     def run_settings(self) -> dict[str, Any]:
         """Return what the steps of all runs need of this server's configuration; no secrets."""
@@ -227,8 +247,16 @@ class ArgoScheduler(
     def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""
         folder.create()
-        folder.write("run.json", self.settings_of_run(environment, path))
+        folder.write("run.json", {**self.settings_of_run(environment, path), ORIGIN: self._origin(path)})
         return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
+
+    def _origin(self, path: Path) -> str | None:
+        """Return where a notebook lies in the root folder; for a definition's staged input, that of which it is a copy."""
+        staging_path = Path(self.staging_path)
+        if path.is_relative_to(staging_path):
+            origin: str | None = RunFolder(staging_path, path.parent.name).read("run.json").get(ORIGIN)
+            return origin
+        return os.path.relpath(path, Path(self.root_dir).expanduser())
 
     def values_of(self, model: CreateJob | CreateJobDefinition) -> dict[str, Any]:
         """Return the columns that a user gives a job or a definition."""

@@ -191,6 +191,32 @@ async def test_bad_input_is_refused_with_nothing_left_behind(
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
 
 
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+async def test_a_job_from_another_one_finds_its_notebook(jobs: Jobs) -> None:
+    """The stock frontend sends the other job's `input_filename` only."""
+    with pytest.raises(HTTPClientError, match="500"):
+        await jobs.create("n.ipynb")
+    await jobs.create("one/n.ipynb", notebook("print('one')"))
+    definition_id = await jobs.define("one/n.ipynb")
+    again = await jobs.create("n.ipynb")
+    await jobs.wait(again)
+    assert outputs((await jobs.download(again))["ipynb"]) == "one\n"
+    jobs.write("two/n.ipynb", notebook("print('two')"))
+    await jobs.request("PATCH", "job_definitions", definition_id, body={"input_uri": "two/n.ipynb"})
+    await jobs.request("POST", "job_definitions", definition_id, "jobs", body={})
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("n.ipynb")
+    assert "one/n.ipynb, two/n.ipynb" in json.loads(error.value.response.body)["message"]
+    (jobs.root / "one" / "n.ipynb").unlink()
+    again = await jobs.create("n.ipynb")
+    await jobs.wait(again)
+    assert outputs((await jobs.download(again))["ipynb"]) == "two\n"
+    jobs.write("n.ipynb", notebook("print('root')"))
+    again = await jobs.create("n.ipynb")
+    await jobs.wait(again)
+    assert outputs((await jobs.download(again))["ipynb"]) == "root\n"
+
+
 async def test_an_idempotency_token_runs_once(jobs: Jobs, staging_path: Path) -> None:
     job_id = await jobs.create("t.ipynb", notebook("1"), idempotency_token="same")
     with pytest.raises(HTTPClientError, match="409"):
