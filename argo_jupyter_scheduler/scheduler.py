@@ -187,7 +187,7 @@ class ArgoScheduler(
     def _with_folder(self, input_uri: str) -> str:
         """Return a notebook's path within the root folder, also where only its name is known.
 
-        That is so when a job is created from another one: the stock frontend sends that one's ``input_filename``.
+        That is so when a client makes a job from another one, whose row has an ``input_filename`` only.
         """
         root = Path(self.root_dir).expanduser()
         if Path(input_uri).name != input_uri or (root / input_uri).exists():

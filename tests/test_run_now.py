@@ -193,7 +193,7 @@ async def test_bad_input_is_refused_with_nothing_left_behind(
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 async def test_a_job_from_another_one_finds_its_notebook(jobs: Jobs) -> None:
-    """The stock frontend sends the other job's `input_filename` only."""
+    """Of which a client knows the `input_filename` only."""
     with pytest.raises(HTTPClientError, match="500"):
         await jobs.create("n.ipynb")
     await jobs.create("one/n.ipynb", notebook("print('one')"))
