@@ -13,6 +13,8 @@ import trustme
 from tornado.httpclient import HTTPClientError
 from traitlets.config import LoggingConfigurable
 
+from argo_jupyter_scheduler.pods.inheritance import inherited
+from argo_jupyter_scheduler.pods.own_pod import OwnPod
 from argo_jupyter_scheduler.pods.shape import PodShape
 from argo_jupyter_scheduler.pods.sources import pod_shape
 from argo_jupyter_scheduler.traits.argo import ArgoTraits
@@ -130,6 +132,58 @@ def test_an_init_container_that_argo_would_expand_does_not_leave(
     shape = shape_of(kubernetes)
     assert [one["name"] for one in shape.spec["initContainers"]] == [other["name"]]
     assert "The init container bad of this server's pod is not passed on, since it has '{{'" in caplog.text
+
+
+def test_amounts_of_the_servers_container_are_those_of_the_run(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any]
+) -> None:
+    """A real Kubernetes 1.34 never started a pod that asked for the amounts of a container that it had not."""
+
+    def limit(**whose: str) -> dict[str, Any]:
+        return {"resourceFieldRef": {"resource": "limits.memory", **whose}}
+
+    def told(**whose: str) -> list[dict[str, Any]]:
+        return [{"name": "MEMORY", "valueFrom": limit(**whose)}]
+
+    [server], [other] = alice["spec"]["containers"], alice["spec"]["initContainers"]
+    server["env"], server["volumeMounts"] = told(containerName=server["name"]), []
+    server["volumeMounts"] = [{"name": name, "mountPath": f"/{name}"} for name in ("info", "csi")]
+    info = [{"path": "a", **limit(containerName=server["name"])}]
+    info += [{"path": "b", **limit(containerName=other["name"])}]
+    csi = {"driver": "blob.csi.azure.com", "volumeAttributes": {"containerName": server["name"]}}
+    alice["spec"]["volumes"] = [{"name": "info", "downwardAPI": {"items": info}}, {"name": "csi", "csi": csi}]
+    other["env"], other["volumeMounts"] = told(), []
+
+    shape = shape_of(kubernetes)
+    assert shape.container["env"][1:] == told(containerName="main")
+    info[0] = {"path": "a", **limit(containerName="main")}
+    assert [one for one in shape.spec["volumes"] if one["name"] == "csi"] == [{"name": "csi", "csi": csi}]
+    assert {"name": "info", "downwardAPI": {"items": info}} in shape.spec["volumes"]
+    assert shape.spec["initContainers"][0]["env"] == told()
+
+
+@pytest.mark.parametrize(
+    ("pod", "container", "is_server", "is_run"),
+    [
+        ({"runAsUser": 0}, {}, (1000, 100), (1000, 100)),
+        ({"runAsUser": 1000}, {"runAsUser": 0, "runAsGroup": 0}, (1000, 100), (1000, 100)),
+        ({"runAsUser": 0}, {"runAsUser": 1001}, (1001, 100), (1001, None)),
+        ({"runAsUser": 0}, {}, (0, 0), (None, None)),
+        ({}, {}, (1000, 100), (None, None)),
+    ],
+)
+def test_a_server_that_begins_as_root_and_becomes_its_user(
+    alice: dict[str, Any],
+    pod: dict[str, int],
+    container: dict[str, int],
+    is_server: tuple[int, int],
+    is_run: tuple[int | None, int | None],
+) -> None:
+    alice["spec"]["securityContext"] = {"fsGroup": 100, **pod}
+    alice["spec"]["containers"][0]["securityContext"] = container
+    shape, _ = inherited(OwnPod(alice, "jhub"), user=is_server)
+    found = shape.container.get("securityContext") or {}
+    assert (found.get("runAsUser"), found.get("runAsGroup")) == is_run
 
 
 def same_node(**labels: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.pods.checks import TAKEN, requirements
@@ -74,7 +74,9 @@ def stays(name: str, value: str = "") -> bool:
     return name in STAYS or bool(secret or SECRET_VALUE.search(value))
 
 
-def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, list[str]]:
+def inherited(
+    own: OwnPod, service_account: bool = False, user: tuple[int, int] = (0, 0)
+) -> tuple[PodShape, list[str]]:
     """Return the shape of a pod like this server's, and what an administrator should know of it.
 
     Parameters
@@ -83,6 +85,9 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         This server's pod.
     service_account
         Whether runs have the same service account.
+    user
+        Numbers of the user and the group that this server is. Runs are these too where its container begins as root and becomes
+        them by its command, which runs do not have: root's files in a home would be in their owner's way.
     """
     spec, notes = own.pod["spec"], list[str]()
     there = {
@@ -92,6 +97,9 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
     container = _inherited_container(server, _CONTAINER_FIELDS, there, notes)
     if server.get("resources"):
         container["resources"] = requirements(_fields(server["resources"], ("requests", "limits")))
+    if user[0] and _context(spec, server).get("runAsUser") == 0:
+        ids = dict(zip(("runAsUser", "runAsGroup"), user, strict=True))
+        container["securityContext"] = {**container.get("securityContext", {}), **ids}
     init_containers = [
         _inherited_container(one, _INIT_FIELDS, there, notes)
         for one in spec.get("initContainers") or []
@@ -107,6 +115,10 @@ def inherited(own: OwnPod, service_account: bool = False) -> tuple[PodShape, lis
         mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
     }
     volumes = [volume for name, volume in there.items() if name in mounted]
+    names = {one["name"] for one in init_containers}
+    container, init_containers, volumes = (
+        _with_own_amounts(part, names) for part in (container, init_containers, volumes)
+    )
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
         "volumes": volumes,
@@ -164,6 +176,33 @@ def _inherited_container(
 def _has_variable(container: Part) -> bool:
     """Return whether a container has what Argo expands; if it does not know it, it refuses the workflow."""
     return "{{" in json.dumps(container)
+
+
+def _context(spec: Part, container: Part) -> dict[str, Any]:
+    """Return the security context that a container has, with what it has from its pod."""
+    return {**(spec.get("securityContext") or {}), **(container.get("securityContext") or {})}
+
+
+def _with_own_amounts(part: Any, names: Container[str], key: str = "") -> Any:
+    """Return a part of a pod in which the amounts of containers that runs do not have are those of ``main``.
+
+    Kubernetes never starts a pod that is told the amounts of a container that it has not.
+
+    Parameters
+    ----------
+    names
+        The containers that runs have too.
+    key
+        Under which the part is.
+    """
+    if isinstance(part, list):
+        return [_with_own_amounts(one, names) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    if key == "resourceFieldRef":
+        other = part.get("containerName") and part["containerName"] not in names
+        return {**part, "containerName": "main"} if other else part
+    return {name: _with_own_amounts(one, names, name) for name, one in part.items()}
 
 
 def _is_service_accounts(volume: Part) -> bool:

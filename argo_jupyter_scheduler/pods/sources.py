@@ -146,7 +146,8 @@ def _of_own_pod(scheduler: Any, namespace: str, nebari: bool) -> PodShape:
     except PodUnknown as error:
         scheduler.log.warning("Runs do not inherit the shape of this server's pod. %s", error)
         return PodShape()
-    shape, notes = inheritance.inherited(own, scheduler.inherit_service_account)
+    user = os.getuid(), os.getgid()
+    shape, notes = inheritance.inherited(own, scheduler.inherit_service_account, user)
     if own.namespace != namespace:
         notes.append(
             f"Runs are in namespace {namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that its pod "
