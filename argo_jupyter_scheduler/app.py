@@ -14,6 +14,7 @@ from jupyter_core.application import JupyterApp
 from jupyter_scheduler.extension import SchedulerApp
 from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import create_tables
+from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler.database import COMPLETED
 from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidConfiguration
@@ -45,13 +46,7 @@ class ArgoSchedulerApp(JupyterApp):
                 self.config_file_name = name
                 self.load_config_file()
         except Exception as error:  # a configuration file is a program
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = (
-                f"{error.filename}:{error.lineno}"
-                if isinstance(error, SyntaxError)
-                else f"{where.filename}:{where.lineno}"
-            )
-            raise InvalidConfiguration(f"{type(error).__name__}: {error} ({place})") from error
+            raise InvalidConfiguration(f"{type(error).__name__}: {error} ({_place(error)})") from error
 
     def make_scheduler(self, root_dir: Path, create: bool = True) -> ArgoScheduler:
         """Return a scheduler as the server would make it, for notebooks under `root_dir`.
@@ -81,6 +76,18 @@ class ArgoSchedulerApp(JupyterApp):
         except Exception as error:  # whatever would keep JupyterLab's extension from loading
             why = getattr(error, "orig", None) or error  # SQLAlchemy's own text has several lines
             raise InvalidConfiguration(f"The scheduler cannot be started: {why}") from error
+
+
+def _place(error: Exception) -> str:
+    """Return which configuration file cannot be read; of a program, the line."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        reader = frame.f_locals.get("self")
+        if isinstance(reader, JSONFileConfigLoader):
+            return str(reader.full_filename)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{where.filename}:{where.lineno}"
 
 
 def _scheduler(root_dir: Path, create: bool = True) -> ArgoScheduler:

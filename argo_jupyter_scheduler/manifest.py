@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from argo_jupyter_scheduler import schedules
+from argo_jupyter_scheduler import checks, schedules
 from argo_jupyter_scheduler.errors import InvalidJob
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
@@ -37,6 +37,9 @@ def manifest_of(
     """
     from argo_jupyter_scheduler.engines.argo import ArgoEngine
 
+    checks.input_path(
+        scheduler.root_dir, input_uri
+    )  # rows, by which another might be found, need not be there
     scheduler.notebook(input_uri)
     engine = scheduler.runs_on
     if not isinstance(engine, ArgoEngine):

@@ -18,7 +18,7 @@ import yaml
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.app import ArgoSchedulerApp, main
-from argo_jupyter_scheduler.doctor.storage import lock_trouble
+from argo_jupyter_scheduler.doctor.storage import lock_trouble, unread
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import notebook, real_argo
@@ -178,6 +178,8 @@ def test_a_file_system_without_locks(tmp_path: Path) -> None:
         ),
         ("jupyter_server_config.py", "x = 1\nc.Argo(", "problem", "jupyter_server_config.py:2)"),
         ("jupyter_server_config.py", "\nimport nothing_like_that", "problem", "jupyter_server_config.py:2)"),
+        ("jupyter_server_config.json", '{\n"a": 1,\n}', "problem", "jupyter_server_config.json)"),
+        ("jupyter_server_config.json", '{"version": 2}', "problem", "jupyter_server_config.json)"),
         (
             "jupyter_lab_config.py",
             "c.ArgoScheduler.image = 'x'",
@@ -221,6 +223,9 @@ def test_a_database_that_is_none(machine: Machine) -> None:
     machine.data.mkdir()
     (machine.data / "scheduler.sqlite").write_text("no database, whatever it is called")
     assert "is no database of Jupyter-Scheduler's" in machine.doctor()["rows"][0]["message"]
+    assert (
+        unread(Path("x"), "database is locked").message == "x is kept by another program: database is locked"
+    )
     machine.configure(SchedulerApp={"db_url": "postgresql+psycopg://me:pw@127.0.0.1:1/rows"})
     [found] = machine.doctor()["database"]
     assert (found["status"], "pw" in found["message"]) == ("problem", False)

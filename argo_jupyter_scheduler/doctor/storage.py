@@ -200,12 +200,18 @@ def _rows(scheduler: Any, file: Path) -> Finding:
     try:
         live, definitions = scheduler.database.live_jobs(), scheduler.database.schedules()
     except SQLAlchemyError as error:
-        return problem(
-            "rows",
-            f"{file} is no database of Jupyter-Scheduler's: {getattr(error, 'orig', error)}",
-            "See c.SchedulerApp.db_url.",
-        )
+        return unread(file, str(getattr(error, "orig", error)))
     return ok("rows", f"jobs under way: {len(live)}, job definitions: {len(definitions)}")
+
+
+def unread(file: Path, why: str) -> Finding:
+    """Return what to say of a file whose rows cannot be read, and what SQLite says of it."""
+    if "locked" in why:
+        advice = "JupyterLab and runs keep it for moments only. Try again, or see which program has it open."
+        return problem("rows", f"{file} is kept by another program: {why}", advice)
+    return problem(
+        "rows", f"{file} is no database of Jupyter-Scheduler's: {why}", "See c.SchedulerApp.db_url."
+    )
 
 
 def _server(scheduler: Any, url: str, manifest: Manifest | None) -> Finding:
