@@ -565,6 +565,20 @@ def test_a_run_whose_image_has_not_this_package(
     assert argo.runs == {}
 
 
+def test_a_run_that_only_argo_has_as_failed(
+    machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
+) -> None:
+    """So it is where the pods' account may not create workflowtaskresults: Argo's own container in the pod fails."""
+    python = machine.home / "python"
+    python.write_text(f'#!/bin/sh\n{sys.executable} "$@"\nexit 64\n')
+    python.chmod(0o755)
+    on_argo(python_executable=str(python))
+    found = machine.doctor("--run")
+    assert (of(found)["run"], of(found)["image"]) == (["problem"], ["ok"])
+    assert "but Argo has it as failed: Error (exit code 64)" in found["run"][0]["message"]
+    assert argo.runs == {}
+
+
 def test_a_run_that_does_not_end_in_time(
     machine: Machine, argo: ArgoStandIn, on_argo: Callable[..., None]
 ) -> None:

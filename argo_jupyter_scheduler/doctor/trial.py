@@ -25,6 +25,14 @@ NOTEBOOK = "doctor.ipynb"
 VERSION = re.compile(r"argo-jupyter-scheduler (\d\S*)")
 """How the steps say in the log which version of this package they are."""
 
+ENDS = 30.0
+"""Seconds in which a workflow ends whose notebook has; where its exit handler runs, that takes a pod."""
+
+ACCOUNT = (
+    "The pods' service account (c.ArgoScheduler.service_account) must be allowed to create and patch workflowtaskresults of "
+    "argoproj.io, see docs/kubernetes.md."
+)
+
 LINES = 5
 """How much of a pod's log is shown when it failed."""
 
@@ -65,7 +73,13 @@ def _run(scheduler: Any, fields: dict[str, str], timeout: float) -> Iterator[Fin
         row = scheduler.database.job(job_id) or {}
         took = time.monotonic() - begun
         if row.get("status") == COMPLETED:
-            yield ok("run", f"a notebook was run in {took:.1f} s")
+            what = f"a notebook was run in {took:.1f} s"
+            failed = _failed_in_argo(scheduler, row)
+            if failed:
+                advice = ACCOUNT if "workflowtaskresults" in failed else ""
+                yield problem("run", f"{what}, but Argo has it as failed: {failed}", advice)
+            else:
+                yield ok("run", what)
             yield from _image(scheduler, job_id)
         else:
             reason, log = _argos_words(scheduler, job_id)
@@ -80,6 +94,20 @@ def _run(scheduler: Any, fields: dict[str, str], timeout: float) -> Iterator[Fin
         left = _deleted(scheduler, job_id)
     if left:
         yield problem("delete", f"the run could not be deleted: {left}", "Its workflow is left in Argo.")
+
+
+def _failed_in_argo(scheduler: Any, row: dict[str, Any]) -> str:
+    """Return what Argo says of the pods of a completed run that has failed for it; empty where none has, or not in time."""
+    if not scheduler.runs_on.keeps_schedules:
+        return ""
+    give_up = time.monotonic() + ENDS
+    with contextlib.suppress(ArgoSchedulerError):
+        while time.monotonic() < give_up:
+            seen = scheduler.runs_on.observe([row], []).jobs.get(row["job_id"])
+            if seen and seen.ended:
+                return str(scheduler.runs_on.reason(row["job_id"]))
+            time.sleep(0.3)
+    return ""
 
 
 def _image(scheduler: Any, job_id: str) -> Iterator[Finding]:
