@@ -37,9 +37,8 @@ def manifest_of(
     """
     from argo_jupyter_scheduler.engines.argo import ArgoEngine
 
-    checks.input_path(
-        scheduler.root_dir, input_uri
-    )  # rows, by which another might be found, need not be there
+    # Looked for here first: without a file of that name, `notebook` asks rows that need not be there.
+    checks.input_path(scheduler.root_dir, input_uri)
     scheduler.notebook(input_uri)
     engine = scheduler.runs_on
     if not isinstance(engine, ArgoEngine):
