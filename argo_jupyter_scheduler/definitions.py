@@ -87,8 +87,8 @@ class Definitions:
         """
         before = self._existing(definition_id)
         changes = with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
-        input_uri = changes.pop("input_uri", None)
         folder = RunFolder(self._staging_path, definition_id)
+        input_uri = self._new_input(changes, folder.path / before["input_filename"])
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
         if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
             of_input = ("parameters", "runtime_environment_name") if input_uri else ()
@@ -127,6 +127,23 @@ class Definitions:
                     raise JobNotFound(f"Job definition {definition_id} was deleted.")
         finally:
             beside.delete()
+
+    def _new_input(self, changes: dict[str, Any], staged: Path) -> str | None:
+        """Take from a definition's changes its new input, None where that stays.
+
+        The panel's form sends the schedule with the name of the input, also of one that nobody has changed. Not meant is then a
+        notebook of that name elsewhere than where the input is from, and one that is gone hinders no change of the schedule.
+        """
+        input_uri: str | None = changes.pop("input_uri", None)
+        if input_uri != staged.name:
+            return input_uri
+        origin: str = self._scheduler.origin(staged) or input_uri
+        is_there = (Path(self._scheduler.root_dir).expanduser() / input_uri).is_file()
+        if is_there and origin == input_uri:
+            return input_uri
+        if "schedule" in changes:
+            return None
+        return input_uri if is_there else origin
 
     def delete(self, definition_id: str) -> None:
         """Delete a definition, its schedule and its staged input, and end its scheduled runs.

@@ -108,10 +108,10 @@ class RunFolder:
         return self.private / f"output.{output_format}"
 
     def read(self, name: str) -> dict[str, Any]:
-        """Return the content of a private JSON file, empty where there is none."""
+        """Return the content of a private JSON file, empty where there is none, or one that a power failure has damaged."""
         try:
             content: dict[str, Any] = json.loads((self.private / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return {}
         return content
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from argo_jupyter_scheduler.database import Database, now
+from argo_jupyter_scheduler.database import COMPLETED, Database, now
 from argo_jupyter_scheduler.definitions import Definitions
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
 from argo_jupyter_scheduler.errors import EngineRefused
@@ -142,6 +142,11 @@ class Mender:
             stopped=observation.stopped,
             slack_token=self._slack_token,
         )
-        rename_files.run(context)
+        try:
+            rename_files.run(context)
+        except OSError as error:  # a full disk: the run ends all the same, and others get their turn
+            log.exception("The outputs of run %s could not be published", job["job_id"])
+            if context.outcome()[0] == COMPLETED:
+                context.error = f"The outputs could not be published: {error}"
         send_to_slack.run(context)
         failure.end(context, only_if=[job["status"]])

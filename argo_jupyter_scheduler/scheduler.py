@@ -54,6 +54,9 @@ from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
 ORIGIN = "input_uri"
 """In ``run.json``: where in the root folder the notebook lay."""
 
+KEPT = (ORIGIN, "environment", "kernel")
+"""In ``run.json``: what is told still, though this server does not know it any more, of an environment that is gone now."""
+
 Result = TypeVar("Result")
 
 
@@ -165,8 +168,10 @@ class ArgoScheduler(
                 self.runs_on.submit(job_id)
             except BaseException:
                 # Should the engine have taken the run after all, its steps find no row and do nothing.
-                self.database.delete_job(job_id)
-                folder.delete()
+                try:
+                    self.database.delete_job(job_id)
+                finally:
+                    folder.delete()
                 raise
         return job_id
 
@@ -241,16 +246,16 @@ class ArgoScheduler(
         """
         path = folder.path / definition["input_filename"]
         settings = self.settings_of_run(definition["runtime_environment_name"], path)
-        # Where an environment was that is gone now, its runs still tell.
-        folder.write("run.json", {**folder.read("run.json"), **settings})
+        before = folder.read("run.json")
+        folder.write("run.json", {**{name: before[name] for name in KEPT if name in before}, **settings})
 
     def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
         """Make a staging folder from an input; return the relative paths of what came with it."""
         folder.create()
-        folder.write("run.json", {**self.settings_of_run(environment, path), ORIGIN: self._origin(path)})
+        folder.write("run.json", {**self.settings_of_run(environment, path), ORIGIN: self.origin(path)})
         return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
 
-    def _origin(self, path: Path) -> str | None:
+    def origin(self, path: Path) -> str | None:
         """Return where a notebook lies in the root folder; for a definition's staged input, that of which it is a copy."""
         staging_path = Path(self.staging_path)
         if path.is_relative_to(staging_path):

@@ -118,6 +118,8 @@ class LocalSchedules:
         While a definition's run is being started, its next one waits, however late it gets.
         """
         moment = self._clock()
+        if moment < self._since:  # the clock was wrong, and is set back: what comes next was found too late
+            self._next, self._since = {}, moment
         self._look_after_starts(moment)
         upcoming: dict[str, tuple[object, int | None]] = {}
         for row in self._scheduler.database.schedules():

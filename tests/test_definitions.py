@@ -214,6 +214,22 @@ async def test_the_list_is_the_one_of_jupyter_scheduler(jobs: Jobs, scheduler: A
 
 
 @pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+async def test_a_definition_from_another_engine_has_no_settings_of_that(
+    jobs: Jobs, staging_path: Path, scheduler: ArgoScheduler
+) -> None:
+    definition_id = await jobs.define("n.ipynb", FIRST)
+    folder = RunFolder(staging_path, definition_id)
+    settings = folder.read("run.json")
+    other = {"places": 1, "compute_types": {}, "concurrency_policy": "Replace", "namespace": "dev"}
+    environment = {"name": "gone", "prefix": "/gone"}
+    folder.write("run.json", {**other, **settings, "environment": environment})
+    await jobs.request("PATCH", "job_definitions", definition_id, body={"name": "b"})
+    told = folder.read("run.json")
+    assert told.keys() - {"environment"} == settings.keys() - {"environment"}
+    assert "environment" in told
+
+
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
 async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
     unknown = str(uuid.uuid4())
     for method, *path in (("GET",), ("PATCH",), ("POST", "jobs")):
@@ -329,6 +345,45 @@ class TestOnThisMachine:
             for job in await jobs.runs(one):
                 await jobs.request("DELETE", "jobs", job["job_id"])
         assert {path.name for path in staging_path.iterdir()} == {same, changed, other}
+
+    async def test_a_clock_that_was_wrong_for_a_while(
+        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
+    ) -> None:
+        definition_id = await jobs.define("n.ipynb", FIRST)
+        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        for seconds in (3600, -3600):
+            moment[0] += seconds * 1000
+            await asyncio.to_thread(start_all, schedules)
+        before = {job["job_id"] for job in await jobs.runs(definition_id)}
+        moment[0] += 60_000
+        await asyncio.to_thread(start_all, schedules)
+        runs = await jobs.runs(definition_id)
+        assert len(runs) > len(before)
+        for job in runs:
+            await jobs.request("DELETE", "jobs", job["job_id"])
+
+    @pytest.mark.parametrize("root", [None, SECOND])
+    async def test_a_form_in_which_only_the_schedule_was_changed(
+        self, jobs: Jobs, staging_path: Path, root: str | None
+    ) -> None:
+        """The panel's form has the input's name in it all the same, without its folder."""
+        definition_id = await jobs.define("folder/n.ipynb", FIRST)
+        if root:
+            jobs.write("n.ipynb", root)
+        form = {"schedule": "0 6 * * *", "timezone": "UTC", "input_uri": "n.ipynb"}
+        staged = staging_path / definition_id / "n.ipynb"
+        jobs.write("folder/n.ipynb", SECOND)
+        await jobs.request("PATCH", "job_definitions", definition_id, body=form)
+        assert staged.read_text() == FIRST
+        (jobs.root / "folder/n.ipynb").unlink()
+        await jobs.request("PATCH", "job_definitions", definition_id, body=form)
+        assert staged.read_text() == FIRST
+        changed = await jobs.request("GET", "job_definitions", definition_id)
+        assert changed["schedule"] == "0 6 * * *"
+
+        jobs.write("folder/n.ipynb", notebook("print('third')"))
+        await jobs.request("PATCH", "job_definitions", definition_id, body={"input_uri": "n.ipynb"})
+        assert ("third" in staged.read_text()) == (root is None)
 
     async def test_forbid_skips_a_run_while_one_is_under_way(
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]

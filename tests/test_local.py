@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.files import RunFolder, output_filename
 from argo_jupyter_scheduler.steps.kernel_manager import BLOCKS, LOWEST, NAMES, ports_of
 
 from .conftest import Jobs, notebook, outputs
@@ -58,16 +58,27 @@ async def test_runs_wait_for_their_turn_in_order(jobs: Jobs, tmp_path: Path) -> 
     assert log.read_text() == "02"
 
 
-async def test_a_killed_run_is_failed_and_the_next_one_starts(jobs: Jobs) -> None:
+async def test_a_killed_run_is_failed_and_the_next_one_starts(
+    jobs: Jobs, database: Database, staging_path: Path
+) -> None:
+    """Whatever state its folder was left in: the disk was full, the power failed."""
     killed = await jobs.create("k.ipynb", notebook("import time; time.sleep(60)"))
     following = await jobs.create("n.ipynb", notebook("print('next')"))
     await jobs.wait(killed, until="IN_PROGRESS")
     [process] = [p for p in marked(killed) if "argo_jupyter_scheduler.steps" in p.cmdline()]
+    folder = RunFolder(staging_path, killed)
+    while not folder.output("ipynb").exists():
+        await asyncio.sleep(0.1)
+    create_time = (database.job(killed) or {})["create_time"]
+    (folder.path / output_filename("k.ipynb", create_time, "ipynb")).mkdir()  # nothing can be published
+    for name in ("run.json", "result.json", f"process-{process.pid}.json"):
+        (folder.private / name).write_text("")
     process.kill()
     job = await jobs.wait(killed)
     assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
     assert (await jobs.wait(following))["status"] == "COMPLETED"
     assert marked(killed) == []
+    await jobs.request("DELETE", "jobs", killed)
 
 
 async def test_stop_ends_also_what_left_the_process_tree(jobs: Jobs, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -189,6 +191,16 @@ async def test_bad_input_is_refused_with_nothing_left_behind(
     assert words in json.loads(error.value.response.body)["message"]
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+async def test_a_database_that_fails_leaves_no_folder(jobs: Jobs, staging_path: Path, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "scheduler.sqlite")) as connection:
+        connection.execute("DROP TABLE jobs")
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("n.ipynb", notebook("1"))
+    assert "database cannot be used" in json.loads(error.value.response.body)["message"]
+    assert list(staging_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
