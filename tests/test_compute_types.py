@@ -88,7 +88,8 @@ async def test_on_this_machine_they_limit_the_kernel(jobs: Jobs) -> None:
     job_id = await jobs.create("n.ipynb", compute_type="tiny", output_formats=["log"])
     job = await jobs.wait(job_id)
     assert job["status_message"].endswith(
-        "Kernel died before replying to kernel_info (compute type tiny: 10 MB of memory)"
+        f"Kernel died before replying to kernel_info (kernel 'python3' of environment '{await jobs.environment()}')"
+        " (compute type tiny: 10 MB of memory)"
     )
     words = "Compute type tiny: the kernel has 10 MB of memory and 1 core, not 0.5."
     assert words in (await jobs.download(job_id))["log"].read_text()
