@@ -66,6 +66,8 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
     assert "no compute type 'smal'. Possible: small" in json.loads(error.value.response.body)["message"]
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
+    await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
+    assert (await jobs.get(job_id))["compute_type"] == "small"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
@@ -151,7 +153,7 @@ async def test_a_definitions_compute_type_can_be_changed_and_what_others_did_sta
     cron["spec"]["workflowSpec"]["templates"][0]["tolerations"] = [{"key": "theirs"}]
     cron["spec"]["workflowSpec"]["priority"] = 5
     cron["metadata"]["annotations"]["note"] = "keep"
-    await story.change(compute_type="small", tags=["retries:2"], active=False)
+    await story.change(compute_type="", tags=["retries:2"], active=False)  # the default one
     assert argo.crons[f"job-def-{story.id}"] is cron
     main = main_of(cron["spec"]["workflowSpec"])
     assert main["container"]["resources"]["limits"] == {"memory": "1Gi", "cpu": "1"}
