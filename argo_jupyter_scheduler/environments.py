@@ -359,9 +359,8 @@ class ArgoEnvironmentManager(EnvironmentManager):
                 if (place and (place == own or is_seen)) or not settings.allowed(name):
                     continue
                 seen.add((place, name))
-                if (
-                    name in named or name in found
-                ):  # the second of a name is called by its path, as conda does
+                if name in named or name in found:
+                    # The second of a name is called by its path, as conda does.
                     name = prefix or f"{name} (kernel)"
                 if name not in found and name.isprintable() and len(name) <= NAME_LENGTH:
                     found[name] = replace(environment, name=name)
