@@ -90,8 +90,9 @@ definitions = table(
 
 PAUSED = "The job definition was paused before this run began."
 REPLACED = "The next run of this schedule began while this one was still under way, and replaced it."
-WAITED = f"{REPLACED} It was still waiting: "
-"""What comes before the reason of a run that had not begun."""
+STILL_WAITING = " It was still waiting: "
+"""What comes between why a run that had not begun was ended, and why it had not."""
+WAITED = f"{REPLACED}{STILL_WAITING}"
 
 
 def now() -> int:

@@ -87,6 +87,8 @@ class Definitions:
         """
         before = self._existing(definition_id)
         changes = with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
+        if changes.get("compute_type") == "":  # the default one, as when a definition is made
+            changes["compute_type"] = self._scheduler.default_compute_type
         folder = RunFolder(self._staging_path, definition_id)
         input_uri = self._new_input(changes, folder.path / before["input_filename"])
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]

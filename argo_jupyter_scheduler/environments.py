@@ -341,22 +341,29 @@ class ArgoEnvironmentManager(EnvironmentManager):
             return self._environments
 
     def _offered(self, lists: list[list[Environment]]) -> dict[str, Environment]:
-        """Return all environments that the filter lets through, each folder once, under names of their own."""
+        """Return all environments that the filter lets through, under names of their own.
+
+        A folder that several sources know is offered once, but a link to it that has another name is meant to be one, too.
+        """
         settings = self._settings or EnvironmentSettings()
         named = {self._own.name: self._own} if settings.allowed(self._own.name) else {}
-        places = {os.path.realpath(sys.prefix)}
-        found = {}
-        for environment in (one for listed in lists for one in listed):
-            place = os.path.realpath(environment.prefix) if environment.prefix else None
-            if place in places or not settings.allowed(environment.name):
-                continue
-            if place:
-                places.add(place)
-            name = environment.name
-            if name in named or name in found:  # the second of a name is called by its path, as conda does
-                name = environment.prefix or f"{name} (kernel)"
-            if name not in found and name.isprintable() and len(name) <= NAME_LENGTH:
-                found[name] = replace(environment, name=name)
+        own = os.path.realpath(sys.prefix)
+        found: dict[str, Environment] = {}
+        seen: set[tuple[str, str]] = set()
+        for listed in lists:
+            before = {place for place, _ in seen}
+            for environment in listed:
+                name, prefix = environment.name, environment.prefix
+                place = prefix and os.path.realpath(prefix)
+                is_seen = (place, name) in seen or (place in before and not os.path.islink(prefix))
+                if (place and (place == own or is_seen)) or not settings.allowed(name):
+                    continue
+                seen.add((place, name))
+                if name in named or name in found:
+                    # The second of a name is called by its path, as conda does.
+                    name = prefix or f"{name} (kernel)"
+                if name not in found and name.isprintable() and len(name) <= NAME_LENGTH:
+                    found[name] = replace(environment, name=name)
         ordered = sorted(found, key=lambda name: (found[name].kernel is not None, name.casefold()))
         named |= {name: found[name] for name in ordered}
         if settings.default in named:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from traitlets import TraitError
+
 from argo_jupyter_scheduler.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.prefixes import Environment, is_conda
 
@@ -164,7 +166,28 @@ def _read(file: Path, prefix: str) -> dict[str, Any]:
         *(word.replace("{prefix}", prefix) for word in argv[1:]),
     ]  # Jupyter would put its own there
     language = str(spec.get("language") or "")
-    return {**spec, "argv": words, "language": language, "resource_dir": str(file.parent)}
+    return _checked({**spec, "argv": words, "language": language, "resource_dir": str(file.parent)})
+
+
+def _checked(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a kernel spec that Jupyter can start a kernel from.
+
+    Raises
+    ------
+    ValueError
+        It has a value that cannot be.
+    """
+    from jupyter_client.kernelspec import KernelSpec
+
+    try:
+        made = KernelSpec(
+            **{key: value for key, value in spec.items() if key in KernelSpec.class_trait_names()}
+        )
+    except TraitError as error:
+        raise ValueError(str(error)) from error
+    if wrong := [name for name, value in made.env.items() if not isinstance(value, str)]:
+        raise ValueError(f"its environment variable '{wrong[0]}' is no text")
+    return spec
 
 
 def _program(name: str, prefix: str) -> str | None:
@@ -233,8 +256,9 @@ def _missing(
     if python:
         pip = f"{python_of(prefix)} -m pip install"
         install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip
-        what += (
-            f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
-        )
+        if os.path.exists(python_of(prefix)) or is_conda(prefix):
+            what += f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
+        else:
+            what += f": its {python_of(prefix)} is not there, or leads nowhere. It has to be made anew"
     remarks = "".join(f" {one}." for one in broken)
     return f"Environment '{environment.name}' ({prefix}) {what}.{remarks}"

@@ -147,7 +147,8 @@ def is_visible(prefix: str) -> bool:
 def near(name: str, names: Iterable[str]) -> str:
     """Return the names most like `name`, or the first few, for an error message."""
     names = sorted(set(names))
-    found = difflib.get_close_matches(name, names) or names[:10]
+    close = difflib.get_close_matches(name.casefold(), {one.casefold() for one in names})
+    found = [one for like in close for one in names if one.casefold() == like] or names[:10]
     return ", ".join(found) or "none"
 
 

@@ -305,7 +305,10 @@ class ArgoScheduler(
                 checks.compute_type(model.compute_type, self.compute_types)
             if self.database.job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
-        self.database.set(job_id, **model.dict(exclude_none=True, exclude={"status"}))
+        values = model.dict(exclude_none=True, exclude={"status"})
+        if "compute_type" in values:
+            values["compute_type"] = values["compute_type"] or self.default_compute_type
+        self.database.set(job_id, **values)
 
     def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
         """Return a job.

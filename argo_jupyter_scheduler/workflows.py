@@ -94,8 +94,8 @@ class Site:
         How Argo treats runs.
     helper_resources
         What the exit handler, and single steps other than `main`, ask for instead of what the shape does.
-    helper_placement
-        The specification whose `PLACEMENT` these pods have instead of the shape's; None for the shape's own.
+    helper_shape
+        The shape whose image and `PLACEMENT` these pods have instead of the shape's; None for the shape's own.
     creator
         The user's name as a label's value; empty for none.
     nebari
@@ -119,7 +119,7 @@ class Site:
     shape: PodShape
     policy: Policy = Policy()
     helper_resources: Mapping[str, Any] = field(default_factory=dict)
-    helper_placement: Mapping[str, Any] | None = None
+    helper_shape: PodShape | None = None
     creator: str = ""
     nebari: bool = False
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -155,9 +155,9 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
         shape = shape.changed(image=asked.image)
     deadline = asked.timeout or site.policy.active_deadline_seconds
     policy = replace(site.policy, active_deadline_seconds=deadline)
-    # Helper pods are where they would be without the compute type: no node with a GPU is started to write a row.
-    placement = site.shape.spec
-    return replace(site, shape=shape, helper_placement=placement, policy=policy, retries=asked.retries)
+    # Helper pods are what and where they would be without that: no node with a GPU is started to write a row, and an image that
+    # cannot be pulled does not keep the exit handler from telling.
+    return replace(site, shape=shape, helper_shape=site.shape, policy=policy, retries=asked.retries)
 
 
 def literal(text: str) -> str:
@@ -317,13 +317,16 @@ def _container(
 ) -> Container:
     shape, spec = site.shape, dict(site.shape.spec)
     resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
-    if plan.MAIN not in steps and site.helper_placement is not None:
+    image = shape
+    if plan.MAIN not in steps and site.helper_shape:
+        image = site.helper_shape if site.helper_shape.image else shape
         spec = {name: value for name, value in spec.items() if name not in PLACEMENT}
-        spec |= {name: value for name, value in site.helper_placement.items() if name in PLACEMENT}
+        spec |= {name: value for name, value in site.helper_shape.spec.items() if name in PLACEMENT}
     if resources and site.nebari:
         resources = _both_sides(resources)
     container = {
         **shape.container,
+        "image": image.image,
         "env": _environment(steps, site) or None,
         "resources": resources or None,
     }
@@ -335,7 +338,7 @@ def _container(
         arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]
     return Container(
         name=name,
-        command=[shape.python, "-m", "argo_jupyter_scheduler.steps", *steps],
+        command=[image.python, "-m", "argo_jupyter_scheduler.steps", *steps],
         args=[
             *("--db-url", literal(site.db_url)),
             *("--staging-path", literal(site.staging_path)),

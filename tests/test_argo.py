@@ -185,6 +185,17 @@ async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, d
         await asyncio.sleep(0.1)
     job = await jobs.get(job_id)
     assert (job["status"], job["status_message"]) == ("QUEUED", argo.pending)
+    ended = {
+        "displayName": "ended",
+        "type": "Pod",
+        "phase": "Failed",
+        "message": "Step exceeded its deadline",
+    }
+    argo.runs[f"job-{job_id}"].workflow["status"]["nodes"]["ended"] = ended
+    argo.pending = "Unschedulable: 0/1 nodes are available: 2 Insufficient cpu."
+    while argo.pending != (await jobs.get(job_id))["status_message"]:
+        await asyncio.sleep(0.1)
+    del argo.runs[f"job-{job_id}"].workflow["status"]["nodes"]["ended"]
     database.set(job_id, create_time=before)
     argo.pending = ""
     job = await jobs.wait(job_id)

@@ -66,6 +66,8 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
     assert "no compute type 'smal'. Possible: small" in json.loads(error.value.response.body)["message"]
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
+    await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
+    assert (await jobs.get(job_id))["compute_type"] == "small"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
@@ -88,7 +90,8 @@ async def test_on_this_machine_they_limit_the_kernel(jobs: Jobs) -> None:
     job_id = await jobs.create("n.ipynb", compute_type="tiny", output_formats=["log"])
     job = await jobs.wait(job_id)
     assert job["status_message"].endswith(
-        "Kernel died before replying to kernel_info (compute type tiny: 10 MB of memory)"
+        f"Kernel died before replying to kernel_info (kernel 'python3' of environment '{await jobs.environment()}')"
+        " (compute type tiny: 10 MB of memory)"
     )
     words = "Compute type tiny: the kernel has 10 MB of memory and 1 core, not 0.5."
     assert words in (await jobs.download(job_id))["log"].read_text()
@@ -150,7 +153,7 @@ async def test_a_definitions_compute_type_can_be_changed_and_what_others_did_sta
     cron["spec"]["workflowSpec"]["templates"][0]["tolerations"] = [{"key": "theirs"}]
     cron["spec"]["workflowSpec"]["priority"] = 5
     cron["metadata"]["annotations"]["note"] = "keep"
-    await story.change(compute_type="small", tags=["retries:2"], active=False)
+    await story.change(compute_type="", tags=["retries:2"], active=False)  # the default one
     assert argo.crons[f"job-def-{story.id}"] is cron
     main = main_of(cron["spec"]["workflowSpec"])
     assert main["container"]["resources"]["limits"] == {"memory": "1Gi", "cpu": "1"}

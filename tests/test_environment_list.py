@@ -99,6 +99,10 @@ def everything(
 ) -> None:
     """Environments of every kind."""
     conda_prefix(tmp_path / "envs" / "zeta")
+    for name, folder in (("latest", "zeta"), ("zoo", "zeta"), ("other", "../dirs/configured")):
+        (tmp_path / "envs" / name).symlink_to(folder)
+    (tmp_path / "envs" / "own").symlink_to(sys.prefix)
+    (tmp_path / "envs" / "again").symlink_to("../envs")
     (tmp_path / "envs" / "empty").mkdir()
     (tmp_path / "envs" / "file").touch()
     projects = tmp_path / "projects"
@@ -129,9 +133,21 @@ def everything(
 
 @pytest.mark.usefixtures("everything")
 async def test_environments_of_every_kind(jobs: Jobs, tmp_path: Path, said: Callable[[str], int]) -> None:
-    names = await until(jobs, lambda names: len(names) >= 12)
-    # The server's own first; a second one of a name is called by its path, a kernel by what it is.
-    conda = ["base", "configured", "mine", "shop", "tools", "weather", "weather:test", "zeta"]
+    names = await until(jobs, lambda names: len(names) >= 15)
+    # The server's own first; a second one of a name is called by its path, a kernel by what it is, a link as it is.
+    conda = [
+        "base",
+        "configured",
+        "latest",
+        "mine",
+        "other",
+        "shop",
+        "tools",
+        "weather",
+        "weather:test",
+        "zeta",
+        "zoo",
+    ]
     assert names == [OWN, f"{tmp_path}/other/zeta", *conda, "ir", "zeta (kernel)"]
     assert said("kernel spec 'spoilt' is broken") == 1
 

@@ -37,7 +37,12 @@ def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spoilt = virtual_environment(envs / "spoilt")
     kernel_spec(spoilt, "python3", "python", ["no-such-program"])
     kernel_spec(spoilt, "json", "python", ["python"]).write_text("{")
+    for name, field in (("mode", {"interrupt_mode": "none"}), ("env", {"env": {"N": 1}})):
+        file = kernel_spec(spoilt, name, "python", ["python"])
+        file.write_text(json.dumps({**json.loads(file.read_text()), **field}))
     virtual_environment(envs / "shared", "ipykernel")  # without a kernel spec
+    (envs / "dangling").mkdir()
+    (envs / "dangling" / "pyvenv.cfg").touch()
     return envs
 
 
@@ -164,7 +169,14 @@ async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, en
         jobs, "no kernel for ir", content=notebook("1", kernel=nameless), runtime_environment_name="geo"
     )
     words = ("ipykernel is missing", "kernels/json/kernel.json is broken", "'no-such-program' is not there")
+    words += (
+        "mode/kernel.json is broken (The 'interrupt_mode'",
+        "env/kernel.json is broken",
+        "'N' is no text",
+    )
     await refused(jobs, *words, runtime_environment_name="spoilt")
+    await refused(jobs, "python is not there, or leads nowhere", runtime_environment_name="dangling")
+    await refused(jobs, "Possible: shared, bare.", runtime_environment_name="SHARED")
 
 
 @everywhere

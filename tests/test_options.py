@@ -255,6 +255,8 @@ class TestOnArgo:
         assert spec["activeDeadlineSeconds"] == 7200
         assert main["retryStrategy"] == {"limit": "3", "retryPolicy": "Always"}
         assert main["container"]["image"] == "quay.io/a/b:1"
+        helpers = [one for one in spec["templates"] if one.get("container") and one != main]
+        assert [one["container"]["image"] for one in helpers] == ["stand-in"]
 
 
 @pytest.mark.parametrize("place", ["argo"], indirect=True)

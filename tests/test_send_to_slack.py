@@ -313,6 +313,20 @@ def test_a_run_whose_reason_only_argo_knows_is_left_to_the_exit_handler(
     assert slack.messages[0].text.endswith("```OOMKilled (exit code 137)```")
 
 
+def test_what_a_run_waited_for_until_its_end_is_told(run: Run, slack: SlackStandIn) -> None:
+    context = run({})
+    context.database.set("a", status="QUEUED")
+    context.database.waiting_because("a", "ImagePullBackOff: nope:1")
+    context.reason = "Step exceeded its deadline"
+    send_to_slack.run(context)
+    failure.run(context)
+    told = "Step exceeded its deadline. It was still waiting: ImagePullBackOff: nope:1"
+    assert slack.messages[0].text.endswith(f"```{told}```")
+    job = context.database.job("a")
+    assert job
+    assert (job["status"], job["status_message"]) == ("FAILED", told)
+
+
 def test_files_that_are_not_sent_are_named(run: Run, slack: SlackStandIn) -> None:
     context = run(file_limit=0.00001)
     send_to_slack.run(context)

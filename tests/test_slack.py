@@ -82,7 +82,7 @@ async def test_after_a_success_the_html_is_sent(
 async def test_after_a_failure_the_error_and_the_notebook_so_far_are_sent(
     jobs: Jobs, slack: SlackStandIn, parameters: dict[str, str], place: str, request: pytest.FixtureRequest
 ) -> None:
-    source = notebook("print('so far')", "raise ValueError('<b> & ```')", "print('never')")
+    source = notebook("print('so far')", r"raise ValueError('\x1b[1;31m<b>\x1b[0m & ```')", "print('never')")
     job_id = await jobs.create("f.ipynb", source, parameters=parameters)
     job = await jobs.wait(job_id)
     assert job["status_message"] == "ValueError: <b> & ``` (cell 2, In [2])"

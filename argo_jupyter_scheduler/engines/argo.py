@@ -368,18 +368,18 @@ def _observation(job: dict[str, Any], item: dict[str, Any], replaced: bool) -> O
             return Observation(ended=True, message=message, stopped=True)
         return Observation(ended=True, message=_reason(item) or NO_REASON)
     if job["status"] in WAITING and _has_waited(job):
-        reason = _reason(item)
+        reason = _reason(item, phase="Pending")  # once its time is over, why it had waited stands in its row
         return Observation(ended=False, message=reason) if reason else None
     return None
 
 
-def _reason(item: dict[str, Any]) -> str:
-    """Return what Argo says of the pods that failed or cannot start."""
+def _reason(item: dict[str, Any], phase: str = "") -> str:
+    """Return what Argo says of the pods that failed or cannot start, or of those of one phase."""
     status = item.get("status") or {}
     nodes = (status.get("nodes") or {}).values()
     pods = [
         (node.get("displayName", ""), str(node.get("message") or ""))
         for node in nodes
-        if node.get("type") == "Pod"
+        if node.get("type") == "Pod" and phase in ("", node.get("phase"))
     ]
     return joined(pods) or str(status.get("message") or "").removeprefix("main: ")

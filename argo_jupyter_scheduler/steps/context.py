@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from argo_jupyter_scheduler.database import COMPLETED, FAILED, STOPPED, Database
+from argo_jupyter_scheduler.database import COMPLETED, FAILED, STILL_WAITING, STOPPED, WAITING, Database
 from argo_jupyter_scheduler.files import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -94,4 +94,10 @@ class Context:
             return FAILED, str(error)
         if result.get("succeeded"):
             return COMPLETED, ""
-        return (STOPPED if self.stopped else FAILED), self.reason
+        if self.stopped:
+            return STOPPED, self.reason
+        job = self.database.job(self.job_id) or {}
+        waited = job.get("status_message") if job.get("status") in WAITING else None
+        if self.reason and waited and waited not in self.reason:  # such as an image that could not be pulled
+            return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited}"
+        return FAILED, self.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -20,6 +21,9 @@ from argo_jupyter_scheduler.kernels import Kernel
 from argo_jupyter_scheduler.prefixes import Environment, locate
 from argo_jupyter_scheduler.steps import activation, convert, ending, inside, limits
 from argo_jupyter_scheduler.steps.context import Context, log
+
+COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""Control sequences of terminals (ECMA-48), which R's and Julia's errors have."""
 
 FORMATS_SECONDS, LAST_SECONDS = 60, 15
 """How long the formats may take, at least, of a notebook whose run's time is limited, and of one that was ended."""
@@ -82,9 +86,11 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
     environment = locate(job["runtime_environment_name"], settings)
     bounds = limits.of(job["compute_type"], settings)
     progress = _Progress(context, notebook)
+    which = ""
     try:
         with parameters.as_environment(job["parameters"]):
             kernel = _kernel(notebook, environment, settings)
+            which = f" (kernel '{kernel.name}' of environment '{environment.name}')"
             if settings.get("run_papermill_in_environment") and inside.is_possible(kernel):
                 files = (_literal(source), _literal(output), context.folder)
                 inside.execute(kernel, *files, values, bounds, progress)
@@ -106,13 +112,13 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 kernel_manager_class=activation.kernel_manager_class(kernel, bounds, manager),
             )
     except PapermillExecutionError as error:
-        text = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
+        text = COLOURS.sub("", f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename))
         number = progress.number_in_input(error.cell_index)
         raise NotebookFailed(f"{text} (cell {number}, In [{error.exec_count}])") from error
     except RunError:
         raise
     except Exception as error:  # kernel gone, no such kernel, no parameters in this language
-        where = f" (cell {progress.number})" if progress.number else ""
+        where = f" (cell {progress.number})" if progress.number else which
         if isinstance(error, RuntimeError) and "memory" in bounds:  # the kernel died; too little may be why
             where += f" (compute type {job['compute_type']}: {limits.size(bounds['memory'])} of memory)"
         raise NotebookFailed(f"{type(error).__name__}: {error}{where}") from error

@@ -19,8 +19,8 @@ class ComputeTraits(HasTraits):
         config=True,
         help="""Named shapes of the pods, offered in the dialog as *Compute type*, with the names and values of the pod's traits,
         which they are laid over: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
-        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) are on the nodes on
-        which they would be without one. On this machine, `mem_limit` and `cpu_limit` limit the kernel
+        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) have the image and
+        are on the nodes that they would without one. On this machine, `mem_limit` and `cpu_limit` limit the kernel
         and all else has no effect. Empty: the dialog offers none.""",
     )
     default_compute_type = Unicode(
