@@ -28,10 +28,16 @@ from jupyter_scheduler.models import (
 from jupyter_scheduler.orm import Job
 from jupyter_scheduler.scheduler import Scheduler
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
+from sqlalchemy.orm import sessionmaker
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks, deleted_runs, options
+from argo_jupyter_scheduler import (
+    checks,
+    deleted_runs,
+    options,
+    tables,  # noqa: F401 (widens Jupyter-Scheduler's)
+)
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token, scheduled_moment
 from argo_jupyter_scheduler.definition_list import list_definitions
 from argo_jupyter_scheduler.definitions import Definitions
@@ -96,6 +102,9 @@ class ArgoScheduler(
 
     def __init__(self, root_dir: str, environments_manager: Any, db_url: str, **kwargs: Any) -> None:
         self.database = Database(db_url)
+        self._db_session = sessionmaker(
+            bind=self.database.engine
+        )  # Jupyter-Scheduler's own would connect once more
         self._create_lock = threading.Lock()
         super().__init__(
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
@@ -156,8 +165,10 @@ class ArgoScheduler(
                 self.runs_on.submit(job_id)
             except BaseException:
                 # Should the engine have taken the run after all, its steps find no row and do nothing.
-                self.database.delete_job(job_id)
-                folder.delete()
+                try:
+                    self.database.delete_job(job_id)
+                finally:  # also where the database is away
+                    folder.delete()
                 raise
         return job_id
 
@@ -401,6 +412,8 @@ def _told_to_the_user() -> Iterator[None]:
     except ArgoSchedulerError as error:
         raise SchedulerError(str(error)) from error
     except SQLAlchemyError as error:
-        raise SchedulerError(f"The scheduler's database cannot be used: {error}") from error
+        raise SchedulerError(
+            f"The scheduler's database cannot be used: {getattr(error, 'orig', error)}"
+        ) from error
     except OSError as error:
         raise SchedulerError(f"The job's files could not be written or read: {error}") from error
