@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tables
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.database import LIVE, PASSWORD_VARIABLE, Database, now, run_token
@@ -208,8 +208,7 @@ def test_a_run_occupies_no_connection_while_it_says_nothing(postgresql: PostgreS
         time.sleep(0.05)
 
 
-def test_runs_that_claim_at_once_take_no_place_twice(db_url: str, database: Database) -> None:
-    """One that ends just when others claim gives its place to one of them; two that claim do not see each other's."""
+def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Database) -> None:
     insert(db_url, *({"job_id": f"job-{number:02}", "pid": 0, "create_time": 1} for number in range(16)))
     with ThreadPoolExecutor(8) as pool:
         for ended in range(8):
@@ -221,6 +220,20 @@ def test_runs_that_claim_at_once_take_no_place_twice(db_url: str, database: Data
             running = [job["job_id"] for job in database.live_jobs() if job["pid"]]
             assert running == [f"job-{ended:02}", f"job-{ended + 1:02}"]
             database.completed(running[0])
+
+
+def test_a_place_that_is_just_being_taken_is_taken(db_url: str, database: Database) -> None:
+    """By a younger job, before the older one's row was there."""
+    insert(
+        db_url,
+        *({"job_id": job_id, "pid": 0, "create_time": age} for age, job_id in enumerate(["old", "new"])),
+    )
+    with ThreadPoolExecutor() as pool:
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE jobs SET pid = 1 WHERE job_id = 'new'"))
+            taken = pool.submit(database.claim, "old", 2, places=1)
+            time.sleep(0.5)
+        assert not taken.result()
 
 
 def test_rows_that_several_write_at_once(db_url: str, database: Database) -> None:
