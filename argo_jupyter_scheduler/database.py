@@ -23,6 +23,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    inspect,
     literal,
     or_,
     select,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
 
 CREATED = "CREATED"
 QUEUED = "QUEUED"
@@ -134,7 +136,11 @@ def workflow_of(job: dict[str, Any]) -> str:
 
 
 def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
-    """Return `message` cut to a number of characters, by default those of the column ``status_message``."""
+    """Return `message` cut to a number of characters, by default those of the column ``status_message``.
+
+    What a notebook raises may have characters that a database refuses: PostgreSQL NUL, all of them half a surrogate pair.
+    """
+    message = message.replace("\0", "").encode("utf-8", "replace").decode()
     return message if len(message) <= length else message[: length - 1] + "…"
 
 
@@ -145,16 +151,26 @@ class Database:
     ----------
     url
         SQLAlchemy's address of it. A relative SQLite path is made absolute, since steps run elsewhere.
-        A missing password is read from the environment variable ``ARGO_JUPYTER_SCHEDULER_DB_PASSWORD``.
+        A missing password of a database server is read from the environment variable ``ARGO_JUPYTER_SCHEDULER_DB_PASSWORD``.
+    keep_connections
+        Whether connections stay open for the next statement. A run says little in many hours, and a database server has room
+        for so many connections only.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keep_connections: bool = True) -> None:
         self._url = _absolute(make_url(url))
-        if self._url.password is None and PASSWORD_VARIABLE in os.environ:
-            self._url = self._url.set(password=os.environ[PASSWORD_VARIABLE])
-        # A busy SQLite (another pod writes) is waited for rather than reported.
-        arguments = {"timeout": 30} if self._url.get_backend_name() == "sqlite" else {}
-        self._engine: Engine = create_engine(self._url, connect_args=arguments, pool_pre_ping=not arguments)
+        is_file = self._url.get_backend_name() == "sqlite"
+        if not is_file and self._url.password is None:
+            [*_, password] = self._url.normalized_query.get("password", (os.environ.get(PASSWORD_VARIABLE),))
+            self._url = self._url.set(password=password).difference_update_query(["password"])
+        self._engine: Engine = create_engine(
+            self._url,
+            # A busy SQLite (another pod writes) is waited for rather than reported.
+            connect_args={"timeout": 30} if is_file else {},
+            poolclass=None if keep_connections else NullPool,
+            pool_pre_ping=not is_file,
+            hide_parameters=True,  # an error's text is shown and logged, and a job's parameters may be secrets
+        )
 
     @property
     def url(self) -> str:
@@ -165,6 +181,15 @@ class Database:
     def environment(self) -> dict[str, str]:
         """What a step's process on this machine needs beside `url`."""
         return {PASSWORD_VARIABLE: str(self._url.password)} if self._url.password else {}
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for Jupyter-Scheduler's own code."""
+        return self._engine
+
+    def has_tables(self) -> bool:
+        """Return whether Jupyter-Scheduler has made its tables."""
+        return inspect(self._engine).has_table(definitions.name)
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -364,8 +389,8 @@ class Database:
     def claim(self, job_id: str, pid: int, places: int) -> bool:
         """Give a job that waits on this machine to process `pid`, if it is its turn.
 
-        Of all jobs here at most `places` run at once, the oldest first. One statement, so two processes cannot take
-        the same place.
+        Of all jobs here at most `places` run at once, the oldest first. Two processes cannot take the same place: SQLite
+        executes one statement after the other, and on a database server each holds the rows that it counts.
         """
         mine = select(jobs.c.create_time).where(jobs.c.job_id == job_id).scalar_subquery()
         other = jobs.alias("other")
@@ -398,10 +423,10 @@ class Database:
             )
             .values(pid=pid, start_time=now(), update_time=now())
         )
-        with self._engine.connect() as connection:
-            connection = connection.execution_options(isolation_level="SERIALIZABLE")
-            with connection.begin():
-                return bool(connection.execute(statement).rowcount)
+        here = select(jobs.c.job_id).where(jobs.c.pid.is_not(None), jobs.c.status.in_(LIVE))
+        with self._engine.begin() as connection:
+            connection.execute(here.order_by(jobs.c.job_id).with_for_update()).all()
+            return bool(connection.execute(statement).rowcount)
 
     def _ended(self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE) -> bool:
         text = None if message is None else shorten(message)

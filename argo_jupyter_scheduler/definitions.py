@@ -72,8 +72,10 @@ class Definitions:
                 self._schedule(definition_id)
         except BaseException:
             # A schedule that the engine has made after all is unmade by `settle`: its definition has no row.
-            self._database.delete_definition(definition_id)
-            folder.delete()
+            try:
+                self._database.delete_definition(definition_id)
+            finally:  # also where the database is away
+                folder.delete()
             raise
         return definition_id
 

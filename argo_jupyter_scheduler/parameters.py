@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from argo_jupyter_scheduler import slack
+from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
 
 
 def typed(text: str) -> object:
@@ -43,11 +44,14 @@ def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def as_environment(parameters: Mapping[str, object] | None) -> Iterator[None]:
-    """Give what this process starts meanwhile the parameters as environment variables, and nothing that is meant for Slack.
+    """Give what this process starts meanwhile the parameters as environment variables, and no secret that is meant for its steps.
 
     Afterwards all is as it was: the next run of this machine, which this process starts, has parameters of its own.
     """
-    changes: dict[str, str | None] = {**dict.fromkeys(slack.NAMES), **for_environment(parameters)}
+    changes: dict[str, str | None] = {
+        **dict.fromkeys((*slack.NAMES, PASSWORD_VARIABLE)),
+        **for_environment(parameters),
+    }
     before = {name: os.environ.get(name) for name in changes}
     _set_environment(changes)
     try:

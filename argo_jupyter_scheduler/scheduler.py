@@ -28,10 +28,16 @@ from jupyter_scheduler.models import (
 from jupyter_scheduler.orm import Job
 from jupyter_scheduler.scheduler import Scheduler
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
+from sqlalchemy.orm import sessionmaker
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import checks, deleted_runs, options
+from argo_jupyter_scheduler import (
+    checks,
+    deleted_runs,
+    options,
+    tables,  # noqa: F401 (widens Jupyter-Scheduler's)
+)
 from argo_jupyter_scheduler.database import Database, is_scheduled, run_token, scheduled_moment
 from argo_jupyter_scheduler.definition_list import list_definitions
 from argo_jupyter_scheduler.definitions import Definitions
@@ -102,6 +108,8 @@ class ArgoScheduler(
 
     def __init__(self, root_dir: str, environments_manager: Any, db_url: str, **kwargs: Any) -> None:
         self.database = Database(db_url)
+        # Jupyter-Scheduler's own would connect once more.
+        self._db_session = sessionmaker(bind=self.database.engine)
         self._create_lock = threading.Lock()
         super().__init__(
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
@@ -170,7 +178,7 @@ class ArgoScheduler(
                 # Should the engine have taken the run after all, its steps find no row and do nothing.
                 try:
                     self.database.delete_job(job_id)
-                finally:
+                finally:  # also where the database is away
                     folder.delete()
                 raise
         return job_id
@@ -448,6 +456,8 @@ def _told_to_the_user() -> Iterator[None]:
     except ArgoSchedulerError as error:
         raise SchedulerError(str(error)) from error
     except SQLAlchemyError as error:
-        raise SchedulerError(f"The scheduler's database cannot be used: {error}") from error
+        raise SchedulerError(
+            f"The scheduler's database cannot be used: {getattr(error, 'orig', error)}"
+        ) from error
     except OSError as error:
         raise SchedulerError(f"The job's files could not be written or read: {error}") from error

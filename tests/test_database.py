@@ -79,6 +79,12 @@ def test_a_message_fits_its_column(database: Database, insert: Callable[..., str
     assert len((database.job("a") or {})["status_message"]) == 1024
 
 
+def test_a_message_has_only_what_all_databases_take(database: Database, insert: Callable[..., str]) -> None:
+    insert()
+    database.failed("a", "NUL \0, and half of \ud83d")
+    assert (database.job("a") or {})["status_message"] == "NUL , and half of ?"
+
+
 def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
     database: Database, insert: Callable[..., str]
 ) -> None:

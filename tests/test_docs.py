@@ -140,7 +140,10 @@ def test_configuration_in_manifests_is_traits(hub: None) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_configuration_in_python_is_traits(hub: None, page: Path, tmp_path: Path) -> None:
+def test_configuration_in_python_is_traits(
+    hub: None, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGO_JUPYTER_SCHEDULER_DB_PASSWORD", "secret")
     for text in blocks(page, "python"):
         (tmp_path / "config.py").write_text(text)
         config = PyFileConfigLoader("config.py", str(tmp_path)).load_config()

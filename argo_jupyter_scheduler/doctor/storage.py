@@ -217,11 +217,11 @@ def unread(file: Path, why: str) -> Finding:
 def _server(scheduler: Any, url: str, manifest: Manifest | None) -> Finding:
     """Look at a database that is a server of its own."""
     try:
-        scheduler.database.schedules()
+        if scheduler.database.has_tables():
+            scheduler.database.schedules()
     except SQLAlchemyError as error:
-        return problem(
-            "database", f"{url} cannot be used: {getattr(error, 'orig', error)}", "See c.SchedulerApp.db_url."
-        )
+        why = " ".join(str(getattr(error, "orig", error)).split())  # a driver's text has several lines
+        return problem("database", f"{url} cannot be used: {why}", "See c.SchedulerApp.db_url.")
     if manifest and scheduler.database.environment:
         given = {one["name"] for one in container(manifest).get("env") or []}
         if PASSWORD_VARIABLE not in given:

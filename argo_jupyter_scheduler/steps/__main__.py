@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     scheduled = None
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
-    database = Database(unquote(options.db_url))
+    database = Database(unquote(options.db_url), keep_connections=False)
     reason, stopped = why(options.failures) if options.failures else ("", False)
     context = Context(
         options.job_id,

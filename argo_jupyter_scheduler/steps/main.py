@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 from papermill.exceptions import PapermillExecutionError
+from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler import kernels, parameters
 from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
@@ -150,10 +151,17 @@ class _Progress:
             self._added_at = cell_index
         self.number = self.number_in_input(cell_index)
         cells = self._cells + (self._added_at is not None)
-        if not self._context.database.is_live(self._context.job_id):
-            # A stop or a delete that the engine could not carry out ends the run here at the latest.
+        # A stop or a delete that the engine could not carry out ends the run here at the latest.
+        if not self._is_live():
             raise RunEnded("The job was stopped or deleted while it ran.")
         self._context.folder.write("progress.json", {"cell": cell_index + 1, "cells": cells})
+
+    def _is_live(self) -> bool:
+        try:
+            return self._context.database.is_live(self._context.job_id)
+        except SQLAlchemyError as error:  # a database that is away for a moment ends no run
+            log.warning("The job's row could not be read: %s", error)
+            return True
 
 
 def _is_injected(cell: Any) -> bool:

@@ -1,0 +1,39 @@
+"""Jupyter-Scheduler's tables, made fit for PostgreSQL: importing this module is all.
+
+Their columns are declared for SQLite, to which types and lengths are no more than words. PostgreSQL keeps to them: no time in
+milliseconds fits its INTEGER, and not every notebook's parameters fit 1,024 characters. So the declarations are widened, and
+with them the columns of tables that are there already, when the server starts and makes what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_scheduler.orm import Base, Job, JobDefinition, JsonType
+from sqlalchemy import DDL, BigInteger, event, inspect
+from sqlalchemy.engine import Connection
+
+_TABLES = (Job.__table__, JobDefinition.__table__)
+_TIMES = [column for table in _TABLES for column in table.c if column.name.endswith("_time")]
+_JSON = [column for table in _TABLES for column in table.c if isinstance(column.type, JsonType)]
+
+for _column in _TIMES:
+    _column.type = BigInteger()
+for _column in _JSON:
+    _column.type = JsonType()  # of any length
+
+
+@event.listens_for(Base.metadata, "after_create")
+def _widen(_: Any, connection: Connection, **options: Any) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    for table in _TABLES:
+        there = inspect(connection).get_columns(table.name)
+        types = {column["name"]: column["type"].compile(connection.dialect) for column in there}
+        changes = [
+            f"ALTER {column.name} TYPE {column.type.compile(connection.dialect)}"
+            for column in (*_TIMES, *_JSON)
+            if column.table is table and types[column.name].startswith(("INTEGER", "VARCHAR("))
+        ]
+        if changes:
+            connection.execute(DDL(f"ALTER TABLE {table.name} {', '.join(changes)}"))

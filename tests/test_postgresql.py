@@ -1,0 +1,299 @@
+"""The flows that matter most, with the rows in a real PostgreSQL. It is stricter than SQLite, and lets several write at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tables
+from sqlalchemy import make_url, text
+from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.database import LIVE, PASSWORD_VARIABLE, Database, now, run_token
+from argo_jupyter_scheduler.engines.local import KILLED
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+
+from .argo_stand_in import ArgoStandIn
+from .conftest import Jobs, Story, notebook, outputs
+from .postgresql import PASSWORD, PostgreSQL, started
+from .test_doctor import Machine, machine, of  # noqa: F401 (a fixture)
+
+LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
+ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)
+SLEEPS = notebook("import time; time.sleep(600)")
+ROW = {"runtime_environment_name": "e", "input_filename": "n.ipynb", "name": "n", "status": "QUEUED"}
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    with started() as postgresql:
+        yield postgresql
+
+
+@pytest.fixture
+def db_url(postgresql: PostgreSQL) -> Iterator[str]:
+    with postgresql.database() as url:
+        create_tables(url)
+        yield url
+
+
+@pytest.fixture(
+    params=["local", "argo", "argo-pod-per-step"]
+)  # a real Argo's pods do not see this server's socket
+def place(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def argo_config(argo_config: dict[str, Any], argo: ArgoStandIn) -> dict[str, Any]:
+    argo.secrets["scheduler-db", "password"] = PASSWORD
+    reference = {"secretKeyRef": {"name": "scheduler-db", "key": "password"}}
+    variable = {PASSWORD_VARIABLE: {"valueFrom": reference}}
+    return {**argo_config, "environment": {**argo_config["environment"], **variable}}
+
+
+def insert(db_url: str, *rows: dict[str, Any]) -> None:
+    session = create_session(db_url)
+    with session() as open_session:
+        open_session.add_all(Job(**{**ROW, **row}) for row in rows)
+        open_session.commit()
+    session.kw["bind"].dispose()
+
+
+async def test_a_job_and_its_password(
+    jobs: Jobs, place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    code = f"""import os, pathlib, time
+while not pathlib.Path({str(gate)!r}).exists(): time.sleep(.05)
+print(len(word), {PASSWORD_VARIABLE!r} in os.environ)"""
+    many = {"parameters": {"word": "x" * 2000}, "tags": ["a" * 1000, "b" * 1000]}
+    job_id = await jobs.create("n.ipynb", notebook(code), output_formats=["ipynb", "html", "log"], **many)
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    command_lines = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert any(job_id in (line or []) for line in command_lines)
+    gate.touch()
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["status_message"], job["tags"]) == ("COMPLETED", None, many["tags"])
+    assert job["create_time"] <= job["start_time"] <= job["end_time"]
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == "2000 False\n"
+    seen = json.dumps(command_lines, ensure_ascii=False) + files["log"].read_text()
+    if place != "local":
+        argo = request.getfixturevalue("argo")
+        seen += json.dumps(argo.runs[f"job-{job_id}"].workflow, ensure_ascii=False)
+    assert "pässword" not in seen
+    assert "p%C3%A4ssword" not in seen
+    await jobs.request("PATCH", "jobs", job_id, body={"name": "another"})
+    [listed] = (await jobs.request("GET", "jobs", name="ano", status="COMPLETED", tags="a" * 1000))["jobs"]
+    assert (listed["job_id"], (await jobs.get(job_id))["name"]) == (job_id, "another")
+
+
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+async def test_a_definition(jobs: Jobs, next_minute: Callable[[], Awaitable[None]]) -> None:
+    source = notebook("print(word)", parameters="word = ''")
+    definition_id = await jobs.define("n.ipynb", source, parameters={"word": "one"}, tags=["t"])
+    story = Story(jobs, next_minute, definition_id)
+    first = await story.next_run()
+    assert (first["status"], await story.printed(first)) == ("COMPLETED", "one\n")
+    await story.change(active=False)
+    await story.no_run()
+    await story.change(active=True, parameters={"word": "two"}, name="b")
+    [listed] = (await jobs.request("GET", "job_definitions", tags="t"))["job_definitions"]
+    assert (listed["active"], listed["name"]) == (True, "b")
+    second = await story.next_run()
+    assert (second["status"], await story.printed(second)) == ("COMPLETED", "two\n")
+    body = {"parameters": {"word": "3"}}
+    by_hand = await jobs.request("POST", "job_definitions", definition_id, "jobs", body=body)
+    assert await story.printed(await jobs.wait(by_hand["job_id"])) == "3\n"
+    await jobs.request("DELETE", "job_definitions", definition_id)
+    await story.no_run()
+    assert len(await jobs.runs(definition_id)) == 3
+
+
+@LOCAL
+async def test_stop_delete_and_a_kill_on_this_machine(jobs: Jobs, staging_path: Path) -> None:
+    killed, stopped, deleted = [await jobs.create(f"{n}.ipynb", SLEEPS) for n in range(3)]
+    await jobs.wait(killed, until="IN_PROGRESS")
+    await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})
+    await jobs.request("DELETE", "jobs", deleted)
+    row = [one for one in psutil.process_iter(["cmdline"]) if killed in (one.info["cmdline"] or [])]
+    row[0].kill()
+    job = await jobs.wait(killed)
+    assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
+    assert (await jobs.get(stopped))["status"] == "STOPPED"
+    assert {path.name for path in staging_path.iterdir()} == {stopped, killed}
+    assert (await jobs.request("GET", "jobs"))["total_count"] == 2
+
+
+@LOCAL
+async def test_what_a_notebook_raises_fits_its_column(jobs: Jobs) -> None:
+    job = await jobs.wait(await jobs.create("n.ipynb", notebook("raise ValueError('a\\0b' + 5000 * 'x')")))
+    assert job["status"] == "FAILED"
+    assert job["status_message"].startswith("ValueError: abxxx")
+
+
+@ON_ARGO
+async def test_runs_that_the_mender_writes_or_ends(
+    jobs: Jobs, argo: ArgoStandIn, database: Database, scheduler: ArgoScheduler, next_minute: Any
+) -> None:
+    killed = await jobs.create("k.ipynb", SLEEPS)
+    await jobs.wait(killed, until="IN_PROGRESS")
+    argo.delete_pod(f"job-{killed}")
+    assert (await jobs.wait(killed))["status_message"] == "pod deleted"
+
+    story = Story(jobs, next_minute, await jobs.define("n.ipynb", SLEEPS))
+    await next_minute()
+    while not (runs := await jobs.runs(story.id)):
+        await asyncio.sleep(0.1)
+    await jobs.wait(runs[0]["job_id"], until="IN_PROGRESS")
+    await next_minute()
+    replaced = await jobs.wait(runs[0]["job_id"])
+    assert (replaced["status"], "replaced it" in replaced["status_message"]) == ("STOPPED", True)
+
+    argo.broken = "no such service account"
+    await next_minute()
+    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    end = time.monotonic() + 30
+    while (newest := (await jobs.runs(story.id))[0])["status"] != "FAILED":
+        assert time.monotonic() < end, newest
+        await asyncio.sleep(0.1)
+    assert newest["status_message"] == argo.broken
+
+
+@LOCAL
+async def test_a_database_that_goes_away_ends_nothing(
+    jobs: Jobs, postgresql: PostgreSQL, db_url: str, staging_path: Path, tmp_path: Path
+) -> None:
+    """The server's connections are cut, and for a while there are no new ones: as at its restart."""
+    name = str(make_url(db_url).database)
+    gate, next_cell = tmp_path / "gate", tmp_path / "next cell"
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(.05)"
+    source = notebook(wait, f"pathlib.Path({str(next_cell)!r}).touch()", "print('done')")
+    job_id = await jobs.create("n.ipynb", source, output_formats=["ipynb", "log"])
+    await jobs.wait(job_id, until="IN_PROGRESS")
+    postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    postgresql.cut(name)
+    gate.touch()
+    while not next_cell.exists():
+        await asyncio.sleep(0.05)
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.create("n.ipynb")
+    assert "is not currently accepting connections" in json.loads(error.value.response.body)["message"]
+    assert [path.name for path in staging_path.iterdir()] == [job_id]
+    postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    assert outputs((await jobs.download(job_id))["ipynb"]) == "done\n"
+
+
+def test_a_run_occupies_no_connection_while_it_says_nothing(postgresql: PostgreSQL, db_url: str) -> None:
+    """A server has room for a hundred, if it is not told otherwise."""
+    url = make_url(db_url).update_query_dict({"application_name": "a run"})
+    database = Database(url.render_as_string(hide_password=False), keep_connections=False)
+    assert not database.is_live("a")
+    own = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'a run'"
+    end = time.monotonic() + 10
+    while postgresql.execute(own) != [(0,)]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Database) -> None:
+    insert(db_url, *({"job_id": f"job-{number:02}", "pid": 0, "create_time": 1} for number in range(16)))
+    with ThreadPoolExecutor(8) as pool:
+        for ended in range(8):
+            list(
+                pool.map(
+                    lambda number: database.claim(f"job-{number:02}", 1000 + number, places=2), range(16)
+                )
+            )
+            running = [job["job_id"] for job in database.live_jobs() if job["pid"]]
+            assert running == [f"job-{ended:02}", f"job-{ended + 1:02}"]
+            database.completed(running[0])
+
+
+def test_a_place_that_is_just_being_taken_is_taken(db_url: str, database: Database) -> None:
+    """By a younger job, before the older one's row was there."""
+    insert(
+        db_url,
+        *({"job_id": job_id, "pid": 0, "create_time": age} for age, job_id in enumerate(["old", "new"])),
+    )
+    with ThreadPoolExecutor() as pool:
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE jobs SET pid = 1 WHERE job_id = 'new'"))
+            taken = pool.submit(database.claim, "old", 2, places=1)
+            time.sleep(0.5)
+        assert not taken.result()
+
+
+def test_rows_that_several_write_at_once(db_url: str, database: Database) -> None:
+    session = create_session(db_url)
+    with session() as open_session:
+        values = {key: value for key, value in ROW.items() if key != "status"}
+        open_session.add(JobDefinition(job_definition_id="d", active=True, tags=["t"], **values))
+        open_session.commit()
+    session.kw["bind"].dispose()
+
+    async def all_at_once(call: Callable[[int], bool]) -> int:
+        return sum(await asyncio.gather(*(asyncio.to_thread(call, n) for n in range(8))))
+
+    created = now()
+    token = run_token("d", created // 1000)
+    asyncio.run(all_at_once(lambda n: database.create_run("r", "d", created, token)))
+    row = database.job("r") or {}
+    assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
+    database.waiting_because("r", "no node")
+    database.replace_runs("d", created + 1)
+    row = database.job("r") or {}
+    assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
+        "STOPPED",
+        True,
+    )
+    assert (database.known(["r", "s"]), database.known([])) == ({"r"}, frozenset())
+    assert database.stopped_before(["r"], now() + 1000) == ["r"]
+    assert database.was_stopped_since(created)
+
+    insert(db_url, {"job_id": "one end"})
+    ends = [lambda: database.completed("one end"), lambda: database.failed("one end", "why")]
+    assert asyncio.run(all_at_once(lambda n: ends[n % 2]())) == 1
+    assert (database.job("one end") or {})["status"] not in LIVE
+
+
+def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as url:
+        alone = "import sys; from jupyter_scheduler.orm import create_tables; create_tables(sys.stdin.read())"
+        subprocess.run([sys.executable, "-c", alone], input=url, text=True, check=True)
+        for _ in range(2):
+            create_tables(url)  # as the server does at each start
+        insert(url, {"job_id": "a", "parameters": {"word": "x" * 5000}})
+        database = Database(url)
+        assert (database.job("a") or {})["parameters"] == {"word": "x" * 5000}
+        database.dispose()
+
+
+def test_the_doctor(machine: Machine, postgresql: PostgreSQL) -> None:  # noqa: F811
+    with postgresql.database() as url:
+        shown = make_url(url)._replace(password=None).render_as_string()
+        machine.configure(SchedulerApp={"db_url": url})
+        for options in ([], ["--run"], []):
+            found = machine.doctor(*options)
+            assert {status for statuses in of(found).values() for status in statuses} == {"ok"}
+            assert found["database"][0]["message"].startswith(f"{shown} answers")
+    machine.configure(SchedulerApp={"db_url": postgresql.url("nowhere")})
+    [found_one] = machine.doctor()["database"]
+    assert 'database "nowhere" does not exist' in found_one["message"]
+    machine.configure(SchedulerApp={"db_url": postgresql.url(password="pässword-2")})
+    [found_one] = machine.doctor()["database"]
+    assert 'password authentication failed for user "jupyter"' in found_one["message"]
+    assert "\n" not in found_one["message"]
+    assert "pässword" not in machine.output
