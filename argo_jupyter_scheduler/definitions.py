@@ -88,9 +88,9 @@ class Definitions:
             It is not possible; the definition is as it was.
         """
         before = self._existing(definition_id)
-        changes = with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
-        if changes.get("compute_type") == "":  # the default one, as when a definition is made
-            changes["compute_type"] = self._scheduler.default_compute_type
+        changes = self._scheduler.changed_values(
+            with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
+        )
         folder = RunFolder(self._staging_path, definition_id)
         input_uri = self._new_input(changes, folder.path / before["input_filename"])
         path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
@@ -142,7 +142,7 @@ class Definitions:
         if input_uri != staged.name:
             return input_uri
         origin: str = self._scheduler.origin(staged) or input_uri
-        is_there = (Path(self._scheduler.root_dir).expanduser() / input_uri).is_file()
+        is_there = (self._scheduler.root / input_uri).is_file()
         if is_there and origin == input_uri:
             return input_uri
         if "schedule" in changes:
@@ -228,9 +228,8 @@ class Definitions:
 
     def _forget(self, definition_id: str) -> None:
         self._database.delete_definition(definition_id)
-        self._engine.unschedule(
-            definition_id
-        )  # after the row: a change that meets this one may have made it again
+        # After the row: a change that meets this one may have made it again.
+        self._engine.unschedule(definition_id)
         RunFolder(self._staging_path, definition_id).delete()
 
     def _tell_runs(self, definition_id: str) -> None:

@@ -140,6 +140,11 @@ class ArgoScheduler(
             self.slack_token,
         )
 
+    @property
+    def root(self) -> Path:
+        """JupyterLab's root folder."""
+        return Path(self.root_dir).expanduser()
+
     # Jobs
 
     async def create_job(self, model: CreateJob) -> str:
@@ -202,12 +207,11 @@ class ArgoScheduler(
 
         That is so when a client makes a job from another one, whose row has an ``input_filename`` only.
         """
-        root = Path(self.root_dir).expanduser()
-        if Path(input_uri).name != input_uri or (root / input_uri).exists():
+        if Path(input_uri).name != input_uri or (self.root / input_uri).exists():
             return input_uri
         jobs = [RunFolder(self.staging_path, one) for one in self.database.jobs_of_input(input_uri)]
         origins = {folder.read("run.json").get(ORIGIN) for folder in jobs}
-        found = sorted(one for one in origins if one and (root / one).is_file())
+        found = sorted(one for one in origins if one and (self.root / one).is_file())
         if len(found) > 1:
             raise InvalidJob(
                 f"There are jobs of several notebooks '{input_uri}': {', '.join(found)}. Create this one from its notebook."
@@ -269,7 +273,7 @@ class ArgoScheduler(
         if path.is_relative_to(staging_path):
             origin: str | None = RunFolder(staging_path, path.parent.name).read("run.json").get(ORIGIN)
             return origin
-        return os.path.relpath(path, Path(self.root_dir).expanduser())
+        return os.path.relpath(path, self.root)
 
     def values_of(self, model: CreateJob | CreateJobDefinition) -> dict[str, Any]:
         """Return the columns that a user gives a job or a definition."""
@@ -278,6 +282,12 @@ class ArgoScheduler(
         if self.default_compute_type and not values.get("compute_type"):  # the API takes an empty one, too
             values["compute_type"] = self.default_compute_type
         return values
+
+    def changed_values(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns that a user changes; an empty compute type is the default one, as in `values_of`."""
+        if changes.get("compute_type") == "":
+            return {**changes, "compute_type": self.default_compute_type}
+        return changes
 
     def check(self, values: dict[str, Any], path: Path) -> None:
         """Refuse what cannot be done; what is not among the values is not looked at.
@@ -313,10 +323,7 @@ class ArgoScheduler(
                 checks.compute_type(model.compute_type, self.compute_types)
             if self.database.job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
-        values = model.dict(exclude_none=True, exclude={"status"})
-        if "compute_type" in values:
-            values["compute_type"] = values["compute_type"] or self.default_compute_type
-        self.database.set(job_id, **values)
+        self.database.set(job_id, **self.changed_values(model.dict(exclude_none=True, exclude={"status"})))
 
     def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
         """Return a job.

@@ -317,16 +317,16 @@ def _container(
 ) -> Container:
     shape, spec = site.shape, dict(site.shape.spec)
     resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
-    image = shape
+    program = shape  # whose image and Python are used
     if plan.MAIN not in steps and site.helper_shape:
-        image = site.helper_shape if site.helper_shape.image else shape
+        program = site.helper_shape if site.helper_shape.image else shape
         spec = {name: value for name, value in spec.items() if name not in PLACEMENT}
         spec |= {name: value for name, value in site.helper_shape.spec.items() if name in PLACEMENT}
     if resources and site.nebari:
         resources = _both_sides(resources)
     container = {
         **shape.container,
-        "image": image.image,
+        "image": program.image,
         "env": _environment(steps, site) or None,
         "resources": resources or None,
     }
@@ -338,7 +338,7 @@ def _container(
         arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]
     return Container(
         name=name,
-        command=[image.python, "-m", "argo_jupyter_scheduler.steps", *steps],
+        command=[program.python, "-m", "argo_jupyter_scheduler.steps", *steps],
         args=[
             *("--db-url", literal(site.db_url)),
             *("--staging-path", literal(site.staging_path)),
