@@ -6,10 +6,11 @@ The dialog has no fields for it, so it is taken from where users can write somet
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +38,8 @@ _ALMOST = {
 }
 """What somebody may take an option to be called."""
 
-_ELSEWHERE = (
-    *("cpu", "cpus", "gpu", "gpus", "memory", "mem", "ram", "compute_type", "node_selector"),
-    *("cpu_limit", "cpu_guarantee", "mem_limit", "mem_guarantee"),
-    *("extra_resource_limits", "extra_resource_guarantees"),
-)
-"""What is no option, but a compute type. Other traits of pods, such as `environment`, are words that a tag may well have."""
-
-_WITHOUT_COLON = re.compile(r"\s*([\w -]+?)\s*[=\uff1a]|\s*(timeout|retries)\s+\d[\d dhms]*$", re.IGNORECASE)
-"""How tags begin that are options but for their colon; ``image 2024`` is a tag like any other."""
+_LOOKED_AT = 600
+"""Characters of a tag that are looked at: no option is longer, and a user may paste anything."""
 
 
 @dataclass(frozen=True)
@@ -149,25 +143,50 @@ def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for key, value in (values.get("runtime_environment_parameters") or {}).items():
         name = _known(key)
         if name is None:
-            raise InvalidJob(f"There is no option '{key}'. {_nearest(key)}")
+            raise InvalidJob(f"There is no option '{_short(key)}'. {_nearest(key)}")
         yield name, value, f"{key} = {value}"
     for tag in values.get("tags") or []:
-        almost = _WITHOUT_COLON.match(tag)
-        name = _known(almost[1] or almost[2]) if almost else None
+        key, colon, value = tag[:_LOOKED_AT].partition(":")
+        name = _known(key) if colon else None
         if name:
-            raise InvalidJob(f"Tag '{tag}': an option has a colon, as '{name}:…'.")
-        key, colon, value = tag.partition(":")
-        if not colon:
-            continue
-        name = _known(key)
-        if name:
-            yield name, value, f"tag '{tag}'"
-        elif _is_meant(key):  # all else is a tag like any other
-            raise InvalidJob(f"Tag '{tag}': there is no option '{key}'. {_nearest(key)}")
+            yield name, value, f"tag '{_short(tag)}'"
+
+
+def near_misses(tags: Iterable[str] | None) -> list[str]:
+    """Return a warning for each tag that looks like an option but is not one; it stays a tag like any other.
+
+    A name alone is not enough: ``memory:leak`` and ``deadline:friday`` are ordinary tags. The value must fit the option, too.
+    """
+    return [
+        f"Tag '{_short(tag)}' is not an option. Did you mean '{name}:{value}'?"
+        for tag in tags or []
+        for name, value in _near_option(tag[:_LOOKED_AT])
+    ]
+
+
+def _near_option(tag: str) -> Iterator[tuple[str, str]]:
+    """Yield the option that a tag almost is, with its value, if it is one."""
+    separators = [at for at in map(tag.find, (":", "=", "\uff1a")) if at > 0]
+    cut = min(separators, default=len(tag.split(" ", 1)[0]))
+    key, value = tag[:cut], tag[cut + 1 :].strip()
+    if tag[cut : cut + 1] == ":" and _known(key):
+        return  # that one is an option
+    plain = _plain(key)
+    near = difflib.get_close_matches(plain, _OPTIONS, n=1, cutoff=0.75) if len(plain) < 32 else []
+    name = _known(key) or _ALMOST.get(plain) or next(iter(near), None)
+    if name is None or not value or (name == "image" and not separators):  # "image 2024" is a tag
+        return
+    with contextlib.suppress(InvalidJob):
+        _OPTIONS[name](value)
+        yield name, value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _plain(key: str) -> str:
-    return key.strip().casefold().replace("-", "_").replace(" ", "_")
+    return key[:_LOOKED_AT].strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def _known(key: str) -> str | None:
@@ -175,26 +194,18 @@ def _known(key: str) -> str | None:
     return name if name in _OPTIONS else _API_NAMES.get(name)
 
 
-def _is_meant(key: str) -> bool:
-    name = _plain(key)
-    near = difflib.get_close_matches(name, _OPTIONS, n=1, cutoff=0.75)
-    return bool(near) or name in _ELSEWHERE or name in _ALMOST
-
-
 def _nearest(key: str) -> str:
     name = _plain(key)
-    if name in _ELSEWHERE:
-        return "What a run needs is chosen with its compute type."
     near = _ALMOST.get(name) or next(iter(difflib.get_close_matches(name, _OPTIONS, n=1)), None)
     return f"Did you mean '{near}'?" if near else f"Possible: {', '.join(_OPTIONS)}."
 
 
 def _timeout(value: Any) -> int:
-    text = str(value).strip().casefold().replace(" ", "")
+    text = str(value)[:_LOOKED_AT].strip().casefold().replace(" ", "")
     match = _DURATION.fullmatch(text)
     if not text or not match:
         raise InvalidJob(
-            f"Option timeout: '{value}' is no time. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
+            f"Option timeout: '{_short(str(value))}' is no time. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
         )
     seconds = sum(
         int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True)
@@ -207,7 +218,9 @@ def _timeout(value: Any) -> int:
 def _retries(value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MOST_RETRIES:
-        raise InvalidJob(f"Option retries: '{value}' must be a whole number from 0 to {MOST_RETRIES}.")
+        raise InvalidJob(
+            f"Option retries: '{_short(str(value))}' must be a whole number from 0 to {MOST_RETRIES}."
+        )
     return int(text)
 
 
@@ -215,7 +228,7 @@ def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
         raise InvalidJob(
-            f"Option image: '{value}' is no name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
+            f"Option image: '{_short(str(value))}' is no name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
         )
     return text
 

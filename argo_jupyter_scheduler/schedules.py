@@ -45,7 +45,7 @@ _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
 _ALL_DAYS = (",".join(map(str, range(1, 32))), ",".join(map(str, range(7))))
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9}
 _UNITS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(rf"(\d+\.?\d*|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
+_DURATION = re.compile(rf"(\d+(?:\.\d*)?|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
 _INT64 = 2**63
 """Go counts a step, and a duration's nanoseconds, with fewer than this."""
 

@@ -34,6 +34,10 @@ _ADDRESS = re.compile(r"https://[\w.-]+/(?:archives|client/\w+)/([CGDZ][A-Z0-9]{
 """A channel's address, as *Copy link* gives it or a browser shows it."""
 
 
+ADDRESS_LENGTH = 2048
+"""Characters of a channel's address that are looked at; no browser shows a longer one."""
+
+
 @dataclass(frozen=True)
 class SlackSettings:
     """What the server's configuration says of messages; no secrets, since it becomes part of ``run.json``.
@@ -112,7 +116,7 @@ def channel_name(text: str) -> str:
 
     Of a channel's address it is the id.
     """
-    address = _ADDRESS.fullmatch(text.strip())
+    address = _ADDRESS.fullmatch(text.strip()) if len(text) < ADDRESS_LENGTH else None
     name = address[1] if address else text.strip().removeprefix("#")
     return name if is_channel_id(name) else name.lower()
 

@@ -15,7 +15,7 @@ import nbformat
 from papermill.exceptions import PapermillExecutionError
 from sqlalchemy.exc import SQLAlchemyError
 
-from argo_jupyter_scheduler import kernels, parameters
+from argo_jupyter_scheduler import kernels, options, parameters
 from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
 from argo_jupyter_scheduler.files import NOT_SENT
 from argo_jupyter_scheduler.kernels import Kernel
@@ -51,6 +51,8 @@ def run(context: Context) -> None:
     for name in ("result.json", NOT_SENT):  # an earlier attempt's
         (context.folder.private / name).unlink(missing_ok=True)
     job = context.database.job(context.job_id) or {}
+    for warning in options.near_misses(job["tags"]):
+        log.warning("%s", warning)
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     error: RunError | None = None
     try:
