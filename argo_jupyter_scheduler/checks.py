@@ -17,6 +17,9 @@ from argo_jupyter_scheduler.slack import SlackSettings
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
 
+FILENAME_BYTES = 255
+"""The most that a file's name can have on the usual file systems."""
+
 
 def input_path(root_dir: str, input_uri: str) -> Path:
     """Return the full path of an input within Jupyter's root folder.
@@ -33,6 +36,25 @@ def input_path(root_dir: str, input_uri: str) -> Path:
     if not path.is_file():
         raise InvalidJob(f"Input path '{input_uri}' does not exist.")
     return path
+
+
+def input_filename(name: str) -> str:
+    """Return the name under which an input is staged.
+
+    Raises
+    ------
+    InvalidJob
+        It is not a plain file name: it could lead out of the staging folder.
+    """
+    if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
+        raise InvalidJob(f"'{name[:80]}' is not a plain file name. Give input_filename without a folder.")
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        raise InvalidJob("input_filename has characters that no file name can have.") from None
+    if length > FILENAME_BYTES:
+        raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
+    return name
 
 
 def fields(

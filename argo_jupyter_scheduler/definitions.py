@@ -55,7 +55,7 @@ class Definitions:
             It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
         """
         path = self._scheduler.notebook(model.input_uri)
-        values = {**self._scheduler.values_of(model), "input_filename": path.name}
+        values = self._scheduler.values_of(model)
         self._scheduler.check(values, path)
         schedules.parse(model.schedule, model.timezone)
         definition_id = str(uuid.uuid4())
@@ -63,7 +63,11 @@ class Definitions:
         try:
             with self._unsettled.change(definition_id):
                 packaged = self._scheduler.stage(
-                    folder, path, bool(model.package_input_folder), model.runtime_environment_name
+                    folder,
+                    path,
+                    bool(model.package_input_folder),
+                    model.runtime_environment_name,
+                    values["input_filename"],
                 )
                 values.update(job_definition_id=definition_id, packaged_files=packaged, active=True)
                 with self._scheduler.db_session() as session:
@@ -110,7 +114,7 @@ class Definitions:
             with self._unsettled.change(definition_id):
                 if input_uri:  # copied before anything is changed: a full disk changes nothing
                     whole_folder = bool(before["package_input_folder"])
-                    packaged = self._scheduler.stage(beside, path, whole_folder, environment)
+                    packaged = self._scheduler.stage(beside, path, whole_folder, environment, path.name)
                 self._database.set_definition(definition_id, **changes)
                 try:
                     self._schedule(definition_id)

@@ -129,12 +129,19 @@ class RunFolder:
             pass
         return True
 
-    def stage(self, source: Path, whole_folder: bool, leave_out: Path) -> list[str]:
-        """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it."""
-        if whole_folder:
-            return [name for name in copy_folder(source.parent, self.path, leave_out) if name != source.name]
-        copy_whole(source, self.path / source.name)
-        return []
+    def stage(self, source: Path, whole_folder: bool, leave_out: Path, name: str = "") -> list[str]:
+        """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it.
+
+        Parameters
+        ----------
+        name
+            What the input is called here, without a folder; by default as `source`.
+        """
+        name = name or source.name
+        copied = copy_folder(source.parent, self.path, leave_out) if whole_folder else []
+        if not whole_folder or name != source.name:
+            copy_whole(source, self.path / name)
+        return [one for one in copied if one != name]
 
     def take(self, other: RunFolder) -> None:
         """Move another folder's files and ``run.json`` here, each whole; what is here besides, stays."""

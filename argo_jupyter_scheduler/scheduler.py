@@ -171,11 +171,17 @@ class ArgoScheduler(
             path = input_path or self.notebook(model.input_uri)
             values = self.values_of(model)
             self.check(values, path)
+            for warning in options.near_misses(model.tags):
+                self.log.warning("Job '%s': %s", model.name, warning)
             job_id = str(uuid.uuid4())
             folder = RunFolder(self.staging_path, job_id)
             try:
                 packaged = self.stage(
-                    folder, path, bool(model.package_input_folder), model.runtime_environment_name
+                    folder,
+                    path,
+                    bool(model.package_input_folder),
+                    model.runtime_environment_name,
+                    values["input_filename"],
                 )
                 self._insert(job_id, values, packaged)
                 self.runs_on.submit(job_id)
@@ -261,11 +267,13 @@ class ArgoScheduler(
         before = folder.read("run.json")
         folder.write("run.json", {**{name: before[name] for name in KEPT if name in before}, **settings})
 
-    def stage(self, folder: RunFolder, path: Path, whole_folder: bool, environment: str) -> list[str]:
-        """Make a staging folder from an input; return the relative paths of what came with it."""
+    def stage(
+        self, folder: RunFolder, path: Path, whole_folder: bool, environment: str, name: str
+    ) -> list[str]:
+        """Make a staging folder from an input, which is called `name` there; return the relative paths of what came with it."""
         folder.create()
         folder.write("run.json", {**self.settings_of_run(environment, path), ORIGIN: self.origin(path)})
-        return folder.stage(path, whole_folder, leave_out=Path(self.staging_path))
+        return folder.stage(path, whole_folder, leave_out=Path(self.staging_path), name=name)
 
     def origin(self, path: Path) -> str | None:
         """Return where a notebook lies in the root folder; for a definition's staged input, that of which it is a copy."""
@@ -279,6 +287,7 @@ class ArgoScheduler(
         """Return the columns that a user gives a job or a definition."""
         values = options.with_fields(model.dict(exclude_none=True, exclude={"input_uri"}))
         values.setdefault("output_formats", [])
+        values["input_filename"] = checks.input_filename(values.get("input_filename") or "")
         if self.default_compute_type and not values.get("compute_type"):  # the API takes an empty one, too
             values["compute_type"] = self.default_compute_type
         return values
@@ -323,7 +332,8 @@ class ArgoScheduler(
                 checks.compute_type(model.compute_type, self.compute_types)
             if self.database.job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
-        self.database.set(job_id, **self.changed_values(model.dict(exclude_none=True, exclude={"status"})))
+            changes = self.changed_values(model.dict(exclude_none=True, exclude={"status"}))
+            self.database.set(job_id, **changes)
 
     def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
         """Return a job.

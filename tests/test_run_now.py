@@ -259,3 +259,60 @@ async def test_a_definition_can_be_run_now_and_deleted(jobs: Jobs, staging_path:
     assert outputs((await jobs.download(job_id))["ipynb"]) == "5\n"
     assert [path.name for path in staging_path.iterdir()] == [job_id]
     assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
+
+
+HOSTILE = [
+    "../n.ipynb",
+    "/etc/n.ipynb",
+    "a/n.ipynb",
+    "..",
+    ".",
+    "a\\n.ipynb",
+    "n\0.ipynb",
+    "\ud800.ipynb",
+    "n" * 256,
+]
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_an_input_filename_leads_nowhere_else(
+    jobs: Jobs, staging_path: Path, name: str, tmp_path: Path
+) -> None:
+    files = sorted(tmp_path.rglob("*"))
+    jobs.write("n.ipynb", notebook("1"))
+    for create in (jobs.create, jobs.define):
+        with pytest.raises(HTTPClientError) as error:
+            await create("n.ipynb", input_filename=name)
+        assert "file name" in json.loads(error.value.response.body)["message"]
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "jobs"))["total_count"] == 0
+    assert sorted(set(tmp_path.rglob("*")) - set(files) - {jobs.root / "n.ipynb"}) == []
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+async def test_a_plain_input_filename_is_honoured(jobs: Jobs, staging_path: Path, whole_folder: bool) -> None:
+    job_id = await jobs.create(
+        "d/n.ipynb",
+        notebook("print('it ran')"),
+        input_filename="other.ipynb",
+        package_input_folder=whole_folder,
+    )
+    job = await jobs.wait(job_id)
+    assert (job["status"], job["input_filename"]) == ("COMPLETED", "other.ipynb")
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]) == "it ran\n"
+    assert files["input"].name == "other.ipynb"
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+async def test_a_change_of_a_job_says_what_is_wrong_with_the_database(jobs: Jobs, tmp_path: Path) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"))
+    await jobs.wait(job_id)
+    with contextlib.closing(sqlite3.connect(tmp_path / "scheduler.sqlite")) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    with pytest.raises(HTTPClientError) as error:
+        await jobs.request("PATCH", "jobs", job_id, body={"name": "other"})
+    assert "database cannot be used: disk full" in json.loads(error.value.response.body)["message"]
