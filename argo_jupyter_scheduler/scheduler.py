@@ -32,30 +32,27 @@ from sqlalchemy.orm import sessionmaker
 from traitlets import Enum, Integer, default
 from traitlets import Type as TypeTrait
 
-from argo_jupyter_scheduler import (
-    checks,
-    deleted_runs,
-    options,
-    tables,  # noqa: F401 (widens Jupyter-Scheduler's)
-)
-from argo_jupyter_scheduler.database import Database, is_scheduled, run_token, scheduled_moment
-from argo_jupyter_scheduler.definition_list import list_definitions
-from argo_jupyter_scheduler.definitions import Definitions
-from argo_jupyter_scheduler.engine_choice import make_engine, make_local_engine
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.config.compute import ComputeTraits
+from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.slack import SlackTraits
+from argo_jupyter_scheduler.config.workflows import WorkflowTraits
+from argo_jupyter_scheduler.domain import options
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.files import RunFolder, local_timezone
-from argo_jupyter_scheduler.kernels import notebook_kernel
-from argo_jupyter_scheduler.mender import Mender
-from argo_jupyter_scheduler.slack import SlackSettings
+from argo_jupyter_scheduler.engines.factory import make_engine, make_local_engine
+from argo_jupyter_scheduler.environments.kernels import notebook_kernel
+from argo_jupyter_scheduler.jobs import validation as checks
+from argo_jupyter_scheduler.jobs.definitions import Definitions
+from argo_jupyter_scheduler.jobs.reconciler import Mender
+from argo_jupyter_scheduler.jupyter.definition_list import list_definitions
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.notify.slack import SlackSettings
 from argo_jupyter_scheduler.steps.create_job_id import input_gone
-from argo_jupyter_scheduler.traits.argo import ArgoTraits
-from argo_jupyter_scheduler.traits.compute import ComputeTraits
-from argo_jupyter_scheduler.traits.environments import EnvironmentTraits
-from argo_jupyter_scheduler.traits.pod import PodTraits
-from argo_jupyter_scheduler.traits.slack import SlackTraits
-from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
+from argo_jupyter_scheduler.storage import deleted_runs
+from argo_jupyter_scheduler.storage.database import Database, is_scheduled, run_token, scheduled_moment
+from argo_jupyter_scheduler.storage.staging import RunFolder, local_timezone
 
 ORIGIN = "input_uri"
 """In ``run.json``: where in the root folder the notebook lay."""
@@ -97,7 +94,7 @@ class ArgoScheduler(
     task_runner_class = TypeTrait(
         allow_none=True,
         klass="jupyter_scheduler.task_runner.BaseTaskRunner",
-        default_value="argo_jupyter_scheduler.task_runner.ArgoTaskRunner",
+        default_value="argo_jupyter_scheduler.jupyter.task_runner.ArgoTaskRunner",
         config=True,
         help="The class that starts scheduled runs and mends rows that no run could write.",
     )

@@ -117,7 +117,7 @@ def mender(cycles: int = 9) -> dict[str, float]:
     """Measure the mender's cycle with 1,000 jobs in the database, 500 of them live workflows in Argo."""
     from jupyter_scheduler.orm import create_tables
 
-    from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
+    from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
     from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
     with tempfile.TemporaryDirectory() as folder:

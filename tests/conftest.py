@@ -14,10 +14,10 @@ import psutil
 import pytest
 from jupyter_scheduler.orm import create_tables
 
-from argo_jupyter_scheduler.database import LIVE, Database
 from argo_jupyter_scheduler.engines import local
+from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.task_runner import LocalSchedules
+from argo_jupyter_scheduler.storage.database import LIVE, Database
 
 from .argo_stand_in import ArgoStandIn
 

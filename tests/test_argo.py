@@ -17,14 +17,14 @@ from jupyter_scheduler.models import CreateJob
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.local import KILLED
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.notify.slack import SlackSettings
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.slack import SlackSettings
 from argo_jupyter_scheduler.steps.failure import reason_of
-from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
+from argo_jupyter_scheduler.storage.database import Database
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, notebook, outputs

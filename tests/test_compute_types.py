@@ -15,11 +15,11 @@ from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.engines.argo import ArgoEngine
-from argo_jupyter_scheduler.engines.live_objects import changed
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
+from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.engines.argo.live_objects import changed
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.steps.limits import limit
+from argo_jupyter_scheduler.steps.kernel.limits import limit
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, Story, notebook, outputs

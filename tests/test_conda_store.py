@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from argo_jupyter_scheduler.conda_store import CondaStore
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.errors import EnvironmentsUnknown
-from argo_jupyter_scheduler.prefixes import Environment, locate
+from argo_jupyter_scheduler.config.environments import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.domain.errors import EnvironmentsUnknown
+from argo_jupyter_scheduler.environments.locations import Environment, locate
+from argo_jupyter_scheduler.environments.sources.conda_store import CondaStore
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.traits.environments import EnvironmentSettings, EnvironmentTraits
 
 from . import conda_store
 from .conftest import Jobs, notebook, outputs

@@ -21,12 +21,12 @@ import trustme
 from jupyter_scheduler.orm import Job, create_session
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.engines.argo import ArgoEngine
-from argo_jupyter_scheduler.engines.argo_api import WORKFLOWS, ArgoApi
-from argo_jupyter_scheduler.engines.connection import Connection, Token, address
-from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
-from argo_jupyter_scheduler.traits.argo import ArgoTraits
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.engines.argo.api import WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
+from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.storage.database import Database
 
 from .argo_stand_in import ArgoStandIn
 from .test_argo import DEFINITION, ID, site

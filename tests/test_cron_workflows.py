@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.engine_choice import make_engine
-from argo_jupyter_scheduler.files import PRIVATE
-from argo_jupyter_scheduler.mender import CYCLES
+from argo_jupyter_scheduler.engines.factory import make_engine
+from argo_jupyter_scheduler.jobs.reconciler import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import PRIVATE
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, Story, notebook

@@ -8,7 +8,7 @@ import pytest
 from jupyter_scheduler.models import Status
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.database import LIVE, Database, run_token
+from argo_jupyter_scheduler.storage.database import LIVE, Database, run_token
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from jupyter_scheduler.models import ListJobDefinitionsQuery, SortDirection, Sor
 from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.database import Database, run_token
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.task_runner import LocalSchedules
+from argo_jupyter_scheduler.storage.database import Database, run_token
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 from .conftest import Jobs, Story, notebook, outputs, start_all
 

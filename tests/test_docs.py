@@ -17,15 +17,15 @@ from jupyter_scheduler.extension import SchedulerApp
 from traitlets.config import Config, LoggingConfigurable
 from traitlets.config.loader import PyFileConfigLoader
 
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.doctor.argo import rights
-from argo_jupyter_scheduler.engines.argo import ArgoEngine
-from argo_jupyter_scheduler.engines.connection import Connection, Token
-from argo_jupyter_scheduler.pods.sources import helper_resources, pod_shape
+from argo_jupyter_scheduler.cli.doctor.argo import rights
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.workflows import WorkflowTraits
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token
+from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import helper_resources, pod_shape
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.traits.argo import ArgoTraits
-from argo_jupyter_scheduler.traits.pod import PodTraits
-from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
+from argo_jupyter_scheduler.storage.database import Database
 
 from .test_argo import site
 

@@ -17,8 +17,8 @@ import trustme
 import yaml
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.app import ArgoSchedulerApp, main
-from argo_jupyter_scheduler.doctor.storage import lock_trouble, unread
+from argo_jupyter_scheduler.cli.app import ArgoSchedulerApp, main
+from argo_jupyter_scheduler.cli.doctor.storage import lock_trouble, unread
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import notebook, real_argo

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.database import Database
+from argo_jupyter_scheduler.domain.errors import RunTimedOut
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE
-from argo_jupyter_scheduler.errors import RunTimedOut
-from argo_jupyter_scheduler.files import RunFolder
-from argo_jupyter_scheduler.steps.ending import TIME_IS_OVER, by_signals
+from argo_jupyter_scheduler.steps.termination import TIME_IS_OVER, by_signals
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 from .conftest import notebook, outputs
 from .environments import program, with_ipykernel

@@ -20,12 +20,12 @@ from jupyter_client.kernelspec import KernelSpec
 from traitlets import TraitError
 
 import argo_jupyter_scheduler
-from argo_jupyter_scheduler.environment_sources import is_own_python
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager, Source
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.prefixes import Environment, candidates, existing
+from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.environments.locations import Environment, candidates, existing
+from argo_jupyter_scheduler.environments.sources.found_here import is_own_python
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager, Source
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.traits.environments import EnvironmentTraits
 
 from .conftest import Jobs
 from .environments import program, virtual_environment

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from jupyter_scheduler.utils import create_output_filename
 from papermill.cli import _resolve_type
 
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.files import (
+from argo_jupyter_scheduler.engines.argo.manifests import literal
+from argo_jupyter_scheduler.steps.notebook.parameters import for_environment, for_notebook, typed
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import (
     PRIVATE,
     RunFolder,
     Unsettled,
@@ -20,8 +22,6 @@ from argo_jupyter_scheduler.files import (
     output_filename,
     write_whole,
 )
-from argo_jupyter_scheduler.parameters import for_environment, for_notebook, typed
-from argo_jupyter_scheduler.workflows import literal
 
 
 @given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))

@@ -13,12 +13,12 @@ import trustme
 from tornado.httpclient import HTTPClientError
 from traitlets.config import LoggingConfigurable
 
-from argo_jupyter_scheduler.pods.inheritance import inherited
-from argo_jupyter_scheduler.pods.own_pod import OwnPod
-from argo_jupyter_scheduler.pods.shape import PodShape
-from argo_jupyter_scheduler.pods.sources import pod_shape
-from argo_jupyter_scheduler.traits.argo import ArgoTraits
-from argo_jupyter_scheduler.traits.pod import PodTraits
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherited
+from argo_jupyter_scheduler.engines.argo.pods.own_pod import OwnPod
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import pod_shape
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, notebook

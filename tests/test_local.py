@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
-from argo_jupyter_scheduler.files import RunFolder, output_filename
-from argo_jupyter_scheduler.steps.kernel_manager import BLOCKS, LOWEST, NAMES, ports_of
+from argo_jupyter_scheduler.steps.kernel.manager import BLOCKS, LOWEST, NAMES, ports_of
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import RunFolder, output_filename
 
 from .conftest import Jobs, notebook, outputs
 
@@ -206,7 +206,7 @@ async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> N
     gate = tmp_path / "gate"
     (tmp_path / "n.ipynb").write_text(notebook(WAIT_FOR.format(str(gate)), "print('done')"))
     environment = {"JUPYTER_DATA_DIR": str(tmp_path / "data"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "argo_jupyter_scheduler.app", "run", str(tmp_path / "n.ipynb")]
+    command = [sys.executable, "-m", "argo_jupyter_scheduler.cli.app", "run", str(tmp_path / "n.ipynb")]
     process = await asyncio.create_subprocess_exec(
         *command, env=environment, stderr=asyncio.subprocess.DEVNULL
     )

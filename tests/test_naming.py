@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_jupyter_scheduler import naming
+from argo_jupyter_scheduler.engines.argo.pods import names as naming
 
 USERS = st.one_of(st.text(max_size=80), st.from_regex(r"[a-zA-Z0-9@._-]{1,70}", fullmatch=True))
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.options import Options, near_misses, read, with_fields
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.options import Options, near_misses, read, with_fields
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs

@@ -15,15 +15,20 @@ from hypothesis import strategies as st
 from traitlets import TraitError
 from traitlets.config import Config, LoggingConfigurable
 
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.errors import InvalidPod
-from argo_jupyter_scheduler.pods import quantities
-from argo_jupyter_scheduler.pods.shape import TRAITS, PodShape
-from argo_jupyter_scheduler.pods.sources import creator, helper_resources, on_nebari, pod_shape
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.domain.errors import InvalidPod
+from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
+from argo_jupyter_scheduler.engines.argo.pods import quantities
+from argo_jupyter_scheduler.engines.argo.pods.shape import TRAITS, PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import (
+    creator,
+    helper_resources,
+    on_nebari,
+    pod_shape,
+)
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.traits.argo import ArgoTraits
-from argo_jupyter_scheduler.traits.pod import PodTraits
-from argo_jupyter_scheduler.workflows import Site, build_cron_workflow, build_workflow
 
 from .kubernetes_stand_in import PODS, KubernetesStandIn
 

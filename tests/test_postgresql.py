@@ -18,9 +18,9 @@ from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tab
 from sqlalchemy import make_url, text
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.database import LIVE, PASSWORD_VARIABLE, Database, now, run_token
 from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.database import LIVE, PASSWORD_VARIABLE, Database, now, run_token
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, Story, notebook, outputs

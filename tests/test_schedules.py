@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.schedules import parse
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.schedules import parse
 
 from . import cron_reference
 

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.files import RunFolder
-from argo_jupyter_scheduler.slack import SlackSettings, check, is_asked_for
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.notify.slack import SlackSettings, check, is_asked_for
 from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 from .conftest import notebook
 from .slack_stand_in import SlackStandIn

@@ -14,10 +14,10 @@ import nbformat
 import pytest
 from jupyter_scheduler.orm import Job
 
-from argo_jupyter_scheduler.database import Database
 from argo_jupyter_scheduler.engines.local import KILLED
-from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 from .conftest import Jobs, Story, notebook, outputs
 from .slack_stand_in import Message, SlackStandIn

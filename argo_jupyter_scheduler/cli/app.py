@@ -16,10 +16,10 @@ from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import create_tables
 from traitlets.config.loader import JSONFileConfigLoader
 
-from argo_jupyter_scheduler.database import COMPLETED
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidConfiguration
+from argo_jupyter_scheduler.cli.progress_bar import wait
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.waiting import wait
+from argo_jupyter_scheduler.storage.database import COMPLETED
 
 
 class ArgoSchedulerApp(JupyterApp):
@@ -139,8 +139,8 @@ def _report(scheduler: ArgoScheduler, job_id: str) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look at all that runs need; return 1 if there is a problem, else 0."""
-    from argo_jupyter_scheduler.doctor import examine
-    from argo_jupyter_scheduler.doctor.finding import PROBLEM, as_json, show
+    from argo_jupyter_scheduler.cli.doctor import examine
+    from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, as_json, show
 
     findings = examine(ArgoSchedulerApp(), options.run, options.timeout)
     try:
@@ -155,7 +155,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 def manifest(options: argparse.Namespace) -> int:
     """Print what would be submitted to Argo, without doing it or storing anything; return 0."""
-    from argo_jupyter_scheduler.manifest import manifest_of
+    from argo_jupyter_scheduler.cli.manifest import manifest_of
 
     notebook = Path(options.notebook).resolve()
     scheduler = _scheduler(notebook.parent, create=False)

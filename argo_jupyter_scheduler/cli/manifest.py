@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from argo_jupyter_scheduler import checks, schedules
-from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.jobs import validation as checks
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 
@@ -35,7 +36,7 @@ def manifest_of(
     EngineRefused, EngineUnavailable
         The pods' shape is not complete, or Argo does not tell which version it is, which a schedule's form depends on.
     """
-    from argo_jupyter_scheduler.engines.argo import ArgoEngine
+    from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 
     # Looked for here first: without a file of that name, `notebook` asks rows that need not be there.
     checks.input_path(scheduler.root_dir, input_uri)

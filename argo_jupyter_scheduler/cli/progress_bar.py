@@ -9,9 +9,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from argo_jupyter_scheduler.database import COMPLETED, LIVE
-from argo_jupyter_scheduler.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.storage.database import COMPLETED, LIVE
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 POLL_SECONDS = 0.1
 MEND_SECONDS = 5.0

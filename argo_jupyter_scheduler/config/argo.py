@@ -8,8 +8,8 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default, validate
 
-from argo_jupyter_scheduler.engines.connection import Connection, Token, address
-from argo_jupyter_scheduler.naming import DNS_LABEL, LABEL_LENGTH
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
+from argo_jupyter_scheduler.engines.argo.pods.names import DNS_LABEL, LABEL_LENGTH
 
 
 class ArgoTraits(HasTraits):

@@ -11,8 +11,8 @@ from typing import Any
 
 from traitlets import Bool, HasTraits, List, TraitError, Unicode, default, validate
 
-from argo_jupyter_scheduler.conda_store import CondaStore
-from argo_jupyter_scheduler.prefixes import check_pattern
+from argo_jupyter_scheduler.environments.locations import check_pattern
+from argo_jupyter_scheduler.environments.sources.conda_store import CondaStore
 
 
 @dataclass(frozen=True)

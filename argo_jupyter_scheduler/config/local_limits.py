@@ -7,9 +7,9 @@ from typing import Any
 
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.errors import InvalidPod
-from argo_jupyter_scheduler.pods import quantities
-from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.domain.errors import InvalidPod
+from argo_jupyter_scheduler.engines.argo.pods import quantities
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 
 WITH_EFFECT = ("cpu_limit", "mem_limit")
 

@@ -6,8 +6,8 @@ import os
 
 from traitlets import Dict, Enum, Float, HasTraits, TraitError, Unicode, default
 
-from argo_jupyter_scheduler import slack
-from argo_jupyter_scheduler.slack import SlackSettings
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify.slack import SlackSettings
 
 
 class SlackTraits(HasTraits):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 OPTIONS_FIELDS = ("tags", "runtime_environment_parameters")
 """Fields of a job or a definition that have options."""

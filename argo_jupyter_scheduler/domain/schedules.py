@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, croniter
 
-from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 DEFAULT_TIMEZONE = "Etc/UTC"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from argo_jupyter_scheduler import slack
 from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.notify import slack
 
 # What only one of the engines needs is imported where it is made: Kubernetes' models alone take a second.
 
@@ -36,7 +36,7 @@ def make_local_engine(scheduler: Any) -> Engine:
 
     compute_types = {}
     if scheduler.compute_types:
-        from argo_jupyter_scheduler.local_limits import local_limits
+        from argo_jupyter_scheduler.config.local_limits import local_limits
 
         compute_types = local_limits(scheduler.compute_types)
     return LocalEngine(
@@ -49,9 +49,9 @@ def make_local_engine(scheduler: Any) -> Engine:
 
 
 def _argo(scheduler: Any) -> Engine:
-    from argo_jupyter_scheduler.engines.argo import ArgoEngine
-    from argo_jupyter_scheduler.pods import sources as pod_sources
-    from argo_jupyter_scheduler.workflows import Policy, Site, slack_token_references
+    from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+    from argo_jupyter_scheduler.engines.argo.manifests import Policy, Site, slack_token_references
+    from argo_jupyter_scheduler.engines.argo.pods import shape_sources as pod_sources
 
     connection = scheduler.connection()
     shape = pod_sources.pod_shape(scheduler, connection.namespace)
@@ -90,8 +90,8 @@ def _configured(scheduler: Any) -> dict[str, Any]:
 
     Not what is inherited or expanded, which differs between the servers of one user.
     """
-    from argo_jupyter_scheduler.traits.pod import PodTraits
-    from argo_jupyter_scheduler.traits.workflows import WorkflowTraits
+    from argo_jupyter_scheduler.config.pod import PodTraits
+    from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 
     traits = {**PodTraits.class_traits(), **WorkflowTraits.class_traits()}
     traits["slack_token_secret"] = scheduler.traits()["slack_token_secret"]

@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 import psutil
 
-from argo_jupyter_scheduler import plan
-from argo_jupyter_scheduler.database import LOCAL_WAITING, WAITING, Database
+from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
-from argo_jupyter_scheduler.files import RunFolder, is_locked, locked
+from argo_jupyter_scheduler.storage.database import LOCAL_WAITING, WAITING, Database
+from argo_jupyter_scheduler.storage.staging import RunFolder, is_locked, locked
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything it starts: finds what a killed run left behind."""

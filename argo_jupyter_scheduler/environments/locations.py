@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from argo_jupyter_scheduler.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 
 NAME_LENGTH = 256
 """Characters in the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""

@@ -16,12 +16,12 @@ from typing import Any
 from jupyter_scheduler.models import CreateJobDefinition, UpdateJobDefinition
 from jupyter_scheduler.orm import JobDefinition
 
-from argo_jupyter_scheduler import schedules
-from argo_jupyter_scheduler.database import Database, is_scheduled
+from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.options import OPTIONS_FIELDS, with_fields
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.files import RunFolder, Unsettled
-from argo_jupyter_scheduler.options import OPTIONS_FIELDS, with_fields
+from argo_jupyter_scheduler.storage.database import Database, is_scheduled
+from argo_jupyter_scheduler.storage.staging import RunFolder, Unsettled
 
 DELETED = "The job definition was deleted while this run was under way."
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from argo_jupyter_scheduler.database import COMPLETED, Database, now
-from argo_jupyter_scheduler.definitions import Definitions
+from argo_jupyter_scheduler.domain.errors import EngineRefused
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
-from argo_jupyter_scheduler.errors import EngineRefused
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.jobs.definitions import Definitions
 from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
+from argo_jupyter_scheduler.storage.database import COMPLETED, Database, now
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 AT_ONCE = 8
 """How many ended runs are tended at the same time."""

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler import kernels, slack
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.prefixes import Environment, is_visible, near
-from argo_jupyter_scheduler.slack import SlackSettings
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.environments.locations import Environment, is_visible, near
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify.slack import SlackSettings
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""

@@ -20,11 +20,11 @@ from typing import Any
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
 
-from argo_jupyter_scheduler import environment_sources as sources
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, EnvironmentsUnknown, InvalidJob
-from argo_jupyter_scheduler.kernels import jupyter_specs
-from argo_jupyter_scheduler.prefixes import NAME_LENGTH, Environment, near, settings_of
-from argo_jupyter_scheduler.traits.environments import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.config.environments import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, EnvironmentsUnknown, InvalidJob
+from argo_jupyter_scheduler.environments.kernels import jupyter_specs
+from argo_jupyter_scheduler.environments.locations import NAME_LENGTH, Environment, near, settings_of
+from argo_jupyter_scheduler.environments.sources import found_here as sources
 
 LABELS = {
     "ipynb": "Notebook",

@@ -14,12 +14,13 @@ from typing import Any
 from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
-from argo_jupyter_scheduler import deleted_runs, schedules
-from argo_jupyter_scheduler.database import REPLACED, now, run_token
+from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, RunError
 from argo_jupyter_scheduler.engines.base import Observation
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidJob, RunError
-from argo_jupyter_scheduler.files import RunFolder
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
+from argo_jupyter_scheduler.storage import deleted_runs
+from argo_jupyter_scheduler.storage.database import REPLACED, now, run_token
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 IDLE = 4
 """How many times longer the interval is while nothing is under way."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler.errors import InvalidJob
+from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 TOKEN = "SLACK_TOKEN"  # noqa: S105 (a parameter's name)
 CHANNEL = "SLACK_CHANNEL"

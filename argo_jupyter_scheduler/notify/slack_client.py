@@ -17,9 +17,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
-from argo_jupyter_scheduler import slack
-from argo_jupyter_scheduler.errors import MessageNotSent
-from argo_jupyter_scheduler.slack import Message, SlackSettings
+from argo_jupyter_scheduler.domain.errors import MessageNotSent
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify.slack import Message, SlackSettings
 
 SHOWS = frozenset({"files.completeUploadExternal", "chat.postMessage"})
 """Methods that make a message appear; whatever is called before them, nobody sees."""

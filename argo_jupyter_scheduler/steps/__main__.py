@@ -17,15 +17,17 @@ import time
 from dataclasses import replace
 from urllib.parse import unquote
 
-from argo_jupyter_scheduler import __version__, plan, slack
-from argo_jupyter_scheduler.database import Database
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, RunEnded
-from argo_jupyter_scheduler.files import RunFolder, use_timezone
-from argo_jupyter_scheduler.options import read as read_options
-from argo_jupyter_scheduler.steps import ending
+from argo_jupyter_scheduler import __version__
+from argo_jupyter_scheduler.domain import plan
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
+from argo_jupyter_scheduler.domain.options import read as read_options
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.failure import why
-from argo_jupyter_scheduler.steps.output import tee
+from argo_jupyter_scheduler.steps.run_log import tee
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.staging import RunFolder, use_timezone
 
 
 def main(arguments: list[str] | None = None) -> int:

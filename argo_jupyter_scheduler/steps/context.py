@@ -5,8 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from argo_jupyter_scheduler.database import COMPLETED, FAILED, STILL_WAITING, STOPPED, WAITING, Database
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.storage.database import (
+    COMPLETED,
+    FAILED,
+    STILL_WAITING,
+    STOPPED,
+    WAITING,
+    Database,
+)
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
 

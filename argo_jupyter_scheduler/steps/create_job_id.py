@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler.database import PAUSED
-from argo_jupyter_scheduler.errors import RunError
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.storage.database import PAUSED
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 
 def run(context: Context) -> None:

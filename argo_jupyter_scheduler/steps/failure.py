@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from argo_jupyter_scheduler.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
-from argo_jupyter_scheduler.files import NOT_SENT
-from argo_jupyter_scheduler.plan import SUCCESS
+from argo_jupyter_scheduler.domain.plan import SUCCESS
 from argo_jupyter_scheduler.steps.context import Context
+from argo_jupyter_scheduler.storage.database import COMPLETED, LIVE, MESSAGE_LENGTH, STOPPED, shorten
+from argo_jupyter_scheduler.storage.staging import NOT_SENT
 
 UNKNOWN = "The run ended without saying why."
 STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."

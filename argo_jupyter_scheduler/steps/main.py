@@ -15,13 +15,17 @@ import nbformat
 from papermill.exceptions import PapermillExecutionError
 from sqlalchemy.exc import SQLAlchemyError
 
-from argo_jupyter_scheduler import kernels, options, parameters
-from argo_jupyter_scheduler.errors import NotebookFailed, RunEnded, RunError
-from argo_jupyter_scheduler.files import NOT_SENT
-from argo_jupyter_scheduler.kernels import Kernel
-from argo_jupyter_scheduler.prefixes import Environment, locate
-from argo_jupyter_scheduler.steps import activation, convert, ending, inside, limits
+from argo_jupyter_scheduler.domain import options
+from argo_jupyter_scheduler.domain.errors import NotebookFailed, RunEnded, RunError
+from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.environments.kernels import Kernel
+from argo_jupyter_scheduler.environments.locations import Environment, locate
+from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.steps.kernel import activation, limits
+from argo_jupyter_scheduler.steps.notebook import convert, parameters
+from argo_jupyter_scheduler.steps.notebook import papermill_in_environment as inside
+from argo_jupyter_scheduler.storage.staging import NOT_SENT
 
 COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """Control sequences of terminals (ECMA-48), which R's and Julia's errors have."""
@@ -98,7 +102,7 @@ def _execute(context: Context, job: dict[str, Any]) -> None:
                 files = (_literal(source), _literal(output), context.folder)
                 inside.execute(kernel, *files, values, bounds, progress)
                 return
-            from argo_jupyter_scheduler.steps import kernel_manager
+            from argo_jupyter_scheduler.steps.kernel import manager as kernel_manager
 
             shares_machine = "places" in settings  # on Argo, a pod's ports are its own
             manager = kernel_manager.LocalKernelManager if shares_machine else kernel_manager.RunKernelManager

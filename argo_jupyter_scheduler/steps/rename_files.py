@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from argo_jupyter_scheduler.files import RunFolder, copy_whole, output_filename
 from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.storage.staging import RunFolder, copy_whole, output_filename
 
 
 def run(context: Context) -> None:

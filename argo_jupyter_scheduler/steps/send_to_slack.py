@@ -18,13 +18,22 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler import slack
-from argo_jupyter_scheduler.database import COMPLETED, FAILED, LIVE, STOPPED, now, shorten, workflow_of
-from argo_jupyter_scheduler.errors import MessageNotSent, RunEnded
-from argo_jupyter_scheduler.files import MESSAGE, NOT_SENT, RunFolder, output_filename
-from argo_jupyter_scheduler.slack import Message, SlackSettings
-from argo_jupyter_scheduler.steps import output, rename_files
+from argo_jupyter_scheduler.domain.errors import MessageNotSent, RunEnded
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify.slack import Message, SlackSettings
+from argo_jupyter_scheduler.steps import rename_files
+from argo_jupyter_scheduler.steps import run_log as output
 from argo_jupyter_scheduler.steps.context import Context
+from argo_jupyter_scheduler.storage.database import (
+    COMPLETED,
+    FAILED,
+    LIVE,
+    STOPPED,
+    now,
+    shorten,
+    workflow_of,
+)
+from argo_jupyter_scheduler.storage.staging import MESSAGE, NOT_SENT, RunFolder, output_filename
 
 REASON_LENGTH = 300
 """Characters of the reason why no message was sent; it shares a column with the run's own message."""
@@ -197,7 +206,7 @@ def _send(message: Message, settings: SlackSettings, folder: RunFolder) -> str:
         )
     if not slack.is_token(message.token):
         raise MessageNotSent("the configured token has characters that no token of Slack has.")
-    from argo_jupyter_scheduler.steps import slack_client
+    from argo_jupyter_scheduler.notify import slack_client
 
     turn, sent = _Turn(folder), futures.Future[str]()
     until = time.monotonic() + settings.time_limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.errors import RunError
+from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import Context
 
 

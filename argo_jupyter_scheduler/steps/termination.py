@@ -17,7 +17,7 @@ from types import FrameType
 
 import psutil
 
-from argo_jupyter_scheduler.errors import RunEnded, RunTimedOut
+from argo_jupyter_scheduler.domain.errors import RunEnded, RunTimedOut
 
 TOLD = "The run was ended from outside before it had finished (SIGTERM)."
 TIME_IS_OVER = "The run took longer than its option timeout allows."

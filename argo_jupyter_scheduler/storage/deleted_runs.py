@@ -6,7 +6,7 @@ were missed, the last is made up for.
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.files import RunFolder
+from argo_jupyter_scheduler.storage.staging import RunFolder
 
 _MARK = "deleted-"
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from argo_jupyter_scheduler.pods import quantities
+from argo_jupyter_scheduler.engines.argo.pods import quantities
 
 from .rules import LABELS, Refused, expand, holds
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from argo_jupyter_scheduler.doctor import configuration, storage
-from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.environments import ArgoEnvironmentManager
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, InvalidConfiguration
+from argo_jupyter_scheduler.cli.doctor import configuration, storage
+from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 
 SHOWN = 20
 """How many environments are named."""
@@ -49,7 +49,7 @@ def examine(app: Any, run: bool = False, timeout: float = 600.0) -> Iterator[Fin
         yield from _place(scheduler, run)
         yield from _environments(scheduler)
         if run:
-            from argo_jupyter_scheduler.doctor import trial
+            from argo_jupyter_scheduler.cli.doctor import trial
 
             yield from trial.findings(scheduler, Path(folder), timeout)
 
@@ -61,7 +61,7 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
         yield ok("engine", f"this machine ({why}), up to {scheduler.max_concurrent_runs} runs at once")
         yield from storage.findings(scheduler, None)
         return
-    from argo_jupyter_scheduler.doctor import argo
+    from argo_jupyter_scheduler.cli.doctor import argo
 
     there = True
     for one in argo.findings(scheduler, run):

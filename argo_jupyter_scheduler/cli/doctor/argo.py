@@ -19,13 +19,18 @@ from typing import Any
 import urllib3
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.doctor.storage import container
-from argo_jupyter_scheduler.engines.argo import ArgoEngine
-from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
-from argo_jupyter_scheduler.errors import ArgoSchedulerError, EngineError, EngineRefused, EngineUnavailable
-from argo_jupyter_scheduler.pods import own_pod
-from argo_jupyter_scheduler.pods.sources import on_nebari
+from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.cli.doctor.storage import container
+from argo_jupyter_scheduler.domain.errors import (
+    ArgoSchedulerError,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+)
+from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
+from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.engines.argo.pods import own_pod
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import on_nebari
 
 NOBODY = str(uuid.uuid4())
 """An id of no job that there is."""

@@ -13,8 +13,8 @@ from jupyter_scheduler.extension import SchedulerApp
 from jupyter_server.extension.config import ExtensionConfigManager
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
-from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.errors import InvalidConfiguration
+from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.domain.errors import InvalidConfiguration
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 VARIABLES = (

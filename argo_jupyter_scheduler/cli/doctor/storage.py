@@ -18,12 +18,13 @@ import psutil
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
-from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.errors import PodUnknown
-from argo_jupyter_scheduler.pods import inheritance, own_pod, places
-from argo_jupyter_scheduler.pods.shape import PodShape
-from argo_jupyter_scheduler.pods.sources import on_nebari
+from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.domain.errors import PodUnknown
+from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod
+from argo_jupyter_scheduler.engines.argo.pods import visibility as places
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import on_nebari
+from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE
 
 LITTLE = 200_000_000
 """Bytes of free room below which it is said."""

@@ -15,10 +15,10 @@ from jupyter_scheduler.exceptions import SchedulerError
 from jupyter_scheduler.models import CreateJob, CreateJobDefinition, UpdateJobDefinition
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.database import COMPLETED
-from argo_jupyter_scheduler.doctor.finding import Finding, ok, problem, warning
-from argo_jupyter_scheduler.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.waiting import wait
+from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
+from argo_jupyter_scheduler.cli.progress_bar import wait
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.storage.database import COMPLETED
 
 NOTEBOOK = "doctor.ipynb"
 

@@ -21,8 +21,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError, ProtocolError, SSLError
 from urllib3.util import Retry
 
-from argo_jupyter_scheduler.engines.connection import Connection
-from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.engines.argo.connection import Connection
 
 WORKFLOWS = "workflows"
 CRON_WORKFLOWS = "cron-workflows"

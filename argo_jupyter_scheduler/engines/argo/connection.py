@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from argo_jupyter_scheduler.errors import EngineRefused
+from argo_jupyter_scheduler.domain.errors import EngineRefused
 
 
 @dataclass(frozen=True)

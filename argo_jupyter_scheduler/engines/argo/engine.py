@@ -9,7 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from argo_jupyter_scheduler.database import (
+from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
+from argo_jupyter_scheduler.engines.argo import live_objects
+from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
+from argo_jupyter_scheduler.engines.argo.connection import Connection
+from argo_jupyter_scheduler.engines.argo.manifests import (
+    Site,
+    build_cron_workflow,
+    build_workflow,
+    cron_workflow_name,
+    for_run,
+)
+from argo_jupyter_scheduler.engines.argo.pods import visibility as places
+from argo_jupyter_scheduler.engines.argo.pods.names import DEFINITION_LABEL, JOB_LABEL, MANAGER
+from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
+from argo_jupyter_scheduler.steps.create_job_id import milliseconds
+from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
+from argo_jupyter_scheduler.storage.database import (
     REPLACED,
     WAITED,
     WAITING,
@@ -18,22 +34,6 @@ from argo_jupyter_scheduler.database import (
     now,
     workflow_name,
     workflow_of,
-)
-from argo_jupyter_scheduler.engines import live_objects
-from argo_jupyter_scheduler.engines.argo_api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
-from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
-from argo_jupyter_scheduler.engines.connection import Connection
-from argo_jupyter_scheduler.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
-from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER
-from argo_jupyter_scheduler.pods import places
-from argo_jupyter_scheduler.steps.create_job_id import milliseconds
-from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
-from argo_jupyter_scheduler.workflows import (
-    Site,
-    build_cron_workflow,
-    build_workflow,
-    cron_workflow_name,
-    for_run,
 )
 
 FIELDS = ",".join(

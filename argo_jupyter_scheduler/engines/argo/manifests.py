@@ -23,14 +23,21 @@ from hera.workflows.models import (
 )
 from pydantic import BaseModel
 
-from argo_jupyter_scheduler import options, plan, slack
-from argo_jupyter_scheduler.database import workflow_name
-from argo_jupyter_scheduler.errors import InvalidJob
-from argo_jupyter_scheduler.naming import CREATOR_LABEL, DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
-from argo_jupyter_scheduler.pods.shape import PodShape
-from argo_jupyter_scheduler.prefixes import near
-from argo_jupyter_scheduler.schedules import DEFAULT_TIMEZONE
-from argo_jupyter_scheduler.slack import SlackSettings
+from argo_jupyter_scheduler.domain import options, plan
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE
+from argo_jupyter_scheduler.engines.argo.pods.names import (
+    CREATOR_LABEL,
+    DEFINITION_LABEL,
+    JOB_LABEL,
+    MANAGER,
+    OVERRIDE_LABEL,
+)
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.environments.locations import near
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify.slack import SlackSettings
+from argo_jupyter_scheduler.storage.database import workflow_name
 
 WORKFLOW_FIELDS = frozenset(
     {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}

@@ -14,8 +14,8 @@ from typing import Any
 import certifi
 import urllib3
 
-from argo_jupyter_scheduler.errors import EnvironmentsUnknown
-from argo_jupyter_scheduler.prefixes import Environment, existing, expand, is_name, is_visible
+from argo_jupyter_scheduler.domain.errors import EnvironmentsUnknown
+from argo_jupyter_scheduler.environments.locations import Environment, existing, expand, is_name, is_visible
 
 PAGE = 100
 """The most that conda-store gives at once."""

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from argo_jupyter_scheduler.kernels import Kernel
-from argo_jupyter_scheduler.prefixes import is_conda, is_virtual, same
-from argo_jupyter_scheduler.steps import limits
+from argo_jupyter_scheduler.environments.kernels import Kernel
+from argo_jupyter_scheduler.environments.locations import is_conda, is_virtual, same
+from argo_jupyter_scheduler.steps.kernel import limits
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.errors import RunError
-from argo_jupyter_scheduler.prefixes import near
+from argo_jupyter_scheduler.domain.errors import RunError
+from argo_jupyter_scheduler.environments.locations import near
 from argo_jupyter_scheduler.steps.context import log
 
 

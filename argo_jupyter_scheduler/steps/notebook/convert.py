@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.errors import RunError
-from argo_jupyter_scheduler.files import RunFolder, write_whole
+from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import log
+from argo_jupyter_scheduler.storage.staging import RunFolder, write_whole
 
 NOT_CONVERTED = frozenset({"ipynb", "log"})
 """Formats that papermill and the run itself write."""

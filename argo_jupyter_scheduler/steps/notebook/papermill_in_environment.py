@@ -14,11 +14,11 @@ import nbformat
 import yaml
 from papermill.execute import raise_for_execution_errors, remove_error_markers
 
-from argo_jupyter_scheduler.errors import NotebookFailed
-from argo_jupyter_scheduler.files import RunFolder, write_whole
-from argo_jupyter_scheduler.kernels import Kernel, has_package, python_of
-from argo_jupyter_scheduler.prefixes import same
-from argo_jupyter_scheduler.steps import activation, limits
+from argo_jupyter_scheduler.domain.errors import NotebookFailed
+from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
+from argo_jupyter_scheduler.environments.locations import same
+from argo_jupyter_scheduler.steps.kernel import activation, limits
+from argo_jupyter_scheduler.storage.staging import RunFolder, write_whole
 
 POLL_SECONDS = 0.5
 

@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
-from argo_jupyter_scheduler import slack
-from argo_jupyter_scheduler.database import PASSWORD_VARIABLE
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE
 
 
 def typed(text: str) -> object:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from argo_jupyter_scheduler.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE
+from argo_jupyter_scheduler.engines.argo.pods.names import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE
 
 
 def listed(value: Any) -> list[Any]:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.pods.checks import TAKEN, requirements
-from argo_jupyter_scheduler.pods.own_pod import RULE, OwnPod, claim_of
-from argo_jupyter_scheduler.pods.placement import PREFERRED, REQUIRED
-from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, claim_of
+from argo_jupyter_scheduler.engines.argo.pods.placement import PREFERRED, REQUIRED
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.validation import TAKEN, requirements
 
 Part = Mapping[str, Any]
 

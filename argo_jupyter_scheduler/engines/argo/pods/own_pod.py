@@ -16,7 +16,7 @@ from typing import Any
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from argo_jupyter_scheduler.errors import PodUnknown
+from argo_jupyter_scheduler.domain.errors import PodUnknown
 
 TIMEOUT = Timeout(connect=1.5, read=4.0)
 """Seconds. JupyterLab is starting meanwhile."""

@@ -13,7 +13,15 @@ from hera.workflows.models.io.k8s.api.core.v1 import (
     WeightedPodAffinityTerm,
 )
 
-from argo_jupyter_scheduler.pods.parts import dns_label, label_mapping, models, name, one_of, qualified, whole
+from argo_jupyter_scheduler.engines.argo.pods.fields import (
+    dns_label,
+    label_mapping,
+    models,
+    name,
+    one_of,
+    qualified,
+    whole,
+)
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

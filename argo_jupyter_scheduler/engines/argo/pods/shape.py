@@ -8,8 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from argo_jupyter_scheduler.errors import InvalidPod
-from argo_jupyter_scheduler.pods import checks, parts, placement, quantities, volumes
+from argo_jupyter_scheduler.domain.errors import InvalidPod
+from argo_jupyter_scheduler.engines.argo.pods import fields as parts
+from argo_jupyter_scheduler.engines.argo.pods import placement, quantities, volumes
+from argo_jupyter_scheduler.engines.argo.pods import validation as checks
 
 Part = Mapping[str, Any]
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from traitlets import TraitError
 
-from argo_jupyter_scheduler import naming
-from argo_jupyter_scheduler.errors import InvalidPod, PodUnknown
-from argo_jupyter_scheduler.pods import inheritance, own_pod
-from argo_jupyter_scheduler.pods.shape import TRAITS, PodShape
-from argo_jupyter_scheduler.traits.pod import TEMPLATES
+from argo_jupyter_scheduler.config.pod import TEMPLATES
+from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
+from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod
+from argo_jupyter_scheduler.engines.argo.pods import names as naming
+from argo_jupyter_scheduler.engines.argo.pods.shape import TRAITS, PodShape
 
 PLACEHOLDER = "set-by-nebari"
 """An image's name where Nebari sets the image and this server does not know its own."""

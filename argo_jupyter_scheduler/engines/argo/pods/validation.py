@@ -21,9 +21,8 @@ from hera.workflows.models import (
 )
 from hera.workflows.models.io.k8s.api.core.v1 import EnvVar
 
-from argo_jupyter_scheduler.naming import DEFINITION_LABEL, JOB_LABEL, MANAGER, OVERRIDE_LABEL
-from argo_jupyter_scheduler.pods import quantities
-from argo_jupyter_scheduler.pods.parts import (
+from argo_jupyter_scheduler.engines.argo.pods import quantities
+from argo_jupyter_scheduler.engines.argo.pods.fields import (
     absolute_path,
     config_key,
     dns_label,
@@ -39,8 +38,14 @@ from argo_jupyter_scheduler.pods.parts import (
     whole,
     with_known_keys,
 )
-from argo_jupyter_scheduler.pods.placement import tolerations
-from argo_jupyter_scheduler.pods.volumes import volumes
+from argo_jupyter_scheduler.engines.argo.pods.names import (
+    DEFINITION_LABEL,
+    JOB_LABEL,
+    MANAGER,
+    OVERRIDE_LABEL,
+)
+from argo_jupyter_scheduler.engines.argo.pods.placement import tolerations
+from argo_jupyter_scheduler.engines.argo.pods.volumes import volumes
 
 TAKEN = frozenset({"init", "main", "wait"})
 """Names of the containers that Argo puts into each pod."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from argo_jupyter_scheduler.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 
 ADVICE = (
     "Mount this server's volume in the pods at the same path (c.ArgoScheduler.volumes and volume_mounts), or give this server's "

@@ -11,8 +11,8 @@ from typing import Any
 
 from hera.workflows.models import Volume
 
-from argo_jupyter_scheduler.pods import quantities
-from argo_jupyter_scheduler.pods.parts import (
+from argo_jupyter_scheduler.engines.argo.pods import quantities
+from argo_jupyter_scheduler.engines.argo.pods.fields import (
     absolute_path,
     config_key,
     dns_label,
