@@ -40,6 +40,9 @@ from argo_jupyter_scheduler.config.slack import SlackTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 from argo_jupyter_scheduler.domain import options
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.messages import input_gone
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.engines.factory import make_engine, make_local_engine
 from argo_jupyter_scheduler.environments.kernels import notebook_kernel
@@ -48,10 +51,8 @@ from argo_jupyter_scheduler.jobs.definitions import Definitions
 from argo_jupyter_scheduler.jobs.reconciler import Mender
 from argo_jupyter_scheduler.jupyter.definition_list import list_definitions
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
-from argo_jupyter_scheduler.notify.slack import SlackSettings
-from argo_jupyter_scheduler.steps.create_job_id import input_gone
 from argo_jupyter_scheduler.storage import deleted_runs
-from argo_jupyter_scheduler.storage.database import Database, is_scheduled, run_token, scheduled_moment
+from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder, local_timezone
 
 ORIGIN = "input_uri"
@@ -212,7 +213,7 @@ class ArgoScheduler(
         """
         if Path(input_uri).name != input_uri or (self.root / input_uri).exists():
             return input_uri
-        jobs = [RunFolder(self.staging_path, one) for one in self.database.jobs_of_input(input_uri)]
+        jobs = [RunFolder(self.staging_path, one) for one in self.database.find_jobs_of_input(input_uri)]
         origins = {folder.read("run.json").get(ORIGIN) for folder in jobs}
         found = sorted(one for one in origins if one and (self.root / one).is_file())
         if len(found) > 1:
@@ -327,10 +328,10 @@ class ArgoScheduler(
             checks.name(model.name)
             if model.compute_type:
                 checks.compute_type(model.compute_type, self.compute_types)
-            if self.database.job(job_id) is None:
+            if self.database.get_job(job_id) is None:
                 raise JobNotFound(f"There is no job {job_id}.")
             changes = self.changed_values(model.dict(exclude_none=True, exclude={"status"}))
-            self.database.set(job_id, **changes)
+            self.database.update_job(job_id, **changes)
 
     def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
         """Return a job.
@@ -348,10 +349,10 @@ class ArgoScheduler(
     async def stop_job(self, job_id: str) -> None:
         """Stop a job: its row says so at once, then its process tree or workflow ends."""
         with _told_to_the_user():
-            job = self.database.job(job_id)
+            job = self.database.get_job(job_id)
             if job is None:
                 raise JobNotFound(f"There is no job {job_id}.")
-            self.database.stopped(job_id)
+            self.database.mark_stopped(job_id)
         await asyncio.to_thread(self._told, self._engine_of(job).stop, job_id)
 
     async def delete_job(self, job_id: str) -> None:
@@ -360,20 +361,20 @@ class ArgoScheduler(
 
     def delete_job_now(self, job_id: str) -> None:
         """Do what `delete_job` does, in the calling thread."""
-        job = self.database.job(job_id)
+        job = self.database.get_job(job_id)
         if job is None:
             return
-        was_live = self.database.stopped(job_id)
+        was_live = self.database.mark_stopped(job_id)
         try:
             self._engine_of(job).delete(job_id)
         except ArgoSchedulerError:
-            if was_live or is_scheduled(job):  # a scheduled run that Argo has, gets its row again
+            if was_live or job.is_scheduled:  # a scheduled run that Argo has, gets its row again
                 raise
             self.log.warning("Job %s is deleted, its finished workflow could not be.", job_id)
         RunFolder(self.staging_path, job_id).delete()
-        if is_scheduled(job) and not self.runs_on.keeps_schedules:
+        if job.is_scheduled and not self.runs_on.keeps_schedules:
             deleted_runs.remember(
-                RunFolder(self.staging_path, job["job_definition_id"]), scheduled_moment(job)
+                RunFolder(self.staging_path, job["job_definition_id"]), job.scheduled_moment
             )
         self.database.delete_job(job_id)
 

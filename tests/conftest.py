@@ -14,10 +14,11 @@ import psutil
 import pytest
 from jupyter_scheduler.orm import create_tables
 
+from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.database import LIVE, Database
+from argo_jupyter_scheduler.storage.database import Database
 
 from .argo_stand_in import ArgoStandIn
 
@@ -255,7 +256,7 @@ def jobs(
 ) -> Iterator[Jobs]:
     yield Jobs(jp_fetch, jp_root_dir)
     if request.node.get_closest_marker("argo"):  # whose schedules would go on for ever
-        for row in scheduler.database.schedules():
+        for row in scheduler.database.list_schedules():
             scheduler.definitions.delete(row["job_definition_id"])
 
 

@@ -17,13 +17,13 @@ from jupyter_scheduler.models import CreateJob
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
+from argo_jupyter_scheduler.domain.argo_failures import read_failures
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
-from argo_jupyter_scheduler.notify.slack import SlackSettings
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.steps.failure import reason_of
 from argo_jupyter_scheduler.storage.database import Database
 
 from .argo_stand_in import ArgoStandIn
@@ -105,11 +105,14 @@ def test_a_slack_token_that_the_shape_refers_to_is_in_no_other_pod_than_those_th
 
 def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
-    assert reason_of(recorded) == "OOMKilled (exit code 137)"
+    assert read_failures(recorded) == "OOMKilled (exit code 137)"
     success = [{"displayName": "success", "message": "main: Error (exit code 1)"}]
-    assert reason_of(json.dumps(success)) == "Error (exit code 1)"
-    assert reason_of(json.dumps([*json.loads(json.loads(recorded)), *success])) == "OOMKilled (exit code 137)"
-    assert reason_of("") == reason_of("{{workflow.failures}}") == reason_of('"[]"') == ""
+    assert read_failures(json.dumps(success)) == "Error (exit code 1)"
+    assert (
+        read_failures(json.dumps([*json.loads(json.loads(recorded)), *success]))
+        == "OOMKilled (exit code 137)"
+    )
+    assert read_failures("") == read_failures("{{workflow.failures}}") == read_failures('"[]"') == ""
 
 
 async def test_a_workflow_runs_the_steps_and_the_exit_handler_is_skipped(
@@ -150,7 +153,7 @@ async def test_a_run_that_could_not_write_its_end_is_judged_by_its_files(
     job_id = await jobs.create("j.ipynb", notebook("1"))
     await jobs.wait(job_id)
     argo.wait(f"job-{job_id}")
-    database.set(job_id, status="IN_PROGRESS")
+    database.update_job(job_id, status="IN_PROGRESS")
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
 
 
@@ -169,7 +172,7 @@ async def test_a_workflow_that_is_deleted_behind_our_back(
     await jobs.wait(job_id, until="IN_PROGRESS")
     argo._end(f"job-{job_id}")
     del argo.runs[f"job-{job_id}"]
-    database.set(job_id, create_time=int(time.time() * 1000) - 120_000)
+    database.update_job(job_id, create_time=int(time.time() * 1000) - 120_000)
     job = await jobs.wait(job_id)
     assert job["status"] == "FAILED"
     assert "no longer exists in Argo" in job["status_message"]
@@ -180,7 +183,7 @@ async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, d
     job_id = await jobs.create("q.ipynb", notebook("1"))
     assert (await jobs.get(job_id))["status"] == "QUEUED"
     before = (await jobs.get(job_id))["create_time"]
-    database.set(job_id, create_time=int(time.time() * 1000) - 120_000)
+    database.update_job(job_id, create_time=int(time.time() * 1000) - 120_000)
     while not (await jobs.get(job_id)).get("status_message"):
         await asyncio.sleep(0.1)
     job = await jobs.get(job_id)
@@ -196,7 +199,7 @@ async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, d
     while argo.pending != (await jobs.get(job_id))["status_message"]:
         await asyncio.sleep(0.1)
     del argo.runs[f"job-{job_id}"].workflow["status"]["nodes"]["ended"]
-    database.set(job_id, create_time=before)
+    database.update_job(job_id, create_time=before)
     argo.pending = ""
     job = await jobs.wait(job_id)
     assert (job["status"], job["status_message"]) == ("COMPLETED", None)
@@ -291,7 +294,7 @@ async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_
     argo.fail_next(503, "busy", times=3, path="/stop")
     with pytest.raises(HTTPClientError, match="500"):
         await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
-    database.set(job_id, end_time=int(time.time() * 1000) - 60_000)
+    database.update_job(job_id, end_time=int(time.time() * 1000) - 60_000)
     ended = await asyncio.to_thread(argo.wait, f"job-{job_id}")
     assert ended["status"]["message"] == "Stopped with strategy 'Stop'"
     assert (await jobs.get(job_id))["status"] == "STOPPED"
@@ -315,10 +318,10 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
 
     killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
     await jobs.wait(killed, until="IN_PROGRESS")
-    psutil.Process((before.database.job(killed) or {})["pid"]).kill()
+    psutil.Process((before.database.get_job(killed) or {})["pid"]).kill()
     assert (await jobs.wait(killed))["status_message"] == KILLED
     await jobs.wait(stopped, until="IN_PROGRESS")
-    process = psutil.Process((before.database.job(stopped) or {})["pid"])
+    process = psutil.Process((before.database.get_job(stopped) or {})["pid"])
     await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert (await jobs.wait(waiting))["status"] == "COMPLETED"

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from argo_jupyter_scheduler.config.environments import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentsUnknown
-from argo_jupyter_scheduler.environments.locations import Environment, locate
+from argo_jupyter_scheduler.environments.locations import locate
 from argo_jupyter_scheduler.environments.sources.conda_store import CondaStore
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler

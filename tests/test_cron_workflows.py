@@ -103,7 +103,7 @@ async def test_an_edit_brings_the_pods_up_to_date(
     define: Any, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
 ) -> None:
     story = await define()
-    definition = {**(database.definition(story.id) or {}), "schedule": "0 1 * * *"}
+    definition = {**(database.get_definition(story.id) or {}), "schedule": "0 1 * * *"}
     scheduler.node_selector = {"pool": "jobs"}
     make_engine(scheduler).schedule(definition)
     cron = cron_of(argo, story)
@@ -542,4 +542,4 @@ async def test_two_menders_on_one_database(
     await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
     job = await job_that(jobs, story.id, lambda job: job["status"] == "FAILED")
     assert len(await jobs.runs(story.id)) == 1
-    assert database.job(job["job_id"])
+    assert database.get_job(job["job_id"])

@@ -8,7 +8,9 @@ import pytest
 from jupyter_scheduler.models import Status
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.storage.database import LIVE, Database, run_token
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.status import LIVE
+from argo_jupyter_scheduler.storage.database import Database
 
 
 @pytest.fixture
@@ -42,15 +44,15 @@ def test_a_transition_changes_what_it_may_and_no_end_status(
     insert(status=before)
     transition, allowed = TRANSITIONS[after]
     assert transition(database) == (before in allowed)
-    row = database.job("a")
+    row = database.get_job("a")
     assert row
     assert row["status"] == (after if before in allowed else before)
 
 
 def test_a_retried_pod_keeps_the_first_start(database: Database, insert: Callable[..., str]) -> None:
     insert(start_time=5)
-    database.started("a")
-    assert (database.job("a") or {})["start_time"] == 5
+    database.mark_started("a")
+    assert (database.get_job("a") or {})["start_time"] == 5
 
 
 def test_a_run_is_replaced_by_one_of_a_later_moment_only(
@@ -63,26 +65,26 @@ def test_a_run_is_replaced_by_one_of_a_later_moment_only(
     insert("named otherwise", job_definition_id="d", idempotency_token=run_token("d", "x"))
     insert("another's", job_definition_id="e", idempotency_token=run_token("e", 100))
     insert("ended", job_definition_id="d", idempotency_token=run_token("d", 50), status="COMPLETED")
-    found = [job["job_id"] for job in database.earlier_runs("d", 200)]
+    found = [job["job_id"] for job in database.list_earlier_runs("d", 200)]
     assert sorted(found) == ["a", "named otherwise"]
 
 
 def test_old_information_changes_nothing(database: Database, insert: Callable[..., str]) -> None:
     insert(status="IN_PROGRESS")
-    assert not database.failed("a", "gone", only_if=["QUEUED"])
-    assert database.waiting_because("a", "Unschedulable") is False
+    assert not database.mark_failed("a", "gone", only_if=["QUEUED"])
+    assert database.explain_waiting("a", "Unschedulable") is False
 
 
 def test_a_message_fits_its_column(database: Database, insert: Callable[..., str]) -> None:
     insert()
-    database.failed("a", "x" * 5000)
-    assert len((database.job("a") or {})["status_message"]) == 1024
+    database.mark_failed("a", "x" * 5000)
+    assert len((database.get_job("a") or {})["status_message"]) == 1024
 
 
 def test_a_message_has_only_what_all_databases_take(database: Database, insert: Callable[..., str]) -> None:
     insert()
-    database.failed("a", "NUL \0, and half of \ud83d")
-    assert (database.job("a") or {})["status_message"] == "NUL , and half of ?"
+    database.mark_failed("a", "NUL \0, and half of \ud83d")
+    assert (database.get_job("a") or {})["status_message"] == "NUL , and half of ?"
 
 
 def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
@@ -97,6 +99,6 @@ def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
     assert not database.claim("first", 12, places=9)
     assert not database.claim("second", 12, places=1)
     assert database.claim("second", 12, places=2)
-    database.completed("first")
+    database.mark_completed("first")
     assert database.claim("third", 13, places=2)
     assert not database.claim("argo", 14, places=9)

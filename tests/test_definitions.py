@@ -17,9 +17,10 @@ from jupyter_scheduler.models import ListJobDefinitionsQuery, SortDirection, Sor
 from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.database import Database, run_token
+from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 from .conftest import Jobs, Story, notebook, outputs, start_all
@@ -262,7 +263,7 @@ class TestOnThisMachine:
     ) -> None:
         scheduler.concurrency_policy = "Allow"
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
-        begin = (database.definition(definition_id) or {})["update_time"] // 1000
+        begin = (database.get_definition(definition_id) or {})["update_time"] // 1000
         servers = [LocalSchedules(scheduler, clock=lambda: moment[0])]
         for minute in range(1, 22):
             moment[0] += 60_000
@@ -282,7 +283,7 @@ class TestOnThisMachine:
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@hourly")
         now = int(time.time() * 1000)
         hour = now - now % 3_600_000
-        database.set_definition(definition_id, update_time=hour - 100_000)
+        database.update_definition(definition_id, update_time=hour - 100_000)
         scheduler.starting_deadline_seconds = deadline
 
         async def restart() -> list[dict[str, Any]]:

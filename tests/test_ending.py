@@ -91,7 +91,7 @@ def check(
     """See that a run has ended, what it said, that it published what there is, and left nothing behind."""
     assert process.wait(40) == 1
     assert marked(folder.path.name) == []
-    row = database.job(folder.path.name) or {}
+    row = database.get_job(folder.path.name) or {}
     assert (row["status"], row["status_message"]) == end
     assert list(folder.path.glob("n-*.html"))
     [executed] = folder.path.glob("n-*.ipynb")

@@ -21,8 +21,9 @@ from traitlets import TraitError
 
 import argo_jupyter_scheduler
 from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.environments.locations import Environment, candidates, existing
+from argo_jupyter_scheduler.environments.locations import candidates, existing
 from argo_jupyter_scheduler.environments.sources.found_here import is_own_python
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager, Source
 from argo_jupyter_scheduler.scheduler import ArgoScheduler

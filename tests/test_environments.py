@@ -14,9 +14,9 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.environments.kernels import choose
-from argo_jupyter_scheduler.environments.locations import Environment
 
 from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
 from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel

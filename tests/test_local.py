@@ -69,7 +69,7 @@ async def test_a_killed_run_is_failed_and_the_next_one_starts(
     folder = RunFolder(staging_path, killed)
     while not folder.output("ipynb").exists():
         await asyncio.sleep(0.1)
-    create_time = (database.job(killed) or {})["create_time"]
+    create_time = (database.get_job(killed) or {})["create_time"]
     (folder.path / output_filename("k.ipynb", create_time, "ipynb")).mkdir()  # nothing can be published
     for name in ("run.json", "result.json", f"process-{process.pid}.json"):
         (folder.private / name).write_text("")
@@ -196,7 +196,7 @@ def test_the_executor_alone_serves_jupyter_schedulers_own_scheduler(
         session.add(Job(job_id="own", status="QUEUED", **common))
         session.commit()
     ArgoExecutor("own", str(staging_path), db_url, {"input": str(folder.path / "n.ipynb")}).process()
-    assert (database.job("own") or {})["status"] == "COMPLETED"
+    assert (database.get_job("own") or {})["status"] == "COMPLETED"
     [executed] = folder.path.glob("n-*.ipynb")
     assert outputs(executed) == "here\n"
 
@@ -224,14 +224,14 @@ async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> N
     [folder] = (tmp_path / "data" / "scheduler_staging_area").iterdir()
     [executed] = folder.glob("n-*.ipynb")
     assert outputs(executed) == "done\n"
-    assert (database.job(folder.name) or {})["status"] == "COMPLETED"
+    assert (database.get_job(folder.name) or {})["status"] == "COMPLETED"
 
 
 def rows(database: Database) -> list[dict[str, Any]]:
     from sqlalchemy.exc import OperationalError
 
     try:
-        return database.live_jobs()
+        return database.list_live_jobs()
     except OperationalError:  # the tables are just being made
         return []
 

@@ -18,9 +18,12 @@ from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tab
 from sqlalchemy import make_url, text
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain.clock import now_ms
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.database import LIVE, PASSWORD_VARIABLE, Database, now, run_token
+from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
 
 from .argo_stand_in import ArgoStandIn
 from .conftest import Jobs, Story, notebook, outputs
@@ -217,9 +220,9 @@ def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Data
                     lambda number: database.claim(f"job-{number:02}", 1000 + number, places=2), range(16)
                 )
             )
-            running = [job["job_id"] for job in database.live_jobs() if job["pid"]]
+            running = [job["job_id"] for job in database.list_live_jobs() if job["pid"]]
             assert running == [f"job-{ended:02}", f"job-{ended + 1:02}"]
-            database.completed(running[0])
+            database.mark_completed(running[0])
 
 
 def test_a_place_that_is_just_being_taken_is_taken(db_url: str, database: Database) -> None:
@@ -247,26 +250,26 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     async def all_at_once(call: Callable[[int], bool]) -> int:
         return sum(await asyncio.gather(*(asyncio.to_thread(call, n) for n in range(8))))
 
-    created = now()
+    created = now_ms()
     token = run_token("d", created // 1000)
-    asyncio.run(all_at_once(lambda n: database.create_run("r", "d", created, token)))
-    row = database.job("r") or {}
+    asyncio.run(all_at_once(lambda n: database.insert_run("r", "d", created, token)))
+    row = database.get_job("r") or {}
     assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
-    database.waiting_because("r", "no node")
-    database.replace_runs("d", created + 1)
-    row = database.job("r") or {}
+    database.explain_waiting("r", "no node")
+    database.stop_replaced_runs("d", created + 1)
+    row = database.get_job("r") or {}
     assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
         "STOPPED",
         True,
     )
-    assert (database.known(["r", "s"]), database.known([])) == ({"r"}, frozenset())
-    assert database.stopped_before(["r"], now() + 1000) == ["r"]
+    assert (database.find_known_jobs(["r", "s"]), database.find_known_jobs([])) == ({"r"}, frozenset())
+    assert database.find_stopped_before(["r"], now_ms() + 1000) == ["r"]
     assert database.was_stopped_since(created)
 
     insert(db_url, {"job_id": "one end"})
-    ends = [lambda: database.completed("one end"), lambda: database.failed("one end", "why")]
+    ends = [lambda: database.mark_completed("one end"), lambda: database.mark_failed("one end", "why")]
     assert asyncio.run(all_at_once(lambda n: ends[n % 2]())) == 1
-    assert (database.job("one end") or {})["status"] not in LIVE
+    assert (database.get_job("one end") or {})["status"] not in LIVE
 
 
 def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> None:
@@ -277,7 +280,7 @@ def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> Non
             create_tables(url)  # as the server does at each start
         insert(url, {"job_id": "a", "parameters": {"word": "x" * 5000}})
         database = Database(url)
-        assert (database.job("a") or {})["parameters"] == {"word": "x" * 5000}
+        assert (database.get_job("a") or {})["parameters"] == {"word": "x" * 5000}
         database.dispose()
 
 

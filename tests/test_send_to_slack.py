@@ -18,7 +18,8 @@ import pytest
 from jupyter_scheduler.orm import Job, create_session
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.notify.slack import SlackSettings, check, is_asked_for
+from argo_jupyter_scheduler.domain.run_settings import RunSettings, SlackSettings
+from argo_jupyter_scheduler.notify.slack import check, is_asked_for
 from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
@@ -165,7 +166,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
     assert words in reason(context)
     assert slack.messages == []
     failure.run(context)
-    row = context.database.job("a") or {}
+    row = context.database.get_job("a") or {}
     assert (row["status"], row["status_message"]) == (
         "FAILED",
         f"{ERROR} (No message was sent to Slack: {reason(context)})",
@@ -294,7 +295,7 @@ def test_a_run_that_was_stopped_or_deleted_sends_nothing(run: Run, slack: SlackS
     context = run({})
     context.reason, context.stopped = "It was stopped in Argo.", True
     send_to_slack.run(context)
-    context.database.stopped("a")
+    context.database.mark_stopped("a")
     context.stopped = False
     send_to_slack.run(context)
     context.database.delete_job("a")
@@ -315,14 +316,14 @@ def test_a_run_whose_reason_only_argo_knows_is_left_to_the_exit_handler(
 
 def test_what_a_run_waited_for_until_its_end_is_told(run: Run, slack: SlackStandIn) -> None:
     context = run({})
-    context.database.set("a", status="QUEUED")
-    context.database.waiting_because("a", "ImagePullBackOff: nope:1")
+    context.database.update_job("a", status="QUEUED")
+    context.database.explain_waiting("a", "ImagePullBackOff: nope:1")
     context.reason = "Step exceeded its deadline"
     send_to_slack.run(context)
     failure.run(context)
     told = "Step exceeded its deadline. It was still waiting: ImagePullBackOff: nope:1"
     assert slack.messages[0].text.endswith(f"```{told}```")
-    job = context.database.job("a")
+    job = context.database.get_job("a")
     assert job
     assert (job["status"], job["status_message"]) == ("FAILED", told)
 
@@ -362,7 +363,7 @@ def test_long_reasons_fit(run: Run, slack: SlackStandIn) -> None:
     context = run({"succeeded": False, "error": "x" * 5000}, parameters={"SLACK_CHANNEL": "nope"})
     send_to_slack.run(context)
     failure.run(context)
-    message = (context.database.job("a") or {})["status_message"]
+    message = (context.database.get_job("a") or {})["status_message"]
     assert len(message) == 1024
     assert message.endswith(f"x… (No message was sent to Slack: {reason(context)})")
 
@@ -376,7 +377,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, slack: S
         code = run_steps(["send-to-slack", "success", "failure"], context)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (code, (context.database.job("a") or {})["status"]) == (0, "COMPLETED")
+    assert (code, (context.database.get_job("a") or {})["status"]) == (0, "COMPLETED")
     assert reason(context) == "the run was told to end meanwhile."
 
 
@@ -384,7 +385,7 @@ def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, sl
     context = run()
     context.reason = "Pod was active on the node longer than the specified deadline"
     run_steps(["send-to-slack", "failure"], context)
-    assert (context.database.job("a") or {})["status"] == "COMPLETED"
+    assert (context.database.get_job("a") or {})["status"] == "COMPLETED"
     assert "has completed" in slack.messages[0].text
 
 
@@ -456,5 +457,5 @@ def test_parameters_that_go_together(
 
 
 def test_settings_of_another_version_are_read_as_far_as_they_are_known() -> None:
-    assert SlackSettings.read({"slack": {"channel": "a", "new": 1}}) == SlackSettings(channel="a")
-    assert SlackSettings.read({}) == SlackSettings()
+    assert RunSettings.from_json({"slack": {"channel": "a", "new": 1}}).slack == SlackSettings(channel="a")
+    assert RunSettings.from_json({}).slack == SlackSettings()

@@ -271,10 +271,10 @@ class TestOnThisMachine:
                 session.add(Job(job_id=job_id, status="IN_PROGRESS", pid=2**22 + 1, **row))
                 session.commit()
         begun = time.monotonic()
-        while database.live_jobs():
+        while database.list_live_jobs():
             await asyncio.sleep(0.05)
         assert time.monotonic() - begun < 9  # each takes 1 s
-        ends = {(database.job(job_id) or {})["status_message"] for job_id in "abcdefghijkl"}
+        ends = {(database.get_job(job_id) or {})["status_message"] for job_id in "abcdefghijkl"}
         assert ends == {f"{KILLED} (No message was sent to Slack: Slack did not answer within 1 s.)"}
 
 

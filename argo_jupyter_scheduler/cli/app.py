@@ -18,8 +18,8 @@ from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler.cli.progress_bar import wait
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
+from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.database import COMPLETED
 
 
 class ArgoSchedulerApp(JupyterApp):
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(scheduler: ArgoScheduler, job_id: str) -> int:
-    row: dict[str, Any] | None = scheduler.database.job(job_id)
+    row: dict[str, Any] | None = scheduler.database.get_job(job_id)
     if row is None:
         print("The job was deleted.", file=sys.stderr)
         return 1

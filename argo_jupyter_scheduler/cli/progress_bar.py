@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.storage.database import COMPLETED, LIVE
+from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 POLL_SECONDS = 0.1
@@ -41,7 +41,7 @@ def wait(scheduler: Any, job_id: str, title: str, timeout: float = float("inf"),
         desc=title, unit="cell", total=0, file=sys.stderr, mininterval=0, leave=leave, disable=quiet
     ) as bar:
         while True:
-            row = scheduler.database.job(job_id)
+            row = scheduler.database.get_job(job_id)
             status = row["status"] if row else "deleted"
             progress = folder.read("progress.json")
             cells = progress.get("cells", 0)

@@ -6,8 +6,8 @@ import os
 
 from traitlets import Dict, Enum, Float, HasTraits, TraitError, Unicode, default
 
+from argo_jupyter_scheduler.domain.run_settings import ALWAYS, NOTIFY_ON, SlackSettings
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.notify.slack import SlackSettings
 
 
 class SlackTraits(HasTraits):
@@ -31,7 +31,7 @@ class SlackTraits(HasTraits):
         variable SLACK_CHANNEL. Empty: only jobs that name a channel send a message.""",
     )
     slack_notify = Enum(
-        slack.NOTIFY_ON,
+        NOTIFY_ON,
         config=True,
         help="""After which runs a message is sent, where a job does not say it: `always`, `success` or `failure`. Default: the
         environment variable SLACK_NOTIFY, else `always`.""",
@@ -64,7 +64,7 @@ class SlackTraits(HasTraits):
 
     @default("slack_notify")
     def _default_slack_notify(self) -> str:
-        return os.environ.get(slack.NOTIFY) or slack.ALWAYS
+        return os.environ.get(slack.NOTIFY) or ALWAYS
 
     @default("slack_base_url")
     def _default_slack_base_url(self) -> str:

@@ -6,6 +6,7 @@ Every error has a message for the person who pressed the button: what happened, 
     ├── InvalidConfiguration  a configuration file cannot be read, or the scheduler not be made as configured
     ├── InvalidJob            what was asked for cannot be done: nothing was stored
     │   └── InvalidPod        Kubernetes would refuse the pods that were asked for
+    ├── DuplicateJob          there is a job with this idempotency token
     ├── JobNotFound           there is no such job or job definition
     ├── EnvironmentsUnknown   a source of environments (conda, conda-store, …) does not tell which there are
     ├── PodUnknown            this server's own pod could not be read
@@ -59,6 +60,10 @@ class PodUnknown(ArgoSchedulerError):
 
 class JobNotFound(ArgoSchedulerError):
     """There is no job or job definition with this id."""
+
+
+class DuplicateJob(ArgoSchedulerError):
+    """There is a job with the same idempotency token, which is the error's text."""
 
 
 class EnvironmentsUnknown(ArgoSchedulerError):

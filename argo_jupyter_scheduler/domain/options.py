@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,15 @@ class Options:
     image: str = ""
 
 
-def read(values: Mapping[str, Any]) -> Options:
-    """Return the options that are given in a job's or a definition's fields.
+def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None) -> Options:
+    """Return the options that a job or a definition asks for.
 
     Parameters
     ----------
-    values
-        Fields of a model or of a row; ``tags`` and ``runtime_environment_parameters`` are looked at.
+    tags
+        Its tags.
+    parameters
+        Its ``runtime_environment_parameters``.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def read(values: Mapping[str, Any]) -> Options:
     """
     found: dict[str, Any] = {}
     said: dict[str, str] = {}
-    for name, value, where in _given(values):
+    for name, value, where in _given(tags, parameters):
         read_value = _OPTIONS[name](value)
         if name in found and found[name] != read_value:
             raise InvalidJob(f"Option {name} is given twice: {said[name]} and {where}.")
@@ -138,14 +140,16 @@ class Bounds:
             raise InvalidJob(f"Option image: '{options.image}' is not allowed here. Allowed: {allowed}.")
 
 
-def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+def _given(
+    tags: Sequence[str] | None, parameters: Mapping[str, object] | None
+) -> Iterator[tuple[str, Any, str]]:
     """Yield name, value and where it stands, of each option."""
-    for key, value in (values.get("runtime_environment_parameters") or {}).items():
+    for key, value in (parameters or {}).items():
         name = _known(key)
         if name is None:
             raise InvalidJob(f"There is no option '{_short(key)}'. {_nearest(key)}")
         yield name, value, f"{key} = {value}"
-    for tag in values.get("tags") or []:
+    for tag in tags or ():
         key, colon, value = tag[:_LOOKED_AT].partition(":")
         name = _known(key) if colon else None
         if name:

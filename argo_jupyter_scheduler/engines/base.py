@@ -1,11 +1,14 @@
-"""The seam between the scheduler and the place where notebooks run."""
+"""The contract between jobs and the place where notebooks run."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
+
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow, ScheduleRow
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,12 @@ class Observation:
     Attributes
     ----------
     ended
-        Whether the run is over: its row must get an end. Which one, its files say: an engine's word is no proof that a run
-        did its work (Argo calls a workflow whose pod was lost Succeeded).
+        Whether the run is over, so its row must get an end status. The run's files decide which one: an engine's word does not
+        prove that a run did its work (Argo calls a workflow whose pod was lost Succeeded).
     message
         Why it ended, or why it still waits, in the engine's own words.
     stopped
-        Whether somebody, or the next run, ended it.
+        Whether a person, or the next run, ended it.
     """
 
     ended: bool
@@ -37,9 +40,9 @@ class ScheduledRun:
     job_id, job_definition_id
         Whose run it is.
     create_time
-        When it was made, in milliseconds since 1970.
+        When it was created, in milliseconds since 1970.
     token
-        What names it in its engine.
+        Its name in the engine; becomes ``idempotency_token``.
     """
 
     job_id: str
@@ -49,17 +52,17 @@ class ScheduledRun:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What an engine sees at one moment.
+class Snapshot:
+    """What an engine observes at one moment.
 
     Attributes
     ----------
     jobs
-        What is known of live jobs, by their id; one about which there is nothing to say is left out.
+        What is known of live jobs, by their id. A job about which nothing is known is missing.
     runs
         Runs of definitions that should have written their row by now.
     others
-        Ids of runs that are under way and were not asked about: their rows should not say otherwise.
+        Ids of runs in progress that were not asked about: their rows should not be in an end status.
     """
 
     jobs: dict[str, Observation] = field(default_factory=dict)
@@ -70,33 +73,47 @@ class Sight:
 class Engine(ABC):
     """A place where notebooks run.
 
-    All methods block; the scheduler calls them off the event loop. They know runs and definitions by their id: what a run is, its
-    row and its folder say. Every method may be called twice.
+    All methods block; they are called off the event loop. Every method may be called twice with the same effect as once.
     """
+
+    name: Literal["local", "argo"]
+    """What ``run.json`` calls it."""
 
     keeps_schedules: bool
     """Whether the engine starts the runs of definitions by itself, also while JupyterLab is off."""
 
-    longest_run = 0
-    """How many seconds a run may take at most; 0 for as long as it wants."""
+    longest_run_seconds = 0
+    """How long a run may take at most; 0 for no limit."""
 
     shares_machine = False
-    """Whether runs are on the server's own machine, with the kernels that are there."""
+    """Whether runs are on the server's own machine, with the kernels that are installed there."""
 
     no_images = ""
     """Why a job cannot ask for an image here; empty where it can."""
 
-    @abstractmethod
-    def run_settings(self) -> dict[str, Any]:
-        """Return what this engine's steps need beside what every step needs; it becomes part of ``run.json``."""
+    new_job_pid: int | None = None
+    """The ``pid`` of a new job's row, by which `owns` recognises it."""
 
     @abstractmethod
-    def new_row(self) -> dict[str, Any]:
-        """Return the columns that mark a new job as this engine's."""
+    def owns(self, job: JobRow) -> bool:
+        """Return whether this engine executes a job."""
 
     @abstractmethod
-    def submit(self, job_id: str) -> None:
-        """Start a run whose row and folder are ready, or line it up.
+    def complete_settings(self, settings: RunSettings) -> RunSettings:
+        """Return a run's settings with what this engine's steps need."""
+
+    def start(self) -> None:  # noqa: B027 (an engine need not prepare anything)
+        """Do what takes time before the first run, such as reading this server's own pod.
+
+        Other methods do it when they need it, so this call may be left out.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Release connections."""
+
+    @abstractmethod
+    def submit(self, job: JobRow) -> None:
+        """Start a run whose row and folder are ready, or enqueue it.
 
         Raises
         ------
@@ -105,31 +122,36 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def stop(self, job_id: str) -> None:
-        """End a run whose row already says STOPPED; one that has ended or never was is no error."""
+    def stop(self, job: JobRow) -> None:
+        """End a run whose row already is STOPPED. A run that has ended, or never existed, is not an error."""
 
     @abstractmethod
-    def delete(self, job_id: str) -> None:
-        """End a run and forget it, while its row is still there; one that never was is no error."""
+    def delete(self, job: JobRow) -> None:
+        """End a run and forget it, while its row still exists. A run that never existed is not an error."""
 
     @abstractmethod
     def observe(
-        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
-    ) -> Sight:
-        """Return what is known of the given live jobs (rows), and the runs of the given definitions (ids).
+        self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
+    ) -> Snapshot:
+        """Return what is known of live jobs, and the runs of definitions.
 
         Parameters
         ----------
-        anyway
-            Whether to look for other runs too where both are empty.
+        look_for_others
+            Whether to look for other runs even where both sequences are empty.
+
+        Raises
+        ------
+        EngineUnavailable, EngineRefused
+            The engine does not answer.
         """
 
-    def exists(self, job_id: str) -> bool:
-        """Return whether the engine knows the run of a row."""
+    def exists(self, job: JobRow) -> bool:
+        """Return whether the engine knows a run."""
         return True
 
-    def schedule(self, definition: dict[str, Any]) -> None:  # noqa: B027 (an engine need not keep schedules)
-        """Make the engine's schedule of a definition what its row says, whatever there is: made, changed, paused or resumed.
+    def schedule(self, definition: DefinitionRow) -> None:  # noqa: B027 (an engine need not keep schedules)
+        """Make the engine's schedule what a definition's row says: created, changed, paused or resumed.
 
         Raises
         ------
@@ -138,15 +160,15 @@ class Engine(ABC):
         """
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: B027
-        """Forget a definition's schedule; one that is gone is no error."""
+        """Forget a definition's schedule. One that does not exist is not an error."""
 
     def end_runs(self, job_definition_id: str) -> None:  # noqa: B027
         """End the scheduled runs of a definition that has no schedule any more, also those that have no row yet."""
 
-    def outdated(self, definitions: Sequence[tuple[str, str | None]]) -> list[str]:
-        """Return those of the definitions, given with their compute types, whose schedule was made of another configuration."""
+    def find_outdated(self, schedules: Sequence[ScheduleRow]) -> list[str]:
+        """Return the ids of definitions whose schedule was made with another configuration."""
         return []
 
-    def unscheduled(self, definitions: Sequence[str]) -> list[str]:
-        """Return those of the definitions (ids) that the engine does not know."""
+    def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:
+        """Return the ids of definitions that the engine does not know."""
         return []

@@ -20,8 +20,10 @@ from urllib.parse import quote
 import psutil
 
 from argo_jupyter_scheduler.domain import plan
+from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
-from argo_jupyter_scheduler.storage.database import LOCAL_WAITING, WAITING, Database
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
 from argo_jupyter_scheduler.storage.staging import RunFolder, is_locked, locked
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
@@ -86,7 +88,7 @@ class LocalEngine(Engine):
         self._start_waiting()
 
     def stop(self, job_id: str) -> None:  # noqa: D102
-        job = self._database.job(job_id)
+        job = self._database.get_job(job_id)
         _kill(job_id, self._process_of(job) if job else None)
         self._start_waiting()
 
@@ -128,7 +130,7 @@ def start_waiting(database: Database, staging_path: str, places: int, environmen
     environment
         Environment variables that it gets beside this process's own.
     """
-    jobs = [job for job in database.live_jobs() if job["pid"] is not None]
+    jobs = [job for job in database.list_live_jobs() if job["pid"] is not None]
     waiting = [job for job in jobs if job["pid"] == LOCAL_WAITING and job["status"] in WAITING]
     free = places - (len(jobs) - len(waiting))
     for job in waiting[: max(free, 0)]:
@@ -139,7 +141,7 @@ def start_waiting(database: Database, staging_path: str, places: int, environmen
 def _start(database: Database, staging_path: str, job_id: str, environment: Mapping[str, str]) -> None:
     folder = RunFolder(staging_path, job_id)
     if not folder.private.is_dir():
-        database.failed(job_id, "The run's folder in the staging area is gone.")
+        database.mark_failed(job_id, "The run's folder in the staging area is gone.")
         return
     for other, child in list(_children.items()):
         if child.poll() is not None:  # which reaps it

@@ -18,8 +18,9 @@ from typing import Any
 
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
-from argo_jupyter_scheduler.environments.locations import Environment, is_conda
+from argo_jupyter_scheduler.environments.locations import is_conda
 
 PYTHON_SECONDS = 20
 """How long an environment's Python may take to tell whether it has a package; tens of milliseconds, but for a cold disk."""

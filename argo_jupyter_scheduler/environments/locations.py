@@ -6,48 +6,21 @@ knows of it reaches the step in ``run.json``; the patterns come along for a run 
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.domain.text import nearest_names
 
 NAME_LENGTH = 256
 """Characters in the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A runtime environment.
-
-    Attributes
-    ----------
-    name
-        What the dialog offers and a job's row has.
-    prefix
-        Its folder, such as ``/opt/conda/envs/analytics``. Empty: this package's own, or a kernel spec.
-    kernel
-        For a kernel spec: ``name``, ``argv``, ``language``, ``resource_dir`` and so on, without its environment variables.
-    description
-        What the dialog shows beside the name.
-    """
-
-    name: str
-    prefix: str = ""
-    kernel: dict[str, Any] | None = None
-    description: str = ""
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is the one that this package itself is installed in, wherever that is in a pod."""
-        return not self.kernel and (not self.prefix or same(self.prefix, sys.prefix))
 
 
 def same(one: str, other: str) -> bool:
@@ -144,14 +117,6 @@ def is_visible(prefix: str) -> bool:
     return os.path.isdir(os.path.dirname(prefix.rstrip("/")))
 
 
-def near(name: str, names: Iterable[str]) -> str:
-    """Return the names most like `name`, or the first few, for an error message."""
-    names = sorted(set(names))
-    close = difflib.get_close_matches(name.casefold(), {one.casefold() for one in names})
-    found = [one for like in close for one in names if one.casefold() == like] or names[:10]
-    return ", ".join(found) or "none"
-
-
 def settings_of(environment: Environment) -> dict[str, Any]:
     """Return what ``run.json`` has of an environment, for `locate`."""
     return {key: value for key, value in asdict(environment).items() if key != "description"}
@@ -201,5 +166,5 @@ def _not_found(name: str, places: Sequence[str], settings: Mapping[str, Any]) ->
     looked = " and ".join(places) or "a folder of this name, which cannot be one's"
     return (
         f"Environment '{name}' is not there: looked for {looked}. It may have been removed or renamed, or is not mounted where "
-        f"the notebook runs. There: {near(name, others)}."
+        f"the notebook runs. There: {nearest_names(name, others)}."
     )

@@ -20,7 +20,7 @@ from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.domain.options import OPTIONS_FIELDS, with_fields
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.storage.database import Database, is_scheduled
+from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder, Unsettled
 
 DELETED = "The job definition was deleted while this run was under way."
@@ -115,22 +115,22 @@ class Definitions:
                 if input_uri:  # copied before anything is changed: a full disk changes nothing
                     whole_folder = bool(before["package_input_folder"])
                     packaged = self._scheduler.stage(beside, path, whole_folder, environment, path.name)
-                self._database.set_definition(definition_id, **changes)
+                self._database.update_definition(definition_id, **changes)
                 try:
                     self._schedule(definition_id)
                 except BaseException:
-                    self._database.set_definition(definition_id, **{key: before[key] for key in changes})
+                    self._database.update_definition(definition_id, **{key: before[key] for key in changes})
                     raise
                 folder.create()  # somebody may have deleted it
                 if input_uri:
                     with self._input_lock:  # of two new inputs at once, one is whole
                         folder.take(beside)
-                        self._database.set_definition(
+                        self._database.update_definition(
                             definition_id, input_filename=path.name, packaged_files=packaged
                         )
                         folder.keep_only({path.name, *packaged})
                 self._tell_runs(definition_id)
-                if self._database.definition(definition_id) is None:  # deleted meanwhile
+                if self._database.get_definition(definition_id) is None:  # deleted meanwhile
                     folder.delete()
                     raise JobNotFound(f"Job definition {definition_id} was deleted.")
         finally:
@@ -163,12 +163,14 @@ class Definitions:
         ArgoSchedulerError
             The schedule could not be deleted; the definition is as it was.
         """
-        if self._database.definition(definition_id) is None:
+        if self._database.get_definition(definition_id) is None:
             return
         with self._unsettled.change(definition_id):
             self._engine.unschedule(definition_id)
-            for job in filter(is_scheduled, self._database.live_runs(definition_id)):
-                self._database.stopped(job["job_id"], DELETED)
+            for job in self._database.list_live_runs(definition_id):
+                if not job.is_scheduled:
+                    continue
+                self._database.mark_stopped(job["job_id"], DELETED)
                 try:
                     self._engine.stop(job["job_id"])
                 except ArgoSchedulerError as error:  # it ends itself at its next cell
@@ -189,7 +191,7 @@ class Definitions:
 
     def schedule_what_is_missing(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
-        active = [row["job_definition_id"] for row in self._database.schedules() if row["active"]]
+        active = [row["job_definition_id"] for row in self._database.list_schedules() if row["active"]]
         for definition_id in self._engine.unscheduled(active) if active else []:
             log.warning("The schedule of job definition %s was gone, and is made again.", definition_id)
             self._bring_in_line(definition_id)
@@ -199,7 +201,7 @@ class Definitions:
 
         What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
         """
-        active = [row for row in self._database.schedules() if row["active"]]
+        active = [row for row in self._database.list_schedules() if row["active"]]
         asked = [(row["job_definition_id"], row["compute_type"]) for row in active]
         for definition_id in self._engine.outdated(asked) if asked else []:
             self._bring_in_line(definition_id)
@@ -207,7 +209,7 @@ class Definitions:
     def _bring_in_line(self, definition_id: str) -> bool:
         """Make schedule and folder what the definition's row says; return whether no more can be done."""
         try:
-            if self._database.definition(definition_id) is None:
+            if self._database.get_definition(definition_id) is None:
                 self._forget(definition_id)
             else:
                 self._schedule(definition_id)
@@ -223,10 +225,10 @@ class Definitions:
 
     def _schedule(self, definition_id: str) -> None:
         """Make the engine's schedule what the definition's row says, also if that is changed meanwhile."""
-        told, definition = None, self._database.definition(definition_id)
+        told, definition = None, self._database.get_definition(definition_id)
         while definition and definition != told:
             self._engine.schedule(definition)
-            told, definition = definition, self._database.definition(definition_id)
+            told, definition = definition, self._database.get_definition(definition_id)
         if definition is None:
             self._engine.unschedule(definition_id)
 
@@ -238,13 +240,13 @@ class Definitions:
 
     def _tell_runs(self, definition_id: str) -> None:
         """Write what the runs of a definition need of this server's configuration, if it has a folder."""
-        definition = self._database.definition(definition_id)
+        definition = self._database.get_definition(definition_id)
         folder = RunFolder(self._staging_path, definition_id)
         if definition and folder.private.is_dir():
             self._scheduler.tell_runs(folder, definition)
 
     def _existing(self, definition_id: str) -> dict[str, Any]:
-        definition = self._database.definition(definition_id)
+        definition = self._database.get_definition(definition_id)
         if definition is None:
             raise JobNotFound(f"There is no job definition {definition_id}.")
         return definition

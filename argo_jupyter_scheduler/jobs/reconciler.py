@@ -11,12 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused
+from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
 from argo_jupyter_scheduler.jobs.definitions import Definitions
 from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.database import COMPLETED, Database, now
+from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 AT_ONCE = 8
@@ -78,10 +80,10 @@ class Mender:
         if self._cycle % CYCLES == 0:
             self._as_far_as_allowed(self._definitions.schedule_what_is_missing)
             return True
-        live = self._database.live_jobs()
+        live = self._database.list_live_jobs()
         left = [job for job in live if job["pid"] is not None] if self._here is not self._engine else []
-        definitions = [row["job_definition_id"] for row in self._database.schedules()]
-        lately = self._database.was_stopped_since(now() - STOP_WATCH)
+        definitions = [row["job_definition_id"] for row in self._database.list_schedules()]
+        lately = self._database.was_stopped_since(now_ms() - STOP_WATCH)
         sight = self._engine.observe(live, definitions, anyway=lately)
         seen = {**sight.jobs, **(self._here.observe(left, []).jobs if left else {})}
         self._write_missing_rows(sight)
@@ -93,7 +95,7 @@ class Mender:
             if observation.ended:
                 ended.append((job, observation))
             elif observation.message != job["status_message"]:
-                self._database.waiting_because(job["job_id"], observation.message)
+                self._database.explain_waiting(job["job_id"], observation.message)
         if ended:  # side by side: each may have to wait for Slack
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for done in [pool.submit(self.end, job, observation) for job, observation in ended]:
@@ -112,16 +114,16 @@ class Mender:
 
     def _end_what_has_ended(self, sight: Sight) -> None:
         """Stop runs that go on though their row says STOPPED: replaced by another one, or a stop that was not heard."""
-        for job_id in self._database.stopped_before(sight.others, now() - STOP_PATIENCE):
+        for job_id in self._database.find_stopped_before(sight.others, now_ms() - STOP_PATIENCE):
             self._engine.stop(job_id)
 
     def _write_missing_rows(self, sight: Sight) -> None:
         """Give runs whose pod could not do it a row; the next cycle says what became of them."""
-        known = self._database.known(run.job_id for run in sight.runs)
+        known = self._database.find_known_jobs(run.job_id for run in sight.runs)
         for run in sight.runs:
             if run.job_id in known:
                 continue
-            written = self._database.create_run(run.job_id, run.job_definition_id, run.create_time, run.token)
+            written = self._database.insert_run(run.job_id, run.job_definition_id, run.create_time, run.token)
             # A user who deletes a job deletes its workflow first, so a row that is written too late is found out here.
             if written and not self._engine.exists(run.job_id):
                 self._database.delete_job(run.job_id)

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
+from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments import kernels
-from argo_jupyter_scheduler.environments.locations import Environment, is_visible, near
+from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.notify.slack import SlackSettings
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -176,7 +178,7 @@ def _known(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = list(known)
     for one in names:
         if one not in known:
-            raise InvalidJob(f"There is no {what} '{one}'. Possible: {near(one, known)}.")
+            raise InvalidJob(f"There is no {what} '{one}'. Possible: {nearest_names(one, known)}.")
 
 
 def _parameters(parameters: dict[str, Any], python: bool) -> None:

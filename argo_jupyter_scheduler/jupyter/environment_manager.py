@@ -21,9 +21,11 @@ from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
 
 from argo_jupyter_scheduler.config.environments import EnvironmentSettings, EnvironmentTraits
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, EnvironmentsUnknown, InvalidJob
+from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments.kernels import jupyter_specs
-from argo_jupyter_scheduler.environments.locations import NAME_LENGTH, Environment, near, settings_of
+from argo_jupyter_scheduler.environments.locations import NAME_LENGTH, settings_of
 from argo_jupyter_scheduler.environments.sources import found_here as sources
 
 LABELS = {
@@ -266,7 +268,9 @@ class ArgoEnvironmentManager(EnvironmentManager):
             offered = self._build()
         if name not in offered:
             troubles = "".join(f" ({name}: {trouble}.)" for name, trouble in self._troubles().items())
-            raise InvalidJob(f"There is no environment '{name}'. Possible: {near(name, offered)}.{troubles}")
+            raise InvalidJob(
+                f"There is no environment '{name}'. Possible: {nearest_names(name, offered)}.{troubles}"
+            )
         return offered[name]
 
     def run_settings(self, name: str, kernel: str) -> dict[str, Any]:
@@ -376,7 +380,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
         if not any(map(settings.allowed, self._environments)):
             warning = "environments_filter lets no environment through, so this server's own is offered"
         elif settings.default and settings.default not in self._environments:
-            near_ones = near(settings.default, self._environments)
+            near_ones = nearest_names(settings.default, self._environments)
             warning = f"default_environment '{settings.default}' is not offered (near: {near_ones})"
         if warning and warning != self._warning:
             self._log.warning("c.ArgoScheduler.%s.", warning)

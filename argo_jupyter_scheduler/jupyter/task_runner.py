@@ -15,11 +15,13 @@ from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
 from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, RunError
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.messages import REPLACED
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
 from argo_jupyter_scheduler.storage import deleted_runs
-from argo_jupyter_scheduler.storage.database import REPLACED, now, run_token
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 IDLE = 4
@@ -100,7 +102,7 @@ class LocalSchedules:
         Returns the time in milliseconds since 1970.
     """
 
-    def __init__(self, scheduler: Any, clock: Callable[[], int] = now) -> None:
+    def __init__(self, scheduler: Any, clock: Callable[[], int] = now_ms) -> None:
         self._scheduler = scheduler
         self._clock = clock
         self._next: dict[str, tuple[object, int | None]] = {}
@@ -123,7 +125,7 @@ class LocalSchedules:
             self._next, self._since = {}, moment
         self._look_after_starts(moment)
         upcoming: dict[str, tuple[object, int | None]] = {}
-        for row in self._scheduler.database.schedules():
+        for row in self._scheduler.database.list_schedules():
             if not row["active"] or not row["schedule"]:
                 continue
             definition_id, changed = row["job_definition_id"], row["update_time"]
@@ -165,12 +167,12 @@ class LocalSchedules:
         definition = self._wanted(definition_id, due, job_id)
         if definition is None:
             return
-        before = database.earlier_runs(definition_id, due // 1000)
+        before = database.list_earlier_runs(definition_id, due // 1000)
         if before and scheduler.concurrency_policy == "Forbid":
             return
         if scheduler.concurrency_policy == "Replace":
             for job in before:
-                database.stopped(job["job_id"], REPLACED)
+                database.mark_stopped(job["job_id"], REPLACED)
                 scheduler.runs_on.stop(job["job_id"])
         # The folder comes first, since a row of this machine may be taken at once; and it appears whole, since another server may
         # copy it too.
@@ -186,8 +188,8 @@ class LocalSchedules:
 
     def _wanted(self, definition_id: str, due: int, job_id: str) -> dict[str, Any] | None:
         """Return the definition's row if a run of that moment is still to be started."""
-        definition: dict[str, Any] | None = self._scheduler.database.definition(definition_id)
-        if definition is None or not definition["active"] or self._scheduler.database.job(job_id):
+        definition: dict[str, Any] | None = self._scheduler.database.get_definition(definition_id)
+        if definition is None or not definition["active"] or self._scheduler.database.get_job(job_id):
             return None
         folder = RunFolder(self._scheduler.staging_path, definition_id)
         return None if deleted_runs.was_deleted(folder, due // 1000) else definition
@@ -206,13 +208,13 @@ class LocalSchedules:
         scheduler, database = self._scheduler, self._scheduler.database
         written = (job_id, definition_id, self._clock(), run_token(definition_id, due // 1000))
         if problem:
-            if database.create_run(*written):
-                scheduler.mender.end(database.job(job_id), Observation(ended=True, message=problem))
+            if database.insert_run(*written):
+                scheduler.mender.end(database.get_job(job_id), Observation(ended=True, message=problem))
             return
         folder = RunFolder(scheduler.staging_path, job_id)
         with contextlib.suppress(OSError):  # not empty: another server was as fast
             os.rename(copied.path, folder.path)
-        if database.create_run(*written, **scheduler.runs_on.new_row()):
+        if database.insert_run(*written, **scheduler.runs_on.new_row()):
             scheduler.runs_on.submit(job_id)
-        elif database.job(job_id) is None:  # the definition was deleted just now
+        elif database.get_job(job_id) is None:  # the definition was deleted just now
             folder.delete()

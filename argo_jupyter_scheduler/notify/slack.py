@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.run_settings import NOTIFY_ON, SlackSettings
 
 TOKEN = "SLACK_TOKEN"  # noqa: S105 (a parameter's name)
 CHANNEL = "SLACK_CHANNEL"
@@ -19,9 +20,6 @@ NAMES = (TOKEN, CHANNEL, NOTIFY)
 
 PREFIX = "SLACK_"
 """Parameters that begin so are never the notebook's."""
-
-ALWAYS, SUCCESS, FAILURE = NOTIFY_ON = ("always", "success", "failure")
-"""After which runs a message is sent. A run that somebody stopped is neither a success nor a failure: it sends none."""
 
 _WORD = re.compile(r"[\w.-]+", re.ASCII)
 """What a token consists of. Nothing else is taken, so that no error about a malformed header ever quotes one."""
@@ -36,38 +34,6 @@ _ADDRESS = re.compile(r"https://[\w.-]+/(?:archives|client/\w+)/([CGDZ][A-Z0-9]{
 
 ADDRESS_LENGTH = 2048
 """Characters of a channel's address that are looked at; no browser shows a longer one."""
-
-
-@dataclass(frozen=True)
-class SlackSettings:
-    """What the server's configuration says of messages; no secrets, since it becomes part of ``run.json``.
-
-    Attributes
-    ----------
-    channel, notify
-        For runs whose parameters do not say it.
-    has_token
-        Whether runs get a token from the server's configuration.
-    time_limit
-        Seconds after which a message is given up.
-    file_limit
-        Megabytes of the largest file that is sent.
-    base_url
-        The address of Slack's API; empty for slack-sdk's own.
-    """
-
-    channel: str = ""
-    notify: str = ALWAYS
-    has_token: bool = False
-    time_limit: float = 60.0
-    file_limit: float = 50.0
-    base_url: str = ""
-
-    @classmethod
-    def read(cls, run_settings: Mapping[str, Any]) -> SlackSettings:
-        """Return what ``run.json`` says; a pod's version of this package may know other settings than the server's."""
-        found = run_settings.get("slack", {})
-        return cls(**{one.name: found[one.name] for one in fields(cls) if one.name in found})
 
 
 @dataclass(frozen=True)

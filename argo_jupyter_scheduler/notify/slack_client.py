@@ -18,8 +18,9 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, R
 from slack_sdk.web import SlackResponse
 
 from argo_jupyter_scheduler.domain.errors import MessageNotSent
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.notify.slack import Message, SlackSettings
+from argo_jupyter_scheduler.notify.slack import Message
 
 SHOWS = frozenset({"files.completeUploadExternal", "chat.postMessage"})
 """Methods that make a message appear; whatever is called before them, nobody sees."""

@@ -19,12 +19,12 @@ from urllib.parse import unquote
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import plan
+from argo_jupyter_scheduler.domain.argo_failures import explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.domain.options import read as read_options
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
-from argo_jupyter_scheduler.steps.failure import why
 from argo_jupyter_scheduler.steps.run_log import tee
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder, use_timezone
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url), keep_connections=False)
-    reason, stopped = why(options.failures) if options.failures else ("", False)
+    reason, stopped = explain_failures(options.failures) if options.failures else ("", False)
     context = Context(
         options.job_id,
         database,
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_attempts(steps: list[str], context: Context) -> int:
     """Run `steps` on this machine as often as the job's options say, which on Argo the manifest does; return the exit code."""
-    job = context.database.job(context.job_id) or {}
+    job = context.database.get_job(context.job_id) or {}
     try:
         asked = read_options(job)
     except ArgoSchedulerError as error:  # a row that another backend wrote
@@ -105,7 +105,7 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
             if context.over:
                 break
             if context.is_tried_again and not (local and context.ended):
-                context.database.failed_for_now(context.job_id, f"{attempt} failed: {context.error}")
+                context.database.report_failed_attempt(context.job_id, f"{attempt} failed: {context.error}")
                 break
             if name == plan.CREATE_JOB_ID or (context.error and name not in plan.ALWAYS):
                 continue

@@ -5,14 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from argo_jupyter_scheduler.storage.database import (
-    COMPLETED,
-    FAILED,
-    STILL_WAITING,
-    STOPPED,
-    WAITING,
-    Database,
-)
+from argo_jupyter_scheduler.domain.messages import STILL_WAITING
+from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
+from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -103,7 +98,7 @@ class Context:
             return COMPLETED, ""
         if self.stopped:
             return STOPPED, self.reason
-        job = self.database.job(self.job_id) or {}
+        job = self.database.get_job(self.job_id) or {}
         waited = job.get("status_message") if job.get("status") in WAITING else None
         if self.reason and waited and waited not in self.reason:  # such as an image that could not be pulled
             return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited}"

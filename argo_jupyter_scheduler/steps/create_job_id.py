@@ -5,13 +5,13 @@ The run's id is its workflow's, so a second attempt meets what the first one mad
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
+from argo_jupyter_scheduler.domain.messages import PAUSED, input_gone
 from argo_jupyter_scheduler.steps.context import Context, log
-from argo_jupyter_scheduler.storage.database import PAUSED
 from argo_jupyter_scheduler.storage.staging import RunFolder
 
 
@@ -28,24 +28,24 @@ def run(context: Context) -> None:
         return  # an earlier attempt did it
     created = milliseconds(scheduled.created)
     definition_id = scheduled.job_definition_id
-    if not database.create_run(context.job_id, definition_id, created, scheduled.workflow):
+    if not database.insert_run(context.job_id, definition_id, created, scheduled.workflow):
         log.info("Job definition %s was deleted, or this run has ended: nothing to do.", definition_id)
         context.over = True
         return
-    definition = database.definition(definition_id) or {}
+    definition = database.get_definition(definition_id) or {}
     if not definition.get("active") and created > definition.get("update_time", 0):
-        database.stopped(context.job_id, PAUSED)
+        database.mark_stopped(context.job_id, PAUSED)
         context.over = True
         return
     settings = RunFolder(context.folder.path.parent, definition_id).read("run.json")
     if settings.get("concurrency_policy") == "Replace":
         # Argo has ended the earlier runs before it made this one; nobody else could say so.
-        database.replace_runs(definition_id, before=created)
+        database.stop_replaced_runs(definition_id, before=created)
     try:
-        copy_input(context.folder.path.parent, database.job(context.job_id) or {})
+        copy_input(context.folder.path.parent, database.get_job(context.job_id) or {})
     except RunError:  # the input may just have been replaced by one of another name
-        database.create_run(context.job_id, definition_id, created, scheduled.workflow)
-        copy_input(context.folder.path.parent, database.job(context.job_id) or {})
+        database.insert_run(context.job_id, definition_id, created, scheduled.workflow)
+        copy_input(context.folder.path.parent, database.get_job(context.job_id) or {})
 
 
 def copy_input(staging_path: Path, job: dict[str, Any]) -> None:
@@ -71,16 +71,3 @@ def copy_input(staging_path: Path, job: dict[str, Any]) -> None:
     folder.create()
     folder.stage(source.path / name, bool(job["package_input_folder"]), leave_out=folder.path)
     folder.write("run.json", source.read("run.json"))  # last: it says that all is there
-
-
-def input_gone(name: str) -> str:
-    """Return what a user is told of a definition whose staged input is not there."""
-    return (
-        f"The job definition's input '{name}' is no longer in the staging area. "
-        "Edit the job definition and update its input file snapshot."
-    )
-
-
-def milliseconds(moment: str) -> int:
-    """Return Argo's ``{{workflow.creationTimestamp}}`` (RFC 3339) as milliseconds since 1970."""
-    return int(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() * 1000)

@@ -16,10 +16,11 @@ from papermill.exceptions import PapermillExecutionError
 from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.domain import options
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import NotebookFailed, RunEnded, RunError
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.kernels import Kernel
-from argo_jupyter_scheduler.environments.locations import Environment, locate
+from argo_jupyter_scheduler.environments.locations import locate
 from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.steps.kernel import activation, limits
@@ -48,13 +49,13 @@ def run(context: Context) -> None:
     RunEnded
         The process was told to end, or took too long.
     """
-    if not context.database.started(context.job_id):
+    if not context.database.mark_started(context.job_id):
         log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
         context.over = True
         return
     for name in ("result.json", NOT_SENT):  # an earlier attempt's
         (context.folder.private / name).unlink(missing_ok=True)
-    job = context.database.job(context.job_id) or {}
+    job = context.database.get_job(context.job_id) or {}
     for warning in options.near_misses(job["tags"]):
         log.warning("%s", warning)
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works

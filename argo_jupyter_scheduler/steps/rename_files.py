@@ -10,14 +10,14 @@ from argo_jupyter_scheduler.storage.staging import RunFolder, copy_whole, output
 
 def run(context: Context) -> None:
     """Publish the outputs, also those of a failed `main`, and name the files that the notebook made."""
-    job = context.database.job(context.job_id)
+    job = context.database.get_job(context.job_id)
     if job is None or not context.folder.path.is_dir():
         log.info("Job %s was deleted: nothing to publish.", context.job_id)
         return
     outputs = {publish(context.folder, job, name) for name in job["output_formats"] or []}
     if job["package_input_folder"]:
         files = [name for name in context.folder.files() if name not in outputs | {job["input_filename"]}]
-        context.database.set(context.job_id, packaged_files=files)
+        context.database.update_job(context.job_id, packaged_files=files)
 
 
 def publish(folder: RunFolder, job: dict[str, Any], output_format: str) -> str:

@@ -18,21 +18,16 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import MessageNotSent, RunEnded
+from argo_jupyter_scheduler.domain.run_settings import ALWAYS, FAILURE, SUCCESS, RunSettings, SlackSettings
+from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, LIVE, STOPPED
+from argo_jupyter_scheduler.domain.text import shorten
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.notify.slack import Message, SlackSettings
+from argo_jupyter_scheduler.notify.slack import Message
 from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps import run_log as output
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.database import (
-    COMPLETED,
-    FAILED,
-    LIVE,
-    STOPPED,
-    now,
-    shorten,
-    workflow_of,
-)
 from argo_jupyter_scheduler.storage.staging import MESSAGE, NOT_SENT, RunFolder, output_filename
 
 REASON_LENGTH = 300
@@ -77,7 +72,7 @@ def run(context: Context) -> None:
     """Send the run's message, if one is wanted and nobody has tried to."""
     job = message = None
     try:
-        job = context.database.job(context.job_id)
+        job = context.database.get_job(context.job_id)
         settings, message = _asked(context, job)
         left_out = _send(message, settings, context.folder) if message else ""
         if left_out:
@@ -114,15 +109,15 @@ def _asked(context: Context, job: dict[str, Any] | None) -> tuple[SlackSettings,
     if job is None or job["status"] not in LIVE:
         return settings, None
     run_settings, parameters = _run_settings(folder, job), job["parameters"]
-    settings = SlackSettings.read(run_settings)
+    settings = RunSettings.from_json(run_settings).slack
     tried = any((folder.private / name).exists() for name in (MESSAGE, NOT_SENT))
     if tried or not slack.is_asked_for(parameters, settings):
         return settings, None
     status, reason = context.outcome()
     if status == STOPPED or (status == FAILED and not reason):  # Argo's exit handler will know the reason
         return settings, None
-    this = slack.SUCCESS if status == COMPLETED else slack.FAILURE
-    if slack.notify_on(parameters, settings) not in (slack.ALWAYS, this):
+    this = SUCCESS if status == COMPLETED else FAILURE
+    if slack.notify_on(parameters, settings) not in (ALWAYS, this):
         return settings, None
     path, filename = _file(folder, job, status)
     message = Message(
@@ -155,7 +150,7 @@ def compose(job: dict[str, Any], reason: str, namespace: str | None) -> str:
     namespace
         Where its workflow is; None for a run on this machine.
     """
-    place = f"on Argo, {namespace}/{workflow_of(job)}" if namespace else f"on {socket.gethostname()}"
+    place = f"on Argo, {namespace}/{job.workflow_name}" if namespace else f"on {socket.gethostname()}"
     name = " ".join((job["name"] or job["input_filename"]).split()).replace(
         "*", "\u2217"
     )  # which ends nothing bold
@@ -171,7 +166,7 @@ def compose(job: dict[str, Any], reason: str, namespace: str | None) -> str:
 def _duration(start_time: int | None) -> list[str]:
     if not start_time:
         return []
-    minutes, seconds = divmod(max(now() - start_time, 0) // 1000, 60)
+    minutes, seconds = divmod(max(now_ms() - start_time, 0) // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return [f"{hours} h {minutes} min"]

@@ -18,4 +18,4 @@ def run(context: Context) -> None:
     result = context.folder.read("result.json")
     if not result.get("succeeded"):
         raise RunError(result.get("error") or "The notebook was not executed.")
-    context.database.completed(context.job_id)
+    context.database.mark_completed(context.job_id)

@@ -1,7 +1,4 @@
-"""Rows of Jupyter-Scheduler's database, and every change of a job's status.
-
-The schema belongs to ``jupyter_scheduler.orm``. This module names the columns it needs and speaks SQLAlchemy Core, since
-a step's process must not pay for the ORM (2 s of imports).
+"""Queries of Jupyter-Scheduler's database, and every change of a job's status.
 
 Each status change is one guarded statement, ``UPDATE … WHERE job_id = ? AND status IN (…)``: steps, exit handler, task
 runner and a user's *Stop* may all write, in any order, twice, and an end status is never overwritten.
@@ -9,15 +6,13 @@ runner and a user's *Stop* may all write, in any order, twice, and an end status
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Iterable
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import (
     and_,
-    column,
     create_engine,
     delete,
     exists,
@@ -27,121 +22,42 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    table,
     update,
 )
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
-CREATED = "CREATED"
-QUEUED = "QUEUED"
-IN_PROGRESS = "IN_PROGRESS"
-COMPLETED = "COMPLETED"
-FAILED = "FAILED"
-STOPPING = "STOPPING"
-STOPPED = "STOPPED"
-
-WAITING = (CREATED, QUEUED)
-LIVE = (CREATED, QUEUED, IN_PROGRESS, STOPPING)
-"""Statuses that are no end: only these may be left."""
+from argo_jupyter_scheduler.domain.clock import now_ms
+from argo_jupyter_scheduler.domain.errors import DuplicateJob
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.messages import REPLACED, WAITED
+from argo_jupyter_scheduler.domain.status import (
+    COMPLETED,
+    CREATED,
+    FAILED,
+    IN_PROGRESS,
+    LIVE,
+    QUEUED,
+    STOPPED,
+    WAITING,
+)
+from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
+from argo_jupyter_scheduler.storage.schema import (
+    INHERITED_COLUMNS,
+    LOCAL_WAITING,
+    DefinitionRow,
+    JobRow,
+    Row,
+    ScheduleRow,
+    decode,
+    definitions,
+    encode,
+    jobs,
+)
 
 PASSWORD_VARIABLE = "ARGO_JUPYTER_SCHEDULER_DB_PASSWORD"  # noqa: S105 (a variable's name)
 """Where a step finds the database's password: an address on a command line is seen by everybody."""
-
-MESSAGE_LENGTH = 1024
-"""Characters in ``status_message``, the column's limit (``jupyter_scheduler.orm.Job``)."""
-
-LOCAL_WAITING = 0
-"""``pid`` of a job that waits for its turn on this machine. Jobs of Argo have none (NULL)."""
-
-_JSON = ("runtime_environment_parameters", "output_formats", "tags", "parameters", "packaged_files")
-
-_WHAT = (
-    "runtime_environment_name",
-    "runtime_environment_parameters",
-    "compute_type",
-    "input_filename",
-    "output_formats",
-    "name",
-    "tags",
-    "parameters",
-    "email_notifications",
-    "timeout_seconds",
-    "retry_on_timeout",
-    "max_retries",
-    "min_retry_interval_millis",
-    "output_filename_template",
-    "package_input_folder",
-    "packaged_files",
-)
-"""Columns that say what is run: a definition's run has those of its definition."""
-
-jobs = table(
-    "jobs",
-    *(column(name) for name in ("job_id", "job_definition_id", *_WHAT)),
-    *(column(name) for name in ("create_time", "update_time", "start_time", "end_time")),
-    *(column(name) for name in ("status", "status_message", "url", "pid", "idempotency_token")),
-)
-
-definitions = table(
-    "job_definitions",
-    *(column(name) for name in ("job_definition_id", *_WHAT, "create_time", "update_time")),
-    *(column(name) for name in ("schedule", "timezone", "active")),
-)
-
-PAUSED = "The job definition was paused before this run began."
-REPLACED = "The next run of this schedule began while this one was still under way, and replaced it."
-STILL_WAITING = " It was still waiting: "
-"""What comes between why a run that had not begun was ended, and why it had not."""
-WAITED = f"{REPLACED}{STILL_WAITING}"
-
-
-def now() -> int:
-    """Return the time in milliseconds since 1970, as Jupyter-Scheduler stores it."""
-    return int(time.time() * 1000)
-
-
-def run_token(job_definition_id: str, moment: object = "") -> str:
-    """Return what names a definition's scheduled run, in ``idempotency_token``: on Argo, its workflow's name.
-
-    Parameters
-    ----------
-    moment
-        The moment for which the run was scheduled, in seconds since 1970; empty for what all its runs have in front.
-    """
-    return f"job-def-{job_definition_id}-{moment}"
-
-
-def is_scheduled(job: dict[str, Any]) -> bool:
-    """Return whether a job's row is that of a definition's scheduled run."""
-    prefix = run_token(job["job_definition_id"])
-    return bool(job["job_definition_id"]) and str(job["idempotency_token"]).startswith(prefix)
-
-
-def scheduled_moment(job: dict[str, Any]) -> int:
-    """Return the moment for which a scheduled run's row was made, in seconds since 1970; 0 if its name tells none."""
-    moment = str(job["idempotency_token"]).rpartition("-")[2]
-    return int(moment) if moment.isdecimal() else 0
-
-
-def workflow_name(job_id: str) -> str:
-    """Return the name of a job's workflow on Argo: derived, so that it need not be remembered."""
-    return f"job-{job_id}"
-
-
-def workflow_of(job: dict[str, Any]) -> str:
-    """Return the name of a run's workflow on Argo, from its row."""
-    return str(job["idempotency_token"]) if is_scheduled(job) else workflow_name(job["job_id"])
-
-
-def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
-    """Return `message` cut to a number of characters, by default those of the column ``status_message``.
-
-    What a notebook raises may have characters that a database refuses: PostgreSQL NUL, all of them half a surrogate pair.
-    """
-    message = message.replace("\0", "").encode("utf-8", "replace").decode()
-    return message if len(message) <= length else message[: length - 1] + "…"
 
 
 class Database:
@@ -195,8 +111,8 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
-    def job(self, job_id: str) -> dict[str, Any] | None:
-        """Return a job's row with its JSON columns decoded, or None."""
+    def get_job(self, job_id: str) -> JobRow | None:
+        """Return a job's row, or None."""
         return next(iter(self._select(jobs.c.job_id == job_id)), None)
 
     def is_live(self, job_id: str) -> bool:
@@ -205,45 +121,68 @@ class Database:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def live_jobs(self) -> list[dict[str, Any]]:
+    def list_live_jobs(self) -> list[JobRow]:
         """Return the rows of all jobs that have not ended, oldest first."""
         return self._select(jobs.c.status.in_(LIVE))
 
-    def jobs_of_input(self, input_filename: str, limit: int = 50) -> list[str]:
+    def find_jobs_of_input(self, input_filename: str, limit: int = 50) -> list[str]:
         """Return the ids of the newest jobs of an input, by its name."""
         query = select(jobs.c.job_id).where(jobs.c.input_filename == input_filename)
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(jobs.c.create_time.desc()).limit(limit)).scalars())
 
-    def _select(self, condition: Any) -> list[dict[str, Any]]:
+    def _select(self, condition: Any) -> list[JobRow]:
         query = select(jobs).where(condition).order_by(jobs.c.create_time, jobs.c.job_id)
         with self._engine.connect() as connection:
-            return [_decoded(dict(row)) for row in connection.execute(query).mappings()]
+            return [decode(JobRow, row) for row in connection.execute(query).mappings()]
+
+    def insert_job(self, job: JobRow) -> None:
+        """Write the row of a new job.
+
+        Raises
+        ------
+        DuplicateJob
+            There is a job with its ``idempotency_token``.
+        """
+        values = _given(job)
+        statement = insert(jobs).values(**values)
+        if job.idempotency_token:
+            other = exists().where(jobs.c.idempotency_token == job.idempotency_token)
+            new = select(*(literal(value) for value in values.values())).where(~other)
+            statement = insert(jobs).from_select(list(values), new)
+        with self._engine.begin() as connection:
+            if not connection.execute(statement).rowcount:
+                raise DuplicateJob(str(job.idempotency_token))
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job's row, if there is one."""
         with self._engine.begin() as connection:
             connection.execute(delete(jobs).where(jobs.c.job_id == job_id))
 
-    def set(self, job_id: str, **values: Any) -> None:
+    def update_job(self, job_id: str, **values: Any) -> None:
         """Write columns that are no part of the job's state, such as ``packaged_files``."""
         self._set(jobs, jobs.c.job_id == job_id, values)
 
     def _set(self, where: Any, condition: Any, values: dict[str, Any]) -> None:
-        values = {key: json.dumps(value) if key in _JSON else value for key, value in values.items()}
+        changes = {"update_time": now_ms(), **encode(values)}
         with self._engine.begin() as connection:
-            connection.execute(update(where).where(condition).values(**{"update_time": now(), **values}))
+            connection.execute(update(where).where(condition).values(**changes))
 
     # Job definitions and their runs
 
-    def definition(self, job_definition_id: str) -> dict[str, Any] | None:
-        """Return a definition's row with its JSON columns decoded, or None."""
+    def get_definition(self, job_definition_id: str) -> DefinitionRow | None:
+        """Return a definition's row, or None."""
         query = select(definitions).where(definitions.c.job_definition_id == job_definition_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).mappings().first()
-        return _decoded(dict(row)) if row else None
+        return decode(DefinitionRow, row) if row else None
 
-    def set_definition(self, job_definition_id: str, **values: Any) -> None:
+    def insert_definition(self, definition: DefinitionRow) -> None:
+        """Write the row of a new definition."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(definitions).values(**_given(definition)))
+
+    def update_definition(self, job_definition_id: str, **values: Any) -> None:
         """Write columns of a definition."""
         self._set(definitions, definitions.c.job_definition_id == job_definition_id, values)
 
@@ -254,29 +193,28 @@ class Database:
                 delete(definitions).where(definitions.c.job_definition_id == job_definition_id)
             )
 
-    def schedules(self) -> list[dict[str, Any]]:
-        """Return of each definition: id, schedule, timezone, whether it is active, its compute type, when it was last changed."""
-        names = ("job_definition_id", "schedule", "timezone", "active", "compute_type", "update_time")
-        query = select(*(definitions.c[name] for name in names))
+    def list_schedules(self) -> list[ScheduleRow]:
+        """Return of each definition what decides when it runs."""
+        query = select(*(definitions.c[one.name] for one in fields(ScheduleRow)))
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [decode(ScheduleRow, row) for row in connection.execute(query).mappings()]
 
-    def live_runs(self, job_definition_id: str) -> list[dict[str, Any]]:
+    def list_live_runs(self, job_definition_id: str) -> list[JobRow]:
         """Return the rows of a definition's runs that have not ended, oldest first."""
         return self._select(and_(jobs.c.job_definition_id == job_definition_id, jobs.c.status.in_(LIVE)))
 
-    def earlier_runs(self, job_definition_id: str, moment: int) -> list[dict[str, Any]]:
+    def list_earlier_runs(self, job_definition_id: str, moment: int) -> list[JobRow]:
         """Return the rows of a definition's scheduled runs that have not ended, of before `moment` (seconds since 1970)."""
-        live = filter(is_scheduled, self.live_runs(job_definition_id))
-        return [job for job in live if scheduled_moment(job) < moment]
+        live = self.list_live_runs(job_definition_id)
+        return [job for job in live if job.is_scheduled and job.scheduled_moment < moment]
 
-    def known(self, job_ids: Iterable[str]) -> frozenset[str]:
+    def find_known_jobs(self, job_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the ids that have a row."""
         query = select(jobs.c.job_id).where(jobs.c.job_id.in_(tuple(job_ids)))
         with self._engine.connect() as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def stopped_before(self, job_ids: Iterable[str], moment: int) -> list[str]:
+    def find_stopped_before(self, job_ids: Iterable[str], moment: int) -> list[str]:
         """Return those of the ids whose row says STOPPED since before `moment` (ms since 1970)."""
         ended = and_(jobs.c.job_id.in_(tuple(job_ids)), jobs.c.status == STOPPED, jobs.c.end_time < moment)
         with self._engine.connect() as connection:
@@ -288,7 +226,7 @@ class Database:
         with self._engine.connect() as connection:
             return bool(connection.execute(select(lately)).scalar())
 
-    def create_run(
+    def insert_run(
         self, job_id: str, job_definition_id: str, create_time: int, token: str, pid: int | None = None
     ) -> bool:
         """Write the row of a definition's scheduled run, QUEUED, copied from the definition's row as it is now.
@@ -308,26 +246,27 @@ class Database:
             Whether it wrote a row: not, if the definition is gone or the run has begun.
         """
         this = definitions.c.job_definition_id == job_definition_id
-        one = {name: select(definitions.c[name]).where(this).scalar_subquery() for name in _WHAT}
+        one = {name: select(definitions.c[name]).where(this).scalar_subquery() for name in INHERITED_COLUMNS}
         fresh = update(jobs).where(jobs.c.job_id == job_id, jobs.c.status.in_(WAITING), exists().where(this))
         values = {
             "job_id": job_id,
             "job_definition_id": job_definition_id,
             "create_time": create_time,
-            "update_time": now(),
+            "update_time": now_ms(),
             "status": QUEUED,
             "url": f"/jobs/{job_id}",
             "pid": pid,
             "idempotency_token": token,
         }
         new = insert(jobs).from_select(
-            [*_WHAT, *values],
+            [*INHERITED_COLUMNS, *values],
             select(
-                *(definitions.c[name] for name in _WHAT), *(literal(value) for value in values.values())
+                *(definitions.c[name] for name in INHERITED_COLUMNS),
+                *(literal(value) for value in values.values()),
             ).where(this, ~exists().where(jobs.c.job_id == job_id)),
         )
         with self._engine.begin() as connection:
-            if connection.execute(fresh.values(**one, update_time=now())).rowcount:
+            if connection.execute(fresh.values(**one, update_time=now_ms())).rowcount:
                 return True
         try:
             with self._engine.begin() as connection:
@@ -335,7 +274,7 @@ class Database:
         except IntegrityError:  # somebody else wrote it just now
             return False
 
-    def replace_runs(self, job_definition_id: str, before: int) -> None:
+    def stop_replaced_runs(self, job_definition_id: str, before: int) -> None:
         """Say STOPPED in the rows of a definition's scheduled runs that are live and older than `before` (ms)."""
         # A live row has a message only while it waits.
         message = func.substr(
@@ -349,40 +288,40 @@ class Database:
                 jobs.c.create_time < before,
                 jobs.c.status.in_(LIVE),
             )
-            .values(status=STOPPED, status_message=message, end_time=now(), update_time=now())
+            .values(status=STOPPED, status_message=message, end_time=now_ms(), update_time=now_ms())
         )
         with self._engine.begin() as connection:
             connection.execute(statement)
 
     # Transitions. Each returns whether it changed the row.
 
-    def started(self, job_id: str) -> bool:
+    def mark_started(self, job_id: str) -> bool:
         """QUEUED (or IN_PROGRESS, for a retried pod) → IN_PROGRESS; the first start's time is kept."""
         return self._transition(
             job_id,
             (CREATED, QUEUED, IN_PROGRESS),
             status=IN_PROGRESS,
-            start_time=func.coalesce(jobs.c.start_time, now()),
+            start_time=func.coalesce(jobs.c.start_time, now_ms()),
             status_message=None,
         )
 
-    def completed(self, job_id: str) -> bool:
+    def mark_completed(self, job_id: str) -> bool:
         """Any live status → COMPLETED."""
         return self._ended(job_id, COMPLETED, None)
 
-    def failed(self, job_id: str, message: str, only_if: Iterable[str] = LIVE) -> bool:
+    def mark_failed(self, job_id: str, message: str, only_if: Iterable[str] = LIVE) -> bool:
         """Any live status (or those of `only_if`) → FAILED, with the reason for the user."""
         return self._ended(job_id, FAILED, message, only_if)
 
-    def stopped(self, job_id: str, message: str | None = None) -> bool:
+    def mark_stopped(self, job_id: str, message: str | None = None) -> bool:
         """Any live status → STOPPED."""
         return self._ended(job_id, STOPPED, message)
 
-    def waiting_because(self, job_id: str, message: str) -> bool:
+    def explain_waiting(self, job_id: str, message: str) -> bool:
         """Tell why a job still waits; its status stays."""
         return self._transition(job_id, WAITING, status_message=shorten(message))
 
-    def failed_for_now(self, job_id: str, message: str) -> bool:
+    def report_failed_attempt(self, job_id: str, message: str) -> bool:
         """Tell why an attempt failed while another one follows; the job stays IN_PROGRESS."""
         return self._transition(job_id, (IN_PROGRESS,), status_message=shorten(message))
 
@@ -421,7 +360,7 @@ class Database:
                 jobs.c.pid == LOCAL_WAITING,
                 ahead < places,
             )
-            .values(pid=pid, start_time=now(), update_time=now())
+            .values(pid=pid, start_time=now_ms(), update_time=now_ms())
         )
         here = select(jobs.c.job_id).where(jobs.c.pid.is_not(None), jobs.c.status.in_(LIVE))
         with self._engine.begin() as connection:
@@ -430,23 +369,21 @@ class Database:
 
     def _ended(self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE) -> bool:
         text = None if message is None else shorten(message)
-        return self._transition(job_id, only_if, status=status, status_message=text, end_time=now())
+        return self._transition(job_id, only_if, status=status, status_message=text, end_time=now_ms())
 
     def _transition(self, job_id: str, allowed_from: Iterable[str], **values: Any) -> bool:
         statement = (
             update(jobs)
             .where(jobs.c.job_id == job_id, jobs.c.status.in_(tuple(allowed_from)))
-            .values(update_time=now(), **values)
+            .values(update_time=now_ms(), **values)
         )
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)
 
 
-def _decoded(row: dict[str, Any]) -> dict[str, Any]:
-    for name in _JSON:
-        if isinstance(row[name], str):
-            row[name] = json.loads(row[name])
-    return row
+def _given(row: Row) -> dict[str, object]:
+    """Return the columns of a new row that have a value."""
+    return {name: value for name, value in encode(asdict(row)).items() if value is not None}
 
 
 def _absolute(url: URL) -> URL:

@@ -199,7 +199,7 @@ def _rows(scheduler: Any, file: Path) -> Finding:
     if not file.exists():
         return ok("rows", "none yet: the database is made when JupyterLab starts")
     try:
-        live, definitions = scheduler.database.live_jobs(), scheduler.database.schedules()
+        live, definitions = scheduler.database.list_live_jobs(), scheduler.database.list_schedules()
     except SQLAlchemyError as error:
         return unread(file, str(getattr(error, "orig", error)))
     return ok("rows", f"jobs under way: {len(live)}, job definitions: {len(definitions)}")
@@ -219,7 +219,7 @@ def _server(scheduler: Any, url: str, manifest: Manifest | None) -> Finding:
     """Look at a database that is a server of its own."""
     try:
         if scheduler.database.has_tables():
-            scheduler.database.schedules()
+            scheduler.database.list_schedules()
     except SQLAlchemyError as error:
         why = " ".join(str(getattr(error, "orig", error)).split())  # a driver's text has several lines
         return problem("database", f"{url} cannot be used: {why}", "See c.SchedulerApp.db_url.")

@@ -18,7 +18,7 @@ from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.progress_bar import wait
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.storage.database import COMPLETED
+from argo_jupyter_scheduler.domain.status import COMPLETED
 
 NOTEBOOK = "doctor.ipynb"
 
@@ -70,7 +70,7 @@ def _run(scheduler: Any, fields: dict[str, str], timeout: float) -> Iterator[Fin
         return
     try:
         ended = wait(scheduler, job_id, "a tiny notebook", timeout, leave=False)
-        row = scheduler.database.job(job_id) or {}
+        row = scheduler.database.get_job(job_id) or {}
         took = time.monotonic() - begun
         if row.get("status") == COMPLETED:
             what = f"a notebook was run in {took:.1f} s"

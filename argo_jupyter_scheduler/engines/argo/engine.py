@@ -9,32 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from argo_jupyter_scheduler.domain.argo_failures import join_messages
+from argo_jupyter_scheduler.domain.clock import milliseconds, now_ms
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
+from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
+from argo_jupyter_scheduler.domain.messages import REPLACED, STOPPED_IN_ARGO, WAITED
+from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.argo import live_objects
 from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.argo.connection import Connection
-from argo_jupyter_scheduler.engines.argo.manifests import (
-    Site,
-    build_cron_workflow,
-    build_workflow,
-    cron_workflow_name,
-    for_run,
-)
+from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow, for_run
 from argo_jupyter_scheduler.engines.argo.pods import visibility as places
 from argo_jupyter_scheduler.engines.argo.pods.names import DEFINITION_LABEL, JOB_LABEL, MANAGER
 from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
-from argo_jupyter_scheduler.steps.create_job_id import milliseconds
-from argo_jupyter_scheduler.steps.failure import STOPPED_IN_ARGO, joined
-from argo_jupyter_scheduler.storage.database import (
-    REPLACED,
-    WAITED,
-    WAITING,
-    Database,
-    is_scheduled,
-    now,
-    workflow_name,
-    workflow_of,
-)
+from argo_jupyter_scheduler.storage.database import Database
 
 FIELDS = ",".join(
     f"items.{name}"
@@ -129,7 +117,7 @@ class ArgoEngine(Engine):
         return self.api.log(self._workflow_of(job_id))
 
     def submit(self, job_id: str) -> None:  # noqa: D102
-        job = self._database.job(job_id)
+        job = self._database.get_job(job_id)
         if job is None:  # deleted meanwhile
             return
         body = {"workflow": self.workflow(job)}
@@ -167,8 +155,8 @@ class ArgoEngine(Engine):
         return site
 
     def _workflow_of(self, job_id: str) -> str:
-        job = self._database.job(job_id)
-        return workflow_of(job) if job else workflow_name(job_id)
+        job = self._database.get_job(job_id)
+        return job.workflow_name if job else workflow_name(job_id)
 
     # Schedules
 
@@ -309,17 +297,17 @@ class ArgoEngine(Engine):
             if run is None:
                 continue
             newest[run.job_definition_id] = max(newest.get(run.job_definition_id, 0), run.create_time)
-            due = now() - run.create_time > ROW_PATIENCE
+            due = now_ms() - run.create_time > ROW_PATIENCE
             if run.job_definition_id in ours and (due or _phase(item) in ENDED):
                 runs.append(run)
         found = {}
         missing = []
         for job in mine:
-            item = by_name.get(workflow_of(job))
+            item = by_name.get(job.workflow_name)
             if item is None:
                 missing.append(job)
                 continue
-            replaced = is_scheduled(job) and newest.get(job["job_definition_id"], 0) > job["create_time"]
+            replaced = job.is_scheduled and newest.get(job["job_definition_id"], 0) > job["create_time"]
             observation = _observation(job, item, replaced)
             if observation and observation.ended and job["status"] in WAITING and not observation.stopped:
                 message = (
@@ -341,7 +329,7 @@ class ArgoEngine(Engine):
 
 
 def _has_waited(job: dict[str, Any]) -> bool:
-    return bool(now() - job["create_time"] > PATIENCE)
+    return bool(now_ms() - job["create_time"] > PATIENCE)
 
 
 def _phase(item: dict[str, Any]) -> str:
@@ -382,4 +370,4 @@ def _reason(item: dict[str, Any], phase: str = "") -> str:
         for node in nodes
         if node.get("type") == "Pod" and phase in ("", node.get("phase"))
     ]
-    return joined(pods) or str(status.get("message") or "").removeprefix("main: ")
+    return join_messages(pods) or str(status.get("message") or "").removeprefix("main: ")

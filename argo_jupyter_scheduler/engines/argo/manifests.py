@@ -25,7 +25,10 @@ from pydantic import BaseModel
 
 from argo_jupyter_scheduler.domain import options, plan
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE
+from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.engines.argo.pods.names import (
     CREATOR_LABEL,
     DEFINITION_LABEL,
@@ -34,10 +37,7 @@ from argo_jupyter_scheduler.engines.argo.pods.names import (
     OVERRIDE_LABEL,
 )
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.environments.locations import near
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.notify.slack import SlackSettings
-from argo_jupyter_scheduler.storage.database import workflow_name
 
 WORKFLOW_FIELDS = frozenset(
     {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}
@@ -155,7 +155,7 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
     if name:
         if name not in site.compute_types:
             raise InvalidJob(
-                f"There is no compute type '{name}' any more. Possible: {near(name, site.compute_types)}."
+                f"There is no compute type '{name}' any more. Possible: {nearest_names(name, site.compute_types)}."
             )
         shape = shape.changed(**site.compute_types[name])
     if asked.image:
@@ -170,11 +170,6 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
 def literal(text: str) -> str:
     """Return `text` with nothing in it that Argo expands; ``urllib.parse.unquote`` gives it back."""
     return text.replace("%", "%25").replace("{", "%7B")
-
-
-def cron_workflow_name(job_definition_id: str) -> str:
-    """Return the name of a definition's cron workflow; its runs' are this with a hyphen and a moment."""
-    return f"job-def-{job_definition_id}"
 
 
 def build_workflow(job: dict[str, Any], site: Site) -> dict[str, Any]:

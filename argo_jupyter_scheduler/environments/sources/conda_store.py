@@ -14,8 +14,9 @@ from typing import Any
 import certifi
 import urllib3
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentsUnknown
-from argo_jupyter_scheduler.environments.locations import Environment, existing, expand, is_name, is_visible
+from argo_jupyter_scheduler.environments.locations import existing, expand, is_name, is_visible
 
 PAGE = 100
 """The most that conda-store gives at once."""

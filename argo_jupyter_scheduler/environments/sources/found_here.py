@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentsUnknown
-from argo_jupyter_scheduler.environments.locations import Environment, existing, is_conda, is_environment
+from argo_jupyter_scheduler.environments.locations import existing, is_conda, is_environment
 
 CONDA_SECONDS = 10.0
 """How long ``conda env list`` may take; it takes one or two seconds."""

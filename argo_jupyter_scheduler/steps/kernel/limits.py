@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.environments.locations import near
+from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.steps.context import log
 
 
@@ -34,7 +34,7 @@ def of(compute_type: str | None, settings: Mapping[str, Any]) -> dict[str, int]:
         return {}
     if compute_type not in known:
         raise RunError(
-            f"There is no compute type '{compute_type}' any more. Possible: {near(compute_type, known)}."
+            f"There is no compute type '{compute_type}' any more. Possible: {nearest_names(compute_type, known)}."
         )
     limits: dict[str, Any] = known[compute_type]
     without_effect = [*limits["without_effect"]]

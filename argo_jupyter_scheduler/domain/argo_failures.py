@@ -1,0 +1,68 @@
+"""What Argo says of the nodes of a workflow that failed, as one reason for the user."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from argo_jupyter_scheduler.domain.messages import NO_REASON, STOPPED_IN_ARGO
+from argo_jupyter_scheduler.domain.plan import SUCCESS
+
+NO_MORE_RETRIES = "No more retries left"
+"""What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
+
+SHUTDOWN = "workflow shutdown with strategy"
+"""How Argo begins the message of a node that a stop or a terminate ended (3.4 and 4.1)."""
+
+
+def explain_failures(failures: str) -> tuple[str, bool]:
+    """Return the reason from ``{{workflow.failures}}``, and whether somebody stopped the run in Argo."""
+    reason = read_failures(failures)
+    if reason.startswith(SHUTDOWN):
+        return STOPPED_IN_ARGO, True
+    return reason or NO_REASON, False
+
+
+def read_failures(failures: str) -> str:
+    """Return Argo's reason from ``{{workflow.failures}}``, empty if there is none.
+
+    Parameters
+    ----------
+    failures
+        A JSON list, JSON-encoded once more as a string (measured on Argo 3.4 and 4.1): ``displayName``, ``message`` and so on of
+        each failed node. It includes nodes that only name the child that failed, and the pod of `success`, whose failure only
+        says that `main` failed.
+    """
+    decoded: Any = failures
+    for _ in range(2):
+        if not isinstance(decoded, str):
+            break
+        try:
+            decoded = json.loads(decoded)
+        except ValueError:
+            return ""
+    nodes = [node for node in decoded if isinstance(node, dict)] if isinstance(decoded, list) else []
+    named = [(str(node.get("displayName")), str(node.get("message") or "")) for node in nodes]
+    return join_messages([(name, message) for name, message in named if name != SUCCESS]) or join_messages(
+        named
+    )
+
+
+def join_messages(messages: Iterable[tuple[str, str]]) -> str:
+    """Return the messages of failed nodes as one; of a step that was retried, only its last attempt's.
+
+    Parameters
+    ----------
+    messages
+        Argo's ``displayName`` and ``message`` of each node. A step's attempts are called ``main(0)``, ``main(1)`` and so on.
+    """
+    last: dict[str, tuple[int, str]] = {}
+    for name, message in messages:
+        attempt = re.fullmatch(r"(.+)\((\d+)\)", name)
+        step, number = (attempt[1], int(attempt[2])) if attempt else (name, -1)
+        is_reason = message and not message.startswith("child '") and message != NO_MORE_RETRIES
+        if is_reason and number >= last.get(step, (-1,))[0]:
+            last[step] = (number, message.removeprefix("main: "))
+    return "; ".join(dict.fromkeys(message for _, message in last.values()))

@@ -1,0 +1,38 @@
+"""What a runtime environment is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A runtime environment.
+
+    Attributes
+    ----------
+    name
+        What the dialog offers and a job's row contains.
+    prefix
+        Its folder, such as ``/opt/conda/envs/analytics``. Empty: this package's own, or a kernel spec.
+    kernel
+        For a kernel spec: ``name``, ``argv``, ``language``, ``resource_dir`` and so on, without its environment variables.
+    description
+        What the dialog shows beside the name.
+    """
+
+    name: str
+    prefix: str = ""
+    kernel: Mapping[str, Any] | None = None
+    description: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the one that this package itself is installed in, wherever that is in a pod."""
+        return not self.kernel and (
+            not self.prefix or os.path.realpath(self.prefix) == os.path.realpath(sys.prefix)
+        )

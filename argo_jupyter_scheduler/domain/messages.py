@@ -1,0 +1,40 @@
+"""The sentences that a job's row, the dialog or a log can show.
+
+Write what happened, why, and what to do, in that order.
+"""
+
+from __future__ import annotations
+
+PAUSED = "The job definition was paused before this run began."
+REPLACED = "The next run of this schedule began while this one was still in progress, and replaced it."
+STILL_WAITING = " It was still waiting: "
+"""Joins why a run that had not begun was ended, and why it had not begun."""
+WAITED = f"{REPLACED}{STILL_WAITING}"
+DEFINITION_DELETED = "The job definition was deleted while this run was in progress."
+STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
+NO_REASON = "The run ended without giving a reason."
+WORKFLOW_GONE = (
+    "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
+)
+PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
+FOLDER_GONE = "The run's folder in the staging area is gone."
+TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
+STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
+
+
+def input_gone(name: str) -> str:
+    """Return the message for a definition whose staged input is missing."""
+    return (
+        f"The job definition's input '{name}' is no longer in the staging area. "
+        "Edit the job definition and update its input file snapshot."
+    )
+
+
+def job_not_found(job_id: str) -> str:
+    """Return the message for an unknown job."""
+    return f"Job {job_id} not found."
+
+
+def definition_not_found(job_definition_id: str) -> str:
+    """Return the message for an unknown job definition."""
+    return f"Job definition {job_definition_id} not found."

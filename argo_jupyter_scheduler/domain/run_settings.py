@@ -1,0 +1,196 @@
+"""What a run's steps need of the server's configuration: the content of ``run.json``.
+
+The server writes it beside the staged input, without secrets; the run's process or pod reads it. The two may have different
+versions of this package, and a definition's file may be years old, so this is a wire format:
+
+- a reader ignores keys that it does not know, and has a default for each that is missing;
+- a key never changes its meaning; `VERSION` counts the additions;
+- version 1 had no ``version`` and no ``engine``: runs of this machine had ``places`` instead. Both are still written, so that
+  pods with an older version of this package understand it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from argo_jupyter_scheduler.domain.environment import Environment
+
+VERSION = 2
+
+ALWAYS, SUCCESS, FAILURE = NOTIFY_ON = ("always", "success", "failure")
+"""After which runs a message is sent. A run that somebody stopped is neither a success nor a failure."""
+
+LOCAL: Literal["local"] = "local"
+ARGO: Literal["argo"] = "argo"
+
+
+@dataclass(frozen=True)
+class SlackSettings:
+    """The server's configuration of messages to Slack, without the token.
+
+    Attributes
+    ----------
+    channel, notify
+        For runs whose parameters do not set them.
+    has_token
+        Whether runs get a token from the server's configuration.
+    time_limit
+        Seconds after which sending is given up.
+    file_limit
+        Megabytes of the largest file that is sent.
+    base_url
+        Address of Slack's API. Empty: slack-sdk's default.
+    """
+
+    channel: str = ""
+    notify: str = ALWAYS
+    has_token: bool = False
+    time_limit: float = 60.0
+    file_limit: float = 50.0
+    base_url: str = ""
+
+
+@dataclass(frozen=True)
+class ComputeLimits:
+    """What a compute type limits on this machine.
+
+    Attributes
+    ----------
+    memory
+        Bytes; None for no limit.
+    cores
+        A number of cores, which may be a fraction; None for no limit.
+    without_effect
+        Names of its traits that have no effect on this machine.
+    """
+
+    memory: int | None = None
+    cores: float | None = None
+    without_effect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The content of ``run.json``.
+
+    Attributes
+    ----------
+    engine
+        Where the run is executed.
+    timezone
+        The server's time zone, in which outputs are named; None where it is unknown.
+    slack
+        What the run sends to Slack.
+    environment
+        The chosen environment, as the server found it; None where the server did not find it.
+    own_environment
+        The name of the environment that this package is installed in.
+    environment_patterns
+        Where a step looks for an environment that the server did not find.
+    kernel
+        The kernel that the notebook names, where only the server's kernel spec manager knows it.
+    run_papermill_in_environment
+        Whether papermill runs in the chosen environment too.
+    origin
+        Where the notebook was in the root folder; None where that is unknown.
+    max_concurrent_runs
+        On this machine: how many runs may be in progress at once.
+    compute_types
+        On this machine: what each compute type limits.
+    namespace
+        On Argo: the namespace of the workflow.
+    concurrency_policy
+        On Argo: what becomes of a schedule's earlier run, ``Allow``, ``Forbid`` or ``Replace``.
+    version
+        The version of the format; 1 where the file does not say it.
+    """
+
+    engine: Literal["local", "argo"] = LOCAL
+    timezone: str | None = None
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    environment: Environment | None = None
+    own_environment: str | None = None
+    environment_patterns: tuple[str, ...] = ()
+    kernel: Mapping[str, Any] | None = None
+    run_papermill_in_environment: bool = False
+    origin: str | None = None
+    max_concurrent_runs: int = 1
+    compute_types: Mapping[str, ComputeLimits] = field(default_factory=dict)
+    namespace: str = ""
+    concurrency_policy: str = ""
+    version: int = VERSION
+
+    def to_json(self) -> Mapping[str, object]:
+        """Return the settings as ``run.json`` has them."""
+        content: dict[str, object] = {
+            "version": self.version,
+            "engine": self.engine,
+            "timezone": self.timezone,
+            "slack": _values(self.slack),
+            "environment_patterns": list(self.environment_patterns),
+            "run_papermill_in_environment": self.run_papermill_in_environment,
+        }
+        if self.engine == LOCAL:
+            content["places"] = self.max_concurrent_runs
+            content["compute_types"] = {name: _limits(limits) for name, limits in self.compute_types.items()}
+        else:
+            content["namespace"] = self.namespace
+            content["concurrency_policy"] = self.concurrency_policy
+        if self.own_environment is not None:
+            content["own_environment"] = self.own_environment
+        if self.environment is not None:
+            content["environment"] = {
+                "name": self.environment.name,
+                "prefix": self.environment.prefix,
+                "kernel": self.environment.kernel,
+            }
+        if self.kernel is not None:
+            content["kernel"] = self.kernel
+        if self.origin is not None:
+            content["input_uri"] = self.origin
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunSettings:
+        """Return the settings that a ``run.json`` of any version contains."""
+        is_local = content.get("engine", LOCAL if "places" in content else ARGO) == LOCAL
+        compute_types = content.get("compute_types") or {}
+        environment = content.get("environment")
+        return cls(
+            engine=LOCAL if is_local else ARGO,
+            timezone=content.get("timezone"),
+            slack=SlackSettings(**_known(SlackSettings, content.get("slack") or {})),
+            environment=Environment(**_known(Environment, environment)) if environment else None,
+            own_environment=content.get("own_environment"),
+            environment_patterns=tuple(content.get("environment_patterns") or ()),
+            kernel=content.get("kernel"),
+            run_papermill_in_environment=bool(content.get("run_papermill_in_environment")),
+            origin=content.get("input_uri"),
+            max_concurrent_runs=int(content.get("places", 1)),
+            compute_types={name: _read_limits(limits) for name, limits in compute_types.items()},
+            namespace=content.get("namespace") or "",
+            concurrency_policy=content.get("concurrency_policy") or "",
+            version=int(content.get("version", 1)),
+        )
+
+
+def _values(settings: SlackSettings) -> dict[str, object]:
+    return {one.name: getattr(settings, one.name) for one in fields(settings)}
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that a dataclass knows: the writer may be of a later version."""
+    return {one.name: content[one.name] for one in fields(kind) if one.name in content}
+
+
+def _limits(limits: ComputeLimits) -> dict[str, object]:
+    given = {"memory": limits.memory, "cores": limits.cores}
+    found: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    return {"without_effect": list(limits.without_effect), **found}
+
+
+def _read_limits(content: Mapping[str, Any]) -> ComputeLimits:
+    without_effect = tuple(content.get("without_effect") or ())
+    return ComputeLimits(content.get("memory"), content.get("cores"), without_effect)

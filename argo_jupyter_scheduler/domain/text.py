@@ -1,0 +1,27 @@
+"""Small helpers for text that users read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+MESSAGE_LENGTH = 1024
+"""Characters in ``status_message``, the column's limit (``jupyter_scheduler.orm.Job``)."""
+
+
+def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
+    """Return a message cut to a number of characters, by default those of the column ``status_message``.
+
+    A notebook's exception may contain characters that a database refuses: PostgreSQL refuses NUL, all refuse half a surrogate
+    pair.
+    """
+    message = message.replace("\0", "").encode("utf-8", "replace").decode()
+    return message if len(message) <= length else message[: length - 1] + "…"
+
+
+def nearest_names(name: str, names: Iterable[str]) -> str:
+    """Return the names most like `name`, or the first ten, separated by commas; ``none`` if there are no names."""
+    names = sorted(set(names))
+    close = difflib.get_close_matches(name[:256].casefold(), {known.casefold() for known in names})
+    found = [known for like in close for known in names if known.casefold() == like] or names[:10]
+    return ", ".join(found) or "none"

@@ -1,0 +1,56 @@
+"""What jobs need of the configuration; `config` makes it from the traits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """The configuration of jobs.
+
+    Attributes
+    ----------
+    root_dir
+        JupyterLab's root folder.
+    staging_path
+        The staging area.
+    slack
+        What runs send to Slack.
+    slack_token
+        The token for runs of this machine that have none of their own; empty for none.
+    environment_patterns
+        Where a step looks for an environment that the server did not find.
+    run_papermill_in_environment
+        Whether papermill runs in the chosen environment too.
+    compute_types
+        Traits of pods by the name of the compute type.
+    default_compute_type
+        Its name; empty for none.
+    allowed_images
+        Globs of the images that a job may ask for.
+    concurrency_policy
+        What becomes of a schedule's earlier run: ``Allow``, ``Forbid`` or ``Replace``.
+    starting_deadline_seconds
+        How late a missed run may begin; 0 for not at all.
+    timezone
+        The server's time zone; None where it is unknown.
+    """
+
+    root_dir: Path
+    staging_path: Path
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    slack_token: str = field(default="", repr=False)
+    environment_patterns: tuple[str, ...] = ()
+    run_papermill_in_environment: bool = False
+    compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    default_compute_type: str = ""
+    allowed_images: tuple[str, ...] = ()
+    concurrency_policy: str = "Replace"
+    starting_deadline_seconds: int = 0
+    timezone: str | None = None
