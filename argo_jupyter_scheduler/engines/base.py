@@ -94,6 +94,9 @@ class Engine(ABC):
     new_job_pid: int | None = None
     """The ``pid`` of a new job's row, by which `owns` recognises it."""
 
+    has_slack_token = False
+    """Whether runs get a token for Slack from the server's configuration."""
+
     @abstractmethod
     def owns(self, job: JobRow) -> bool:
         """Return whether this engine executes a job."""

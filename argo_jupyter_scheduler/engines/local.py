@@ -14,16 +14,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import psutil
 
 from argo_jupyter_scheduler.domain import plan
+from argo_jupyter_scheduler.domain.run_settings import ComputeLimits, RunSettings
 from argo_jupyter_scheduler.domain.status import WAITING
-from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
+from argo_jupyter_scheduler.engines.base import Engine, Observation, Snapshot
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
+from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
 from argo_jupyter_scheduler.storage.staging import RunFolder, is_locked, locked
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
@@ -60,7 +62,9 @@ class LocalEngine(Engine):
         line and in no file.
     """
 
+    name = "local"
     keeps_schedules = False
+    new_job_pid = LOCAL_WAITING
     shares_machine = True
     no_images = "runs on this machine have none."
 
@@ -69,7 +73,7 @@ class LocalEngine(Engine):
         database: Database,
         staging_path: str,
         places: int,
-        compute_types: dict[str, dict[str, Any]] | None = None,
+        compute_types: Mapping[str, ComputeLimits] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
@@ -78,26 +82,28 @@ class LocalEngine(Engine):
         self._compute_types = compute_types or {}
         self._environment = environment or {}
 
-    def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {"places": self._places, "compute_types": self._compute_types}
+    def owns(self, job: JobRow) -> bool:  # noqa: D102 (the base class says it)
+        return job.pid is not None
 
-    def new_row(self) -> dict[str, Any]:  # noqa: D102
-        return {"pid": LOCAL_WAITING}
+    def complete_settings(self, settings: RunSettings) -> RunSettings:  # noqa: D102
+        return replace(
+            settings, engine="local", max_concurrent_runs=self._places, compute_types=self._compute_types
+        )
 
-    def submit(self, job_id: str) -> None:  # noqa: D102
+    def submit(self, job: JobRow) -> None:  # noqa: D102
         self._start_waiting()
 
-    def stop(self, job_id: str) -> None:  # noqa: D102
-        job = self._database.get_job(job_id)
-        _kill(job_id, self._process_of(job) if job else None)
+    def stop(self, job: JobRow) -> None:  # noqa: D102
+        current = self._database.get_job(job.job_id)
+        _kill(job.job_id, self._process_of(current) if current else None)
         self._start_waiting()
 
-    def delete(self, job_id: str) -> None:  # noqa: D102
-        self.stop(job_id)
+    def delete(self, job: JobRow) -> None:  # noqa: D102
+        self.stop(job)
 
     def observe(
-        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
-    ) -> Sight:
+        self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
+    ) -> Snapshot:
         """Return an end for each job whose process is gone, and start those whose turn has come."""
         gone = {}
         for job in jobs:
@@ -107,17 +113,17 @@ class LocalEngine(Engine):
                 _kill(job["job_id"], None)  # its kernel may have outlived it
                 gone[job["job_id"]] = Observation(ended=True, message=KILLED)
         self._start_waiting()
-        return Sight(gone)
+        return Snapshot(gone)
 
     def _start_waiting(self) -> None:
         start_waiting(self._database, self._staging_path, self._places, self._environment)
 
-    def _is_gone(self, job: dict[str, Any]) -> bool:
+    def _is_gone(self, job: JobRow) -> bool:
         """Return whether a run's process is gone, also one of another machine or container that shares the staging area."""
         held = is_locked(RunFolder(self._staging_path, job["job_id"]).private / _process_file(job["pid"]))
         return self._process_of(job) is None if held is None else not held
 
-    def _process_of(self, job: dict[str, Any]) -> psutil.Process | None:
+    def _process_of(self, job: JobRow) -> psutil.Process | None:
         folder = RunFolder(self._staging_path, job["job_id"])
         return _process(folder.read(_process_file(job["pid"]))) if job["pid"] else None
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
-from .conftest import notebook, outputs
-from .environments import with_ipykernel
-from .slack_stand_in import SlackStandIn
+from tests.stand_ins.slack import SlackStandIn
+from tests.support.environments import with_ipykernel
+from tests.support.jobs import notebook, outputs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.browser
 

@@ -21,10 +21,9 @@ from argo_jupyter_scheduler.environments.locations import locate
 from argo_jupyter_scheduler.environments.sources.conda_store import CondaStore
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-
-from . import conda_store
-from .conftest import Jobs, notebook, outputs
-from .environments import as_conda_leaves_it, with_ipykernel
+from tests.stand_ins import conda_store
+from tests.support.environments import as_conda_leaves_it, with_ipykernel
+from tests.support.jobs import Jobs, notebook, outputs
 
 BULK = [f"bulk/e{number:03}" for number in range(105)]
 SEEDED = [

@@ -24,11 +24,10 @@ from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
-
-from .argo_stand_in import ArgoStandIn
-from .conftest import Jobs, Story, notebook, outputs
-from .postgresql import PASSWORD, PostgreSQL, started
-from .test_doctor import Machine, machine, of  # noqa: F401 (a fixture)
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import Jobs, Story, notebook, outputs
+from tests.support.machine import Machine, machine, of  # noqa: F401 (a fixture)
+from tests.support.postgresql import PASSWORD, PostgreSQL, started
 
 LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
 ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)

@@ -25,44 +25,14 @@ from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.manifests import DEFINITION, JOB, TELLS, site
 
-from .argo_stand_in import ArgoStandIn
-from .conftest import Jobs, notebook, outputs
-
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SLEEPS = notebook("import time; print('begun', flush=True); time.sleep(60)")
 
 
-def site(pod_per_step: bool) -> Site:
-    shape = PodShape(python="/opt/conda/bin/python").changed(
-        image="quay.io/jupyter/scipy-notebook:2025-10-20",
-        environment={"HOME": "/home/jovyan"},
-        volumes=[{"name": "home", "persistentVolumeClaim": {"claimName": "home-jovyan"}}],
-        volume_mounts=[{"name": "home", "mountPath": "/home/jovyan", "subPath": "a"}],
-        service_account="argo-workflow",
-    )
-    data = "/home/jovyan/.local/share/jupyter"
-    return Site(
-        "dev",
-        f"sqlite:///{data}/scheduler.sqlite",
-        f"{data}/scheduler {{{{x}}}} 100%",
-        pod_per_step,
-        shape,
-        slack=SlackSettings(has_token=True),
-        slack_token_secret={"name": "slack", "key": "token"},
-    )
-
-
-ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
-JOB: dict[str, Any] = {"job_id": ID, "parameters": None}
-TELLS = {"parameters": {"SLACK_CHANNEL": "#team"}}
-DEFINITION: dict[str, Any] = {
-    "job_definition_id": ID,
-    "schedule": "0 6 * * *",
-    "timezone": "Europe/Berlin",
-    "active": True,
-    "parameters": None,
-}
 MANIFESTS = {
     "run-now": lambda: build_workflow(JOB, site(pod_per_step=False)),
     "run-now-pod-per-step": lambda: build_workflow(JOB, site(pod_per_step=True)),

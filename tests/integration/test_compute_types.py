@@ -20,9 +20,8 @@ from argo_jupyter_scheduler.engines.argo.live_objects import changed
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.steps.kernel.limits import limit
-
-from .argo_stand_in import ArgoStandIn
-from .conftest import Jobs, Story, notebook, outputs
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import Jobs, Story, notebook, outputs
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {

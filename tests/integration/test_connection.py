@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
-import ssl
 import threading
 import time
 import traceback
@@ -27,21 +25,13 @@ from argo_jupyter_scheduler.engines.argo.api import WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.storage.database import Database
-
-from .argo_stand_in import ArgoStandIn
-from .test_argo import DEFINITION, ID, site
-
-SECRET = "s3cr3t-t0ken"
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.manifests import DEFINITION, ID, site
+from tests.support.tls import SECRET, jwt, tls
 
 
 def list_workflows(api: ArgoApi) -> dict[str, Any]:
     return api.call("GET", WORKFLOWS, "")
-
-
-def jwt(**claims: Any) -> str:
-    """Return a token as Kubernetes makes them."""
-    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in [*parts, b"signature"])
 
 
 # Addresses
@@ -124,12 +114,6 @@ def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch,
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
-
-
-def tls(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(host).configure_cert(context)
-    return context
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from argo_jupyter_scheduler.jobs.reconciler import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import PRIVATE
-
-from .argo_stand_in import ArgoStandIn
-from .conftest import Jobs, Story, notebook
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import Jobs, Story, notebook
 
 PRINTS = notebook("print('done')")
 SLEEPS = notebook("import time; time.sleep(600)")

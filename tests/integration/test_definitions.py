@@ -22,8 +22,7 @@ from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
-
-from .conftest import Jobs, Story, notebook, outputs, start_all
+from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")

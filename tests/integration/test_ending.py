@@ -22,10 +22,9 @@ from argo_jupyter_scheduler.engines.local import JOB_VARIABLE
 from argo_jupyter_scheduler.steps.termination import TIME_IS_OVER, by_signals
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
-
-from .conftest import notebook, outputs
-from .environments import program, with_ipykernel
-from .test_local import marked
+from tests.support.environments import program, with_ipykernel
+from tests.support.jobs import notebook, outputs
+from tests.support.processes import marked
 
 STUBBORN = """
 import signal, subprocess

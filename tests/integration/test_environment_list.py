@@ -27,9 +27,8 @@ from argo_jupyter_scheduler.environments.locations import candidates, existing
 from argo_jupyter_scheduler.environments.sources.found_here import is_own_python
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager, Source
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-
-from .conftest import Jobs
-from .environments import program, virtual_environment
+from tests.support.environments import program, virtual_environment
+from tests.support.jobs import Jobs
 
 OWN = Path(sys.prefix).name
 

@@ -17,10 +17,9 @@ from tornado.httpclient import HTTPClientError
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.environments.kernels import choose
-
-from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
-from .environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
-from .test_local import marked
+from tests.support.environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.support.processes import marked
 
 WHERE = "import sys, os; print(os.path.realpath(sys.prefix), sys.executable)"
 

@@ -19,10 +19,9 @@ from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherited
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import OwnPod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.pods.shape_sources import pod_shape
-
-from .argo_stand_in import ArgoStandIn
-from .conftest import Jobs, notebook
-from .kubernetes_stand_in import KubernetesStandIn
+from tests.stand_ins.argo import ArgoStandIn
+from tests.stand_ins.kubernetes import KubernetesStandIn
+from tests.support.jobs import Jobs, notebook
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import subprocess
 import sys
@@ -17,26 +16,17 @@ import pytest
 
 from argo_jupyter_scheduler.engines import local
 from argo_jupyter_scheduler.engines.base import Observation
-from argo_jupyter_scheduler.engines.local import JOB_VARIABLE, KILLED, LocalEngine
+from argo_jupyter_scheduler.engines.local import KILLED, LocalEngine
 from argo_jupyter_scheduler.steps.kernel.manager import BLOCKS, LOWEST, NAMES, ports_of
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder, output_filename
-
-from .conftest import Jobs, notebook, outputs
+from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.processes import marked
 
 
 @pytest.fixture
 def scheduler_config() -> dict[str, Any]:
     return {"max_concurrent_runs": 1}
-
-
-def marked(job_id: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(JOB_VARIABLE) == job_id:
-                found.append(process)
-    return found
 
 
 WAIT_FOR = "import pathlib, time\nwhile not pathlib.Path({!r}).exists(): time.sleep(.05)"

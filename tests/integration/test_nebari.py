@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from .argo_stand_in import ArgoStandIn
-from .conftest import notebook, outputs
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import notebook, outputs
 
 # Nebari's own lines, in its template `jupyter_server_config.py.tpl`; no line may change.
 CONFIGURATION = """

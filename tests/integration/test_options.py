@@ -15,9 +15,8 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Options, near_misses, read, with_fields
-
-from .argo_stand_in import ArgoStandIn
-from .conftest import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from .conftest import Jobs, notebook, outputs
+from tests.support.jobs import Jobs, notebook, outputs
 
 
 async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:

@@ -25,9 +25,8 @@ from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
-
-from .conftest import notebook
-from .slack_stand_in import SlackStandIn
+from tests.stand_ins.slack import SlackStandIn
+from tests.support.jobs import notebook
 
 ERROR = "ValueError: no (cell 1, In [1])"
 SUCCEEDED = {"succeeded": True, "error": None}

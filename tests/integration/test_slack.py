@@ -18,9 +18,8 @@ from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.staging import RunFolder
-
-from .conftest import Jobs, Story, notebook, outputs
-from .slack_stand_in import Message, SlackStandIn
+from tests.stand_ins.slack import Message, SlackStandIn
+from tests.support.jobs import Jobs, Story, notebook, outputs
 
 SECRET = {"name": "slack", "key": "token"}
 CHANNEL = {"SLACK_CHANNEL": "#reports"}

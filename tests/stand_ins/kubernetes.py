@@ -13,7 +13,7 @@ from typing import Any
 import trustme
 
 TOKEN = "kubernetes-token"
-PODS = Path(__file__).parent / "data" / "pods"
+PODS = Path(__file__).parents[1] / "data" / "pods"
 
 
 class KubernetesStandIn:

@@ -12,8 +12,9 @@ from typing import Any
 from argo_jupyter_scheduler.domain.argo_failures import join_messages
 from argo_jupyter_scheduler.domain.clock import milliseconds, now_ms
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable, InvalidJob
-from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
+from argo_jupyter_scheduler.domain.identity import cron_workflow_name
 from argo_jupyter_scheduler.domain.messages import REPLACED, STOPPED_IN_ARGO, WAITED
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.argo import live_objects
 from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi
@@ -21,8 +22,9 @@ from argo_jupyter_scheduler.engines.argo.connection import Connection
 from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow, for_run
 from argo_jupyter_scheduler.engines.argo.pods import visibility as places
 from argo_jupyter_scheduler.engines.argo.pods.names import DEFINITION_LABEL, JOB_LABEL, MANAGER
-from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Sight
+from argo_jupyter_scheduler.engines.base import Engine, Observation, ScheduledRun, Snapshot
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow, ScheduleRow
 
 FIELDS = ",".join(
     f"items.{name}"
@@ -68,27 +70,27 @@ class ArgoEngine(Engine):
         What all runs share.
     """
 
+    name = "argo"
     keeps_schedules = True
 
     def __init__(self, connection: Connection, database: Database, site: Site) -> None:
         self.api = ArgoApi(connection)
         self._database = database
         self._site = site
-        self.longest_run = site.policy.active_deadline_seconds
+        self.longest_run_seconds = site.policy.active_deadline_seconds
         # Only told: another admission controller than Nebari's may mount what is missing.
         self.unshared = "" if site.nebari else places.unshared(site.shape, site.staging_path, site.db_url)
         self.no_images = "Nebari gives each run the image of your JupyterLab." if site.nebari else ""
 
-    def run_settings(self) -> dict[str, Any]:  # noqa: D102 (the base class says it)
-        return {
-            "concurrency_policy": self._site.policy.concurrency,
-            "namespace": self._site.namespace,
-        }
+    def owns(self, job: JobRow) -> bool:  # noqa: D102 (the base class says it)
+        return job.pid is None
 
-    def new_row(self) -> dict[str, Any]:  # noqa: D102
-        return {}
+    def complete_settings(self, settings: RunSettings) -> RunSettings:  # noqa: D102
+        site = self._site
+        policy = site.policy.concurrency
+        return replace(settings, engine="argo", namespace=site.namespace, concurrency_policy=policy)
 
-    def workflow(self, job: dict[str, Any]) -> dict[str, Any]:
+    def workflow(self, job: JobRow) -> dict[str, Any]:
         """Return the manifest of a run (its row).
 
         Raises
@@ -98,7 +100,7 @@ class ArgoEngine(Engine):
         """
         return build_workflow(job, self._site_of(job))
 
-    def cron_workflow(self, definition: dict[str, Any]) -> dict[str, Any]:
+    def cron_workflow(self, definition: DefinitionRow) -> dict[str, Any]:
         """Return the manifest of a definition (its row), which says of itself what was sent; raises as `schedule`.
 
         It is in the form that the server's version takes.
@@ -108,25 +110,22 @@ class ArgoEngine(Engine):
         manifest = build_cron_workflow(definition, self._site_of(definition), one_schedule)
         return live_objects.annotated(manifest, self._configuration_of(definition.get("compute_type")))
 
-    def reason(self, job_id: str) -> str:
+    def reason(self, job: JobRow) -> str:
         """Return what Argo says of pods that failed or cannot start; raises as `stop`."""
-        return _reason(self.api.call("GET", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,)))
+        return _reason(self.api.call("GET", WORKFLOWS, f"/{job.workflow_name}", accepted=(404,)))
 
-    def log(self, job_id: str) -> list[str]:
+    def log(self, job: JobRow) -> list[str]:
         """Return the lines that a run's pods have printed, as far as they are still there; raises as `stop`."""
-        return self.api.log(self._workflow_of(job_id))
+        return self.api.log(job.workflow_name)
 
-    def submit(self, job_id: str) -> None:  # noqa: D102
-        job = self._database.get_job(job_id)
-        if job is None:  # deleted meanwhile
-            return
+    def submit(self, job: JobRow) -> None:  # noqa: D102
         body = {"workflow": self.workflow(job)}
         self.api.require("running notebooks", since=OLDEST)
         # The name is derived: one that exists is this call's own earlier try, whose answer was lost.
         self.api.call("POST", WORKFLOWS, "", body, accepted=(409,))
 
-    def stop(self, job_id: str) -> None:  # noqa: D102
-        self._stop(self._workflow_of(job_id))
+    def stop(self, job: JobRow) -> None:  # noqa: D102
+        self._stop(job.workflow_name)
 
     def _stop(self, name: str) -> None:
         # A finished workflow cannot be stopped: 500 with these words (Argo 3.4 and 4.1).
@@ -134,10 +133,10 @@ class ArgoEngine(Engine):
         words = "completed workflow"
         self.api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
 
-    def delete(self, job_id: str) -> None:  # noqa: D102
-        self.api.call("DELETE", WORKFLOWS, f"/{self._workflow_of(job_id)}", accepted=(404,))
+    def delete(self, job: JobRow) -> None:  # noqa: D102
+        self.api.call("DELETE", WORKFLOWS, f"/{job.workflow_name}", accepted=(404,))
 
-    def _site_of(self, row: dict[str, Any]) -> Site:
+    def _site_of(self, row: JobRow | DefinitionRow) -> Site:
         """Return what a job's or a definition's runs are made of.
 
         Raises
@@ -154,13 +153,9 @@ class ArgoEngine(Engine):
             )
         return site
 
-    def _workflow_of(self, job_id: str) -> str:
-        job = self._database.get_job(job_id)
-        return job.workflow_name if job else workflow_name(job_id)
-
     # Schedules
 
-    def schedule(self, definition: dict[str, Any]) -> None:
+    def schedule(self, definition: DefinitionRow) -> None:
         """Make a definition's cron workflow what its row says.
 
         The live object is read, changed and written back, so that what others put into it stays. Where an admission controller
@@ -206,15 +201,15 @@ class ArgoEngine(Engine):
         text = json.dumps([self._site.configured, traits], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def outdated(self, definitions: Sequence[tuple[str, str | None]]) -> list[str]:  # noqa: D102
+    def find_outdated(self, schedules: Sequence[ScheduleRow]) -> list[str]:  # noqa: D102
         sent = {
             name: (metadata.get("annotations") or {}).get(live_objects.CONFIGURATION)
             for name, metadata in self._cron_workflows("annotations").items()
         }
         return [
-            one
-            for one, compute_type in definitions
-            if sent.get(cron_workflow_name(one)) != self._configuration_of(compute_type)
+            one.job_definition_id
+            for one in schedules
+            if sent.get(cron_workflow_name(one.job_definition_id)) != self._configuration_of(one.compute_type)
         ]
 
     def _cron_workflows(self, *fields: str) -> dict[str, dict[str, Any]]:
@@ -268,26 +263,26 @@ class ArgoEngine(Engine):
             if _phase(item) not in ENDED:  # Argo collects those that belong to the cron workflow
                 self._stop(item["metadata"]["name"])
 
-    def unscheduled(self, definitions: Sequence[str]) -> list[str]:  # noqa: D102
+    def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:  # noqa: D102
         known = self._cron_workflows()
-        return [one for one in definitions if cron_workflow_name(one) not in known]
+        return [one for one in definition_ids if cron_workflow_name(one) not in known]
 
     # What became of the runs
 
     def observe(
-        self, jobs: Sequence[dict[str, Any]], definitions: Sequence[str], anyway: bool = False
-    ) -> Sight:
+        self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
+    ) -> Snapshot:
         """Return what Argo knows, from one slim list."""
         mine = [job for job in jobs if job["pid"] is None]
-        if not (mine or definitions or anyway):
-            return Sight()
+        if not (mine or definition_ids or look_for_others):
+            return Snapshot()
         query = {"listOptions.labelSelector": OURS, "fields": FIELDS}
         items = self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []
         by_name = {item["metadata"]["name"]: item for item in items}
         newest: dict[str, int] = {}
         runs, others = [], []
         asked = {job["job_id"] for job in mine}
-        ours = frozenset(definitions)
+        ours = frozenset(definition_ids)
         for item in items:
             run = _scheduled_run(item)
             job_id = run.job_id if run else item["metadata"]["labels"].get(JOB_LABEL)
@@ -320,15 +315,15 @@ class ArgoEngine(Engine):
         for job in late[:CONFIRMATIONS]:  # a list may be that of a server that has just begun
             if not self.exists(job["job_id"]):
                 found[job["job_id"]] = Observation(ended=True, message=GONE)
-        return Sight(found, runs, others)
+        return Snapshot(found, runs, others)
 
-    def exists(self, job_id: str) -> bool:  # noqa: D102
+    def exists(self, job: JobRow) -> bool:  # noqa: D102
         query = {"fields": "metadata.name"}
-        path = f"/{self._workflow_of(job_id)}"
+        path = f"/{job.workflow_name}"
         return bool(self.api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
 
 
-def _has_waited(job: dict[str, Any]) -> bool:
+def _has_waited(job: JobRow) -> bool:
     return bool(now_ms() - job["create_time"] > PATIENCE)
 
 
@@ -345,7 +340,7 @@ def _scheduled_run(item: dict[str, Any]) -> ScheduledRun | None:
     return ScheduledRun(metadata["uid"], definition_id, created, metadata["name"])
 
 
-def _observation(job: dict[str, Any], item: dict[str, Any], replaced: bool) -> Observation | None:
+def _observation(job: JobRow, item: dict[str, Any], replaced: bool) -> Observation | None:
     if _phase(item) in ENDED:
         shutdown = str(item["status"].get("message"))
         if shutdown.startswith("Stopped with strategy"):

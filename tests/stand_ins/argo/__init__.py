@@ -9,6 +9,6 @@ process with the manifest's environment and nothing of the tests', so a manifest
 - ``server``: HTTP
 """
 
-from .server import ArgoStandIn
+from tests.stand_ins.argo.server import ArgoStandIn
 
 __all__ = ["ArgoStandIn"]

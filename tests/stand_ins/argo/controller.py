@@ -20,8 +20,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from argo_jupyter_scheduler.engines.argo.pods import quantities
-
-from .rules import LABELS, Refused, expand, holds
+from tests.stand_ins.argo.rules import LABELS, Refused, expand, holds
 
 
 @dataclass

@@ -10,9 +10,9 @@ import uuid
 from typing import Any
 from zoneinfo import available_timezones
 
-from .. import cron_reference
-from .controller import Controller, stamp
-from .rules import LABELS, NAME, Refused, check
+from tests.stand_ins.argo.controller import Controller, stamp
+from tests.stand_ins.argo.rules import LABELS, NAME, Refused, check
+from tests.support import cron_reference
 
 
 class CronController(Controller):

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .cron import CronController, mutate
-from .rules import NAME, Refused, check
+from tests.stand_ins.argo.cron import CronController, mutate
+from tests.stand_ins.argo.rules import NAME, Refused, check
 
 
 @dataclass

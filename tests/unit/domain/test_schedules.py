@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.schedules import parse
-
-from . import cron_reference
+from tests.support import cron_reference
 
 
 def after(schedule: str, moment: str, zone: str = "UTC") -> str | None:

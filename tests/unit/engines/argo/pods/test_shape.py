@@ -29,8 +29,7 @@ from argo_jupyter_scheduler.engines.argo.pods.shape_sources import (
 )
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-
-from .kubernetes_stand_in import PODS, KubernetesStandIn
+from tests.stand_ins.kubernetes import PODS, KubernetesStandIn
 
 ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
 JOB = {"job_id": ID, "parameters": None}
