@@ -37,7 +37,7 @@ class ArgoExecutor(ExecutionManager):
         from argo_jupyter_scheduler.steps import main, rename_files
         from argo_jupyter_scheduler.steps.context import Context
         from argo_jupyter_scheduler.storage.database import Database
-        from argo_jupyter_scheduler.storage.staging import RunFolder
+        from argo_jupyter_scheduler.storage.folders import RunFolder
 
         staging_path = os.path.dirname(os.path.dirname(self.staging_paths["input"]))
         folder = RunFolder(staging_path, self.job_id)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 POLL_SECONDS = 0.1
 MEND_SECONDS = 5.0

@@ -1,81 +1,91 @@
 """Job definitions: rows, staged inputs and the engine's schedules, kept in line.
 
-The definition's row is the truth. A change writes it first, then tells the engine; if that fails, the row is what it was before,
-and the user is told. A mark in the staging area stands for as long as a change is under way, so one that was interrupted in
-between is completed by the task runner (`settle`).
+The definition's row is the truth. A change writes files first, then the row in one statement, then calls the engine once; if any of
+it fails, all is what it was before, and the user gets the reason. Changes of one definition wait for each other. A mark in the staging
+area stands for as long as a change is in progress, so the reconciler finishes one that was interrupted (`finish_changes`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
 import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from jupyter_scheduler.models import CreateJobDefinition, UpdateJobDefinition
-from jupyter_scheduler.orm import JobDefinition
-
 from argo_jupyter_scheduler.domain import schedules
-from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.domain.options import OPTIONS_FIELDS, with_fields
-from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder, Unsettled
+from argo_jupyter_scheduler.domain.clock import now_ms
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
+from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
+from argo_jupyter_scheduler.jobs.validation import PreparedNotebook
+from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
+from argo_jupyter_scheduler.storage.markers import ChangeMarkers
+from argo_jupyter_scheduler.storage.schema import DefinitionRow
 
-DELETED = "The job definition was deleted while this run was under way."
+SCHEDULE_COLUMNS = frozenset({"schedule", "timezone", "active"})
+"""Columns that decide when a definition runs; all others decide what."""
+
+OPTION_COLUMNS = frozenset({"tags", "runtime_environment_parameters"})
+"""Columns that contain options: each must be judged together with the other."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
 
-class Definitions:
-    """What `ArgoScheduler` does with job definitions; all methods block.
+class DefinitionService:
+    """Creates, changes and deletes job definitions. All methods block.
 
     Parameters
     ----------
-    scheduler
-        The `ArgoScheduler`.
+    jobs
+        The service of the jobs that they make.
     """
 
-    def __init__(self, scheduler: Any) -> None:
-        self._scheduler = scheduler
-        self._database: Database = scheduler.database
-        self._engine: Engine = scheduler.runs_on
-        self._staging_path = Path(scheduler.staging_path)
-        self._unsettled = Unsettled(scheduler.staging_path)
-        self._input_lock = threading.Lock()
-        self._troubles: dict[str, str] = {}
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+        self._database = jobs.database
+        self._engine = jobs.engine
+        self._markers = ChangeMarkers(jobs.settings.staging_path)
+        self._locks: dict[str, Lock] = {}
+        self._reported: dict[str, str] = {}
 
-    def create(self, model: CreateJobDefinition) -> str:
+    def create(self, request: DefinitionRequest) -> str:
         """Store a definition and its schedule; return its id.
 
         Raises
         ------
         ArgoSchedulerError
-            It is not possible; nothing is left behind, or the task runner will tidy up once the engine answers.
+            It is not possible; nothing is left behind, or the reconciler tidies up once the engine answers.
         """
-        path = self._scheduler.notebook(model.input_uri)
-        values = self._scheduler.values_of(model)
-        self._scheduler.check(values, path)
-        schedules.parse(model.schedule, model.timezone)
+        notebook = self._jobs.validation.read_notebook(self._jobs.find_notebook(request.input_uri))
+        values = self._jobs.columns_of(request)
+        prepared = self._jobs.validation.prepare(notebook, self._jobs.origin_of(notebook.path), values)
+        schedules.parse(request.schedule, request.timezone)
+        log_near_misses(request)
         definition_id = str(uuid.uuid4())
-        folder = RunFolder(self._staging_path, definition_id)
+        folder = self._jobs.folder(definition_id)
         try:
-            with self._unsettled.change(definition_id):
-                packaged = self._scheduler.stage(
-                    folder,
-                    path,
-                    bool(model.package_input_folder),
-                    model.runtime_environment_name,
-                    values["input_filename"],
+            with self._markers.mark_change(definition_id):
+                packaged_files = self._jobs.stage(
+                    folder, prepared, values["input_filename"], bool(request.package_input_folder)
                 )
-                values.update(job_definition_id=definition_id, packaged_files=packaged, active=True)
-                with self._scheduler.db_session() as session:
-                    session.add(JobDefinition(**values))
-                    session.commit()
-                self._schedule(definition_id)
+                created = now_ms()
+                definition = DefinitionRow(
+                    **values,
+                    job_definition_id=definition_id,
+                    packaged_files=packaged_files,
+                    url=f"/job_definitions/{definition_id}",
+                    create_time=created,
+                    update_time=created,
+                )
+                self._database.insert_definition(definition)
+                self._engine.schedule(definition)
         except BaseException:
-            # A schedule that the engine has made after all is unmade by `settle`: its definition has no row.
+            # A schedule that the engine has made after all is removed by `finish_changes`: its definition has no row.
             try:
                 self._database.delete_definition(definition_id)
             finally:  # also where the database is away
@@ -83,75 +93,95 @@ class Definitions:
             raise
         return definition_id
 
-    def update(self, definition_id: str, model: UpdateJobDefinition) -> None:
-        """Change, pause or resume a definition; runs that are under way go on as they are.
+    def update(self, definition_id: str, changes: DefinitionChanges) -> None:
+        """Change, pause or resume a definition; runs that are in progress go on as they are.
 
         Raises
         ------
         ArgoSchedulerError
             It is not possible; the definition is as it was.
         """
-        before = self._existing(definition_id)
-        changes = self._scheduler.changed_values(
-            with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
-        )
-        folder = RunFolder(self._staging_path, definition_id)
-        input_uri = self._new_input(changes, folder.path / before["input_filename"])
-        path = self._scheduler.notebook(input_uri) if input_uri else folder.path / before["input_filename"]
-        if changes.keys() - {"active", "schedule", "timezone"} or input_uri:
-            of_input = ("parameters", "runtime_environment_name") if input_uri else ()
-            asked = {**{name: before[name] for name in of_input}, **changes}
-            if changes.keys() & OPTIONS_FIELDS:  # they may stand in either
-                asked = {**{name: before[name] for name in OPTIONS_FIELDS}, **asked}
-            self._scheduler.check(asked, path)
-        if "schedule" in changes or "timezone" in changes or changes.get("active"):
-            schedules.parse(
-                changes.get("schedule", before["schedule"]), changes.get("timezone", before["timezone"])
-            )
-        environment = changes.get("runtime_environment_name", before["runtime_environment_name"])
-        beside = RunFolder(self._staging_path, f"{definition_id}.{uuid.uuid4()}.new")
-        try:
-            with self._unsettled.change(definition_id):
-                if input_uri:  # copied before anything is changed: a full disk changes nothing
-                    whole_folder = bool(before["package_input_folder"])
-                    packaged = self._scheduler.stage(beside, path, whole_folder, environment, path.name)
-                self._database.update_definition(definition_id, **changes)
-                try:
-                    self._schedule(definition_id)
-                except BaseException:
-                    self._database.update_definition(definition_id, **{key: before[key] for key in changes})
-                    raise
-                folder.create()  # somebody may have deleted it
-                if input_uri:
-                    with self._input_lock:  # of two new inputs at once, one is whole
-                        folder.take(beside)
-                        self._database.update_definition(
-                            definition_id, input_filename=path.name, packaged_files=packaged
-                        )
-                        folder.keep_only({path.name, *packaged})
-                self._tell_runs(definition_id)
-                if self._database.get_definition(definition_id) is None:  # deleted meanwhile
-                    folder.delete()
-                    raise JobNotFound(f"Job definition {definition_id} was deleted.")
-        finally:
-            beside.delete()
+        with self._locked(definition_id):
+            before = self._jobs.get_definition(definition_id)
+            columns = dict(changes.columns)
+            if "compute_type" in columns:
+                columns["compute_type"] = self._jobs.compute_type_of(str(columns["compute_type"] or ""))
+            prepared, is_new_input = self._prepare(before, columns, changes.input_uri)
+            if SCHEDULE_COLUMNS & columns.keys() and (
+                columns.get("active") or {"schedule", "timezone"} & columns.keys()
+            ):
+                schedules.parse(
+                    columns.get("schedule", before.schedule), columns.get("timezone", before.timezone)
+                )
+            with self._markers.mark_change(definition_id):
+                if is_new_input and prepared:
+                    self._replace_input(before, columns, prepared)
+                else:
+                    with self._jobs.folder(definition_id).restored_settings():
+                        self._refresh(definition_id, _changed(before, columns))
+                        self._apply(before, columns)
 
-    def _new_input(self, changes: dict[str, Any], staged: Path) -> str | None:
-        """Take from a definition's changes its new input, None where that stays.
+    def _prepare(
+        self, before: DefinitionRow, columns: Mapping[str, object], input_uri: str | None
+    ) -> tuple[PreparedNotebook | None, bool]:
+        """Check what is changed; return the notebook, if it was looked at, and whether it is a new input."""
+        folder = self._jobs.folder(before.job_definition_id)
+        staged = folder.path / before.input_filename
+        new_input = self._new_input(input_uri, staged, "schedule" in columns)
+        if not new_input and not columns.keys() - SCHEDULE_COLUMNS:
+            return None, False
+        judged: dict[str, object] = dict(columns)
+        together = {"parameters", "runtime_environment_name"} if new_input else set[str]()
+        if columns.keys() & OPTION_COLUMNS:
+            together |= OPTION_COLUMNS
+        judged = {**{name: getattr(before, name) for name in together}, **judged}
+        path = self._jobs.find_notebook(new_input) if new_input else staged
+        notebook = self._jobs.validation.read_notebook(path)
+        return self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged), bool(new_input)
 
-        The panel's form sends the schedule with the name of the input, also of one that nobody has changed. Not meant is then a
-        notebook of that name elsewhere than where the input is from, and one that is gone hinders no change of the schedule.
+    def _new_input(self, input_uri: str | None, staged: Path, changes_schedule: bool) -> str | None:
+        """Return the new input that a change asks for; None where the input stays.
+
+        The panel's form sends the schedule with the name of the input, also of one that nobody has changed. A notebook of that name
+        elsewhere than where the input is from is then not meant, and one that is gone does not hinder a change of the schedule.
         """
-        input_uri: str | None = changes.pop("input_uri", None)
         if input_uri != staged.name:
             return input_uri
-        origin: str = self._scheduler.origin(staged) or input_uri
-        is_there = (self._scheduler.root / input_uri).is_file()
-        if is_there and origin == input_uri:
+        origin = self._jobs.origin_of(staged) or input_uri
+        exists = (self._jobs.settings.root_dir / input_uri).is_file()
+        if exists and origin == input_uri:
             return input_uri
-        if "schedule" in changes:
+        if changes_schedule:
             return None
-        return input_uri if is_there else origin
+        return input_uri if exists else origin
+
+    def _replace_input(
+        self, before: DefinitionRow, columns: dict[str, Any], prepared: PreparedNotebook
+    ) -> None:
+        """Change a definition together with its input."""
+        folder = self._jobs.folder(before.job_definition_id)
+        new = folder.beside(NEW_SUFFIX)
+        try:
+            packaged_files = self._jobs.stage(
+                new, prepared, prepared.path.name, bool(before.package_input_folder)
+            )
+            columns |= {"input_filename": prepared.path.name, "packaged_files": packaged_files}
+            folder.create()  # somebody may have deleted it
+            with folder.replaced_files(new, before.update_time):
+                self._apply(before, columns)
+            folder.keep_only({prepared.path.name, *packaged_files})
+        finally:
+            new.delete()
+
+    def _apply(self, before: DefinitionRow, columns: Mapping[str, object]) -> None:
+        """Write the row in one statement and make the engine's schedule agree; after an error, the row is as it was."""
+        self._database.update_definition(before.job_definition_id, **columns)
+        try:
+            self._engine.schedule(_changed(before, columns))
+        except BaseException:
+            restored = {name: getattr(before, name) for name in (*columns, "update_time")}
+            self._database.update_definition(before.job_definition_id, **restored)
+            raise
 
     def delete(self, definition_id: str) -> None:
         """Delete a definition, its schedule and its staged input, and end its scheduled runs.
@@ -163,90 +193,100 @@ class Definitions:
         ArgoSchedulerError
             The schedule could not be deleted; the definition is as it was.
         """
-        if self._database.get_definition(definition_id) is None:
-            return
-        with self._unsettled.change(definition_id):
-            self._engine.unschedule(definition_id)
-            for job in self._database.list_live_runs(definition_id):
-                if not job.is_scheduled:
-                    continue
-                self._database.mark_stopped(job["job_id"], DELETED)
-                try:
-                    self._engine.stop(job["job_id"])
-                except ArgoSchedulerError as error:  # it ends itself at its next cell
-                    log.warning(
-                        "Run %s of a deleted job definition could not be stopped: %s", job["job_id"], error
-                    )
-            self._engine.end_runs(definition_id)
-            self._forget(definition_id)
+        with self._locked(definition_id):
+            if self._database.get_definition(definition_id) is None:
+                return
+            with self._markers.mark_change(definition_id):
+                self._engine.unschedule(definition_id)
+                for job in self._database.list_live_runs(definition_id):
+                    if job.is_scheduled:
+                        self._database.mark_stopped(job.job_id, DEFINITION_DELETED)
+                        try:
+                            self._engine.stop(job)
+                        except ArgoSchedulerError as error:  # it ends itself at its next cell
+                            log.warning(
+                                "Run %s of a deleted definition was not stopped: %s", job.job_id, error
+                            )
+                self._engine.end_runs(definition_id)
+                self._forget(definition_id)
 
-    def settle(self) -> None:
-        """Complete changes that were left half done, by a server that was killed or an engine that was away."""
-        for definition_id, marks in self._unsettled.left().items():
-            if self._bring_in_line(definition_id):
-                for folder in self._staging_path.glob(f"{definition_id}.*.new"):
-                    RunFolder(self._staging_path, folder.name).delete()
-                for mark in marks:
-                    self._unsettled.remove(mark)
+    @contextlib.contextmanager
+    def _locked(self, definition_id: str) -> Iterator[None]:
+        """Let changes of one definition wait for each other, in this server and in others."""
+        with self._locks.setdefault(definition_id, Lock()), self._jobs.folder(definition_id).locked():
+            yield
 
-    def schedule_what_is_missing(self) -> None:
+    # What the reconciler calls
+
+    def finish_changes(self) -> None:
+        """Finish changes that were interrupted, so that row, folder and schedule agree."""
+        for definition_id, marks in self._markers.find_abandoned().items():
+            with self._locked(definition_id):
+                self._finish_files(definition_id)
+                if self._bring_in_line(definition_id):
+                    for mark in marks:
+                        self._markers.remove(mark)
+
+    def _finish_files(self, definition_id: str) -> None:
+        """Undo a replacement of files whose row was never written."""
+        folder = self._jobs.folder(definition_id)
+        definition = self._database.get_definition(definition_id)
+        for before in folder.leftovers(REPLACED_SUFFIX):
+            if definition and before.read(VERSION).get("update_time") == definition.update_time:
+                folder.restore_files(before)
+            before.delete()
+        for new in folder.leftovers(NEW_SUFFIX):
+            new.delete()
+
+    def restore_schedules(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
-        active = [row["job_definition_id"] for row in self._database.list_schedules() if row["active"]]
-        for definition_id in self._engine.unscheduled(active) if active else []:
-            log.warning("The schedule of job definition %s was gone, and is made again.", definition_id)
-            self._bring_in_line(definition_id)
+        active = [row.job_definition_id for row in self._database.list_schedules() if row.active]
+        for definition_id in self._engine.find_unscheduled(active) if active else ():
+            log.warning("The schedule of job definition %s was deleted, and is created again.", definition_id)
+            with self._locked(definition_id):
+                self._bring_in_line(definition_id)
 
-    def bring_up_to_date(self) -> None:
-        """Bring schedules in line whose traits or compute type were configured anew; once, after the server's start.
+    def update_outdated_schedules(self) -> None:
+        """Update schedules whose traits or compute type were configured anew. Call it once, after the server's start.
 
         What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
         """
-        active = [row for row in self._database.list_schedules() if row["active"]]
-        asked = [(row["job_definition_id"], row["compute_type"]) for row in active]
-        for definition_id in self._engine.outdated(asked) if asked else []:
-            self._bring_in_line(definition_id)
+        active = [row for row in self._database.list_schedules() if row.active]
+        for definition_id in self._engine.find_outdated(active) if active else ():
+            with self._locked(definition_id):
+                self._bring_in_line(definition_id)
 
     def _bring_in_line(self, definition_id: str) -> bool:
-        """Make schedule and folder what the definition's row says; return whether no more can be done."""
+        """Make schedule and folder agree with the definition's row; return whether nothing is left to do."""
         try:
-            if self._database.get_definition(definition_id) is None:
+            definition = self._database.get_definition(definition_id)
+            if definition is None:
                 self._forget(definition_id)
+                self._engine.unschedule(definition_id)
             else:
-                self._schedule(definition_id)
-                self._tell_runs(definition_id)
+                self._engine.schedule(definition)
+                self._refresh(definition_id, definition)
         except (ArgoSchedulerError, OSError) as error:
-            # Said once, not each time, and not of all that have it.
-            if str(error) not in self._troubles.values():
+            if (
+                str(error) not in self._reported.values()
+            ):  # logged once, not each time and for each definition
                 log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
-            self._troubles[definition_id] = str(error)
+            self._reported[definition_id] = str(error)
             return isinstance(error, InvalidJob)
-        self._troubles.pop(definition_id, None)
+        self._reported.pop(definition_id, None)
         return True
-
-    def _schedule(self, definition_id: str) -> None:
-        """Make the engine's schedule what the definition's row says, also if that is changed meanwhile."""
-        told, definition = None, self._database.get_definition(definition_id)
-        while definition and definition != told:
-            self._engine.schedule(definition)
-            told, definition = definition, self._database.get_definition(definition_id)
-        if definition is None:
-            self._engine.unschedule(definition_id)
 
     def _forget(self, definition_id: str) -> None:
         self._database.delete_definition(definition_id)
-        # After the row: a change that meets this one may have made it again.
-        self._engine.unschedule(definition_id)
-        RunFolder(self._staging_path, definition_id).delete()
+        self._jobs.folder(definition_id).delete()
 
-    def _tell_runs(self, definition_id: str) -> None:
+    def _refresh(self, definition_id: str, definition: DefinitionRow) -> None:
         """Write what the runs of a definition need of this server's configuration, if it has a folder."""
-        definition = self._database.get_definition(definition_id)
-        folder = RunFolder(self._staging_path, definition_id)
-        if definition and folder.private.is_dir():
-            self._scheduler.tell_runs(folder, definition)
+        folder = self._jobs.folder(definition_id)
+        if folder.private.is_dir():
+            self._jobs.refresh_run_settings(folder, definition)
 
-    def _existing(self, definition_id: str) -> dict[str, Any]:
-        definition = self._database.get_definition(definition_id)
-        if definition is None:
-            raise JobNotFound(f"There is no job definition {definition_id}.")
-        return definition
+
+def _changed(before: DefinitionRow, columns: Mapping[str, Any]) -> DefinitionRow:
+    known = {field.name for field in fields(DefinitionRow)}
+    return replace(before, **{name: value for name, value in columns.items() if name in known})

@@ -1,4 +1,4 @@
-"""Brings rows in line with what the engine knows, where no run could write them, and completes changes that were interrupted.
+"""Brings rows in line with what the engine knows, where no run could write them, and finishes interrupted changes.
 
 A run writes its own state. What no run can write (its process was killed, its pod never started) is written here. Each change is
 guarded by the status that was read, so old information changes nothing, and any number of servers may do this on one database.
@@ -7,148 +7,166 @@ guarded by the status that was read, so old information changes nothing, and any
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused
 from argo_jupyter_scheduler.domain.status import COMPLETED
-from argo_jupyter_scheduler.engines.base import Engine, Observation, Sight
-from argo_jupyter_scheduler.jobs.definitions import Definitions
+from argo_jupyter_scheduler.engines.base import Observation, Snapshot
+from argo_jupyter_scheduler.jobs.definitions import DefinitionService
+from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
-AT_ONCE = 8
-"""How many ended runs are tended at the same time."""
+MAX_CONCURRENT_ENDINGS = 8
+"""How many ended runs are finished at the same time: each may have to wait for Slack."""
 
-CYCLES = 12
-"""Every so many cycles, schedules are looked at instead of runs: one list call a cycle, whichever."""
+REPAIR_PERIOD_SECONDS = 60.0
+"""Time between two looks at whether each active definition has its schedule."""
 
-STOP_PATIENCE = 10_000
-"""Milliseconds that a run may take to end after its row said STOPPED; then it is told again."""
+WAIT_BEFORE_STOPPING_AGAIN_MS = 10_000
+"""How long a run may take to end after its row became STOPPED; then its engine is told again."""
 
-STOP_WATCH = 3_600_000
-"""Milliseconds after a stop in which is looked whether the run has ended, though no other one is under way."""
+WATCH_AFTER_STOP_MS = 3_600_000
+"""How long after a stop runs are looked for, though none is live."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
 
-class Mender:
-    """Mends rows, one cycle a call.
+class Reconciler:
+    """Reconciles rows, runs and schedules.
 
     Parameters
     ----------
-    database, engine, here, staging_path, definitions, slack_token
-        The scheduler's; `here` is this machine's engine, which may have jobs from before Argo was configured.
+    jobs, definitions
+        The services whose rows are reconciled.
+    repair_period
+        Seconds between two passes of `repair_schedules`.
     """
 
     def __init__(
         self,
-        database: Database,
-        engine: Engine,
-        here: Engine,
-        staging_path: str,
-        definitions: Definitions,
-        slack_token: str,
+        jobs: JobService,
+        definitions: DefinitionService,
+        repair_period: float = REPAIR_PERIOD_SECONDS,
     ) -> None:
-        self._database = database
-        self._engine = engine
-        self._here = here
-        self._staging_path = staging_path
+        self._jobs = jobs
+        self._database = jobs.database
+        self._engine = jobs.engine
         self._definitions = definitions
-        self._slack_token = slack_token
-        self._cycle = 0
+        self._repair_period = repair_period
+        self._repaired_at = time.monotonic()
         self._is_up_to_date = False
         self._refusal = ""
 
-    def mend(self) -> bool:
-        """Do one cycle; return whether anything is under way.
+    def reconcile(self) -> bool:
+        """Do the passes that are due; return whether a run is live.
 
         Raises
         ------
         EngineUnavailable, EngineRefused
-            The engine does not tell.
+            The engine does not answer.
         """
-        self._definitions.settle()
+        self.finish_interrupted_changes()
         if not self._is_up_to_date:
-            self._as_far_as_allowed(self._definitions.bring_up_to_date)
+            self._unless_refused(self._definitions.update_outdated_schedules)
             self._is_up_to_date = True
-        self._cycle += 1
-        if self._cycle % CYCLES == 0:
-            self._as_far_as_allowed(self._definitions.schedule_what_is_missing)
-            return True
+        if time.monotonic() - self._repaired_at >= self._repair_period:
+            self._repaired_at = time.monotonic()
+            self.repair_schedules()
+        return self.observe_runs()
+
+    def finish_interrupted_changes(self) -> None:
+        """Finish changes of definitions that a process left half done."""
+        self._definitions.finish_changes()
+
+    def repair_schedules(self) -> None:
+        """Create schedules again that somebody deleted in the engine."""
+        self._unless_refused(self._definitions.restore_schedules)
+
+    def observe_runs(self) -> bool:
+        """Write into rows what the engines know of their runs; return whether a run is live."""
         live = self._database.list_live_jobs()
-        left = [job for job in live if job["pid"] is not None] if self._here is not self._engine else []
-        definitions = [row["job_definition_id"] for row in self._database.list_schedules()]
-        lately = self._database.was_stopped_since(now_ms() - STOP_WATCH)
-        sight = self._engine.observe(live, definitions, anyway=lately)
-        seen = {**sight.jobs, **(self._here.observe(left, []).jobs if left else {})}
-        self._write_missing_rows(sight)
-        ended = []
+        definition_ids = [row.job_definition_id for row in self._database.list_schedules()]
+        was_stopped = self._database.was_stopped_since(now_ms() - WATCH_AFTER_STOP_MS)
+        snapshot = self._engine.observe(live, definition_ids, look_for_others=was_stopped)
+        observations = {**snapshot.jobs, **self._observe_local_leftovers(live)}
+        self._write_missing_rows(snapshot)
+        ended: list[tuple[JobRow, Observation]] = []
         for job in live:
-            observation = seen.get(job["job_id"])
+            observation = observations.get(job.job_id)
             if observation is None:
                 continue
             if observation.ended:
                 ended.append((job, observation))
-            elif observation.message != job["status_message"]:
-                self._database.explain_waiting(job["job_id"], observation.message)
-        if ended:  # side by side: each may have to wait for Slack
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for done in [pool.submit(self.end, job, observation) for job, observation in ended]:
-                    done.result()
-        self._as_far_as_allowed(lambda: self._end_what_has_ended(sight))
+            elif observation.message != job.status_message:
+                self._database.explain_waiting(job.job_id, observation.message)
+        if ended:
+            with ThreadPoolExecutor(MAX_CONCURRENT_ENDINGS) as pool:
+                for finished in [pool.submit(self.finish_run, *pair) for pair in ended]:
+                    finished.result()
+        self._unless_refused(lambda: self._stop_runs_again(snapshot))
         return bool(live)
 
-    def _as_far_as_allowed(self, what: Callable[[], None]) -> None:
-        """Do `what`; without the right to it, all else is looked after all the same."""
-        try:
-            what()
-        except EngineRefused as error:
-            if self._refusal != str(error):
-                log.warning("Not all can be looked after: %s", error)
-            self._refusal = str(error)
-
-    def _end_what_has_ended(self, sight: Sight) -> None:
-        """Stop runs that go on though their row says STOPPED: replaced by another one, or a stop that was not heard."""
-        for job_id in self._database.find_stopped_before(sight.others, now_ms() - STOP_PATIENCE):
-            self._engine.stop(job_id)
-
-    def _write_missing_rows(self, sight: Sight) -> None:
-        """Give runs whose pod could not do it a row; the next cycle says what became of them."""
-        known = self._database.find_known_jobs(run.job_id for run in sight.runs)
-        for run in sight.runs:
-            if run.job_id in known:
-                continue
-            written = self._database.insert_run(run.job_id, run.job_definition_id, run.create_time, run.token)
-            # A user who deletes a job deletes its workflow first, so a row that is written too late is found out here.
-            if written and not self._engine.exists(run.job_id):
-                self._database.delete_job(run.job_id)
-
-    def end(self, job: dict[str, Any], observation: Observation) -> None:
-        """Give a run that could not do it itself its end, judged by its files; publish what there is, and tell.
+    def finish_run(self, job: JobRow, observation: Observation) -> None:
+        """Give a run that could not do it itself its end, judged by its files; publish what exists, and notify.
 
         Parameters
         ----------
         job
             The run's row, as it was when the engine was asked.
+        observation
+            What the engine knows of it.
         """
         context = Context(
-            job["job_id"],
+            job.job_id,
             self._database,
-            RunFolder(self._staging_path, job["job_id"]),
+            self._jobs.folder(job.job_id),
             reason=observation.message,
             stopped=observation.stopped,
-            slack_token=self._slack_token,
+            slack_token=self._jobs.settings.slack_token,
         )
         try:
             rename_files.run(context)
         except OSError as error:  # a full disk: the run ends all the same, and others get their turn
-            log.exception("The outputs of run %s could not be published", job["job_id"])
+            log.exception("The outputs of run %s could not be published", job.job_id)
             if context.outcome()[0] == COMPLETED:
                 context.error = f"The outputs could not be published: {error}"
         send_to_slack.run(context)
-        failure.end(context, only_if=[job["status"]])
+        failure.end(context, only_if=[job.status])
+
+    def _observe_local_leftovers(self, live: list[JobRow]) -> dict[str, Observation]:
+        """Return what is known of this machine's jobs from before Argo was configured."""
+        local = self._jobs.local_engine
+        left = [job for job in live if local.owns(job)] if local is not self._engine else []
+        return local.observe(left, []).jobs if left else {}
+
+    def _write_missing_rows(self, snapshot: Snapshot) -> None:
+        """Give runs whose pod could not do it a row; the next pass finds out what became of them."""
+        known = self._database.find_known_jobs(run.job_id for run in snapshot.runs)
+        for run in snapshot.runs:
+            if run.job_id in known:
+                continue
+            written = self._database.insert_run(run.job_id, run.job_definition_id, run.create_time, run.token)
+            job = self._database.get_job(run.job_id) if written else None
+            # A user who deletes a job deletes its workflow first, so a row that is written too late is found out here.
+            if job and not self._engine.exists(job):
+                self._database.delete_job(run.job_id)
+
+    def _stop_runs_again(self, snapshot: Snapshot) -> None:
+        """Stop runs that go on though their row is STOPPED: replaced by another one, or a stop that Argo did not hear."""
+        before = now_ms() - WAIT_BEFORE_STOPPING_AGAIN_MS
+        for job in self._database.find_stopped_before(snapshot.others, before):
+            self._engine.stop(job)
+
+    def _unless_refused(self, call: Callable[[], None]) -> None:
+        """Call a function; without the right to it, everything else is reconciled all the same."""
+        try:
+            call()
+        except EngineRefused as error:
+            if self._refusal != str(error):
+                log.warning("Some jobs cannot be checked: %s", error)
+            self._refusal = str(error)

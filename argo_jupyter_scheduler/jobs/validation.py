@@ -1,19 +1,26 @@
-"""What is refused before anything is stored."""
+"""What is refused before anything is stored.
+
+`Validation.prepare` reads the notebook once and resolves its environment once; what it found is handed on.
+"""
 
 from __future__ import annotations
 
-import json
 import keyword
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
 
@@ -24,24 +31,170 @@ FILENAME_BYTES = 255
 """The most that a file's name can have on the usual file systems."""
 
 
-def input_path(root_dir: str, input_uri: str) -> Path:
-    """Return the full path of an input within Jupyter's root folder.
+@dataclass(frozen=True)
+class PreparedNotebook:
+    """A notebook that can be run, and what its run needs to know.
+
+    Attributes
+    ----------
+    path
+        Its full path.
+    origin
+        Where it is in the root folder; None where that is unknown.
+    language
+        The language that it is written in; empty where it does not tell.
+    environment
+        The environment that was chosen; None where only its name is known.
+    kernel
+        The kernel that it names, where only the server's kernel spec manager knows it.
+    options
+        What its job asks for.
+    """
+
+    path: Path
+    origin: str | None
+    language: str
+    environment: Environment | None
+    kernel: Mapping[str, Any] | None
+    options: Options
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook that was read.
+
+    Attributes
+    ----------
+    path
+        Its full path.
+    metadata
+        Its metadata.
+    """
+
+    path: Path
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The rules of one server.
+
+    Attributes
+    ----------
+    environments
+        The environments that are offered.
+    output_formats
+        Names of the formats that are offered.
+    compute_types
+        Names of the compute types.
+    slack
+        What runs send to Slack.
+    bounds
+        What options may ask for.
+    shares_machine
+        Whether runs are on this server's machine.
+    is_executable
+        Whether a custom execution manager accepts the file at a path; None for this package's own, which accepts every notebook.
+    """
+
+    environments: Environments
+    output_formats: Callable[[], Collection[str]]
+    compute_types: Collection[str]
+    slack: Callable[[], SlackSettings]
+    bounds: Bounds
+    shares_machine: bool
+    is_executable: Callable[[str], bool] | None = None
+
+    def prepare(self, notebook: Notebook, origin: str | None, values: Mapping[str, Any]) -> PreparedNotebook:
+        """Check what a user asks for. Columns that are missing in `values` are not checked.
+
+        Parameters
+        ----------
+        notebook
+            The input.
+        origin
+            Where it is in the root folder.
+        values
+            Columns of a job or a definition.
+
+        Raises
+        ------
+        InvalidJob, EnvironmentUnusable
+            It cannot be done; says why.
+        """
+        check_name(values.get("name"))
+        check_known(values.get("output_formats") or (), self.output_formats(), "Output format")
+        kernel_name, language = kernels.notebook_kernel(notebook.metadata)
+        environment = kernel = None
+        if "runtime_environment_name" in values:
+            environment = self.environments.find(values["runtime_environment_name"])
+            kernel = self.environments.find_kernel(kernel_name, environment)
+            self._check_kernel(environment, notebook.metadata, kernel)
+        if "parameters" in values:
+            parameters = values["parameters"] or {}
+            check_parameters(parameters, is_python=language in ("", "python"))
+            slack.check(parameters, self.slack())
+        if values.get("compute_type"):
+            check_known([values["compute_type"]], self.compute_types, "Compute type")
+        options = read_options(values.get("tags"), values.get("runtime_environment_parameters"))
+        self.bounds.check(options)
+        return PreparedNotebook(notebook.path, origin, language, environment, kernel, options)
+
+    def read_notebook(self, path: Path) -> Notebook:
+        """Read a notebook.
+
+        Raises
+        ------
+        InvalidJob
+            It is not a notebook that can be executed.
+        """
+        if self.is_executable and not self.is_executable(str(path)):
+            raise InvalidJob(f"'{path.name}' is not a notebook that can be executed.")
+        return Notebook(path, read_metadata(path))
+
+    def _check_kernel(
+        self, environment: Environment | None, metadata: Mapping[str, Any], known: Mapping[str, Any] | None
+    ) -> None:
+        """Refuse an environment without a kernel for the notebook, as far as this server sees it.
+
+        Which kernels this package's own environment has elsewhere, in an image of the pods, only a run can tell.
+        """
+        if environment is None:
+            return
+        if environment.is_own:
+            if self.shares_machine:
+                kernels.choose_own(environment, metadata, known)
+        elif environment.kernel or os.path.isdir(environment.prefix):
+            kernels.choose(environment, metadata)
+        elif is_visible(environment.prefix):
+            raise InvalidJob(
+                f"Environment '{environment.name}' no longer exists: there is no folder {environment.prefix}."
+            )
+
+
+def find_input(root_dir: Path, input_uri: str) -> Path:
+    """Return the full path of an input within JupyterLab's root folder.
 
     Raises
     ------
     InvalidJob
-        It is missing, no file, or lies elsewhere.
+        It does not exist, is not a file, or is elsewhere.
     """
-    root = Path(root_dir).expanduser()
-    path = Path(os.path.normpath(root / (input_uri or "").lstrip("/")))
-    if not path.is_relative_to(os.path.normpath(root)):
+    if "\0" in input_uri:
+        raise InvalidJob("The input path contains a NUL character.")
+    path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
+    if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):  # too long, or half a surrogate pair
+        is_file = False
+    if not is_file:
         raise InvalidJob(f"Input path '{input_uri}' does not exist.")
     return path
 
 
-def input_filename(name: str) -> str:
+def check_input_filename(name: str) -> str:
     """Return the name under which an input is staged.
 
     Raises
@@ -54,138 +207,79 @@ def input_filename(name: str) -> str:
     try:
         length = len(os.fsencode(name))
     except UnicodeEncodeError:
-        raise InvalidJob("input_filename has characters that no file name can have.") from None
+        raise InvalidJob("input_filename contains characters that are not valid in a file name.") from None
     if length > FILENAME_BYTES:
         raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
     return name
 
 
-def fields(
-    values: Mapping[str, Any],
-    path: Path,
-    environments: Any,
-    slack_settings: SlackSettings,
-    shares_machine: bool,
-) -> None:
-    """Check what a user asks for; what is not among the values is not looked at.
-
-    Parameters
-    ----------
-    values
-        Fields of a job or a job definition: ``name``, ``output_formats``, ``runtime_environment_name``, ``parameters``.
-    path
-        The input's full path.
-    environments
-        The environment manager.
-    slack_settings
-        What the server's configuration says of messages to Slack.
-    shares_machine
-        Whether runs are on this server's machine.
+def check_name(name: str | None) -> None:
+    """Check the name of a job or a job definition.
 
     Raises
     ------
     InvalidJob
-        With the reason.
+        It is too long for its column.
     """
-    name(values.get("name"))
-    _known(values.get("output_formats") or [], environments.output_formats_mapping(), "output format")
-    if "runtime_environment_name" in values:
-        environment(values["runtime_environment_name"], notebook_metadata(path), environments, shares_machine)
-    if "parameters" in values:
-        _, language = kernels.notebook_kernel(notebook_metadata(path))
-        _parameters(values["parameters"] or {}, python=language in ("", "python"))
-        slack.check(values["parameters"] or {}, slack_settings)
+    if name and len(name) > NAME_LENGTH:
+        raise InvalidJob(f"The name has {len(name)} characters. Use at most {NAME_LENGTH}.")
 
 
-def compute_type(name: str, known: Iterable[str]) -> None:
-    """Check a compute type.
+def check_known(names: Iterable[str], known: Collection[str], subject: str) -> None:
+    """Refuse names that are not known.
 
     Raises
     ------
     InvalidJob
-        There is no such one.
+        With the nearest names that are.
     """
-    if name:
-        _known([name], known, "compute type")
+    for name in names:
+        if name not in known:
+            raise InvalidJob(f"{subject} '{name[:80]}' not found. Available: {nearest_names(name, known)}.")
 
 
-def environment(name: str, metadata: dict[str, Any], environments: Any, shares_machine: bool) -> None:
-    """Check an environment, as far as this server sees it: it is there, and has a kernel for the notebook.
-
-    What kernels this package's own environment has elsewhere, in an image of the pods, only a run can tell.
-
-    Raises
-    ------
-    InvalidJob, EnvironmentUnusable
-        With the reason.
-    """
-    if not hasattr(environments, "find"):  # another environment manager
-        _known([name], [one.name for one in environments.list_environments()], "environment")
-        return
-    found: Environment = environments.find(name)
-    if found.is_own:
-        if shares_machine:
-            kernel, _ = kernels.notebook_kernel(metadata)
-            known = environments.run_settings(name, kernel).get("kernel")
-            kernels.choose_own(found, metadata, known)
-        return
-    if found.kernel or os.path.isdir(found.prefix):
-        kernels.choose(found, metadata)
-    elif is_visible(found.prefix):
-        raise InvalidJob(f"Environment '{name}' is not there any more: there is no folder {found.prefix}.")
-
-
-def name(value: str | None) -> None:
-    """Check a job's name.
+def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
+    """Refuse parameters that a notebook cannot get.
 
     Raises
     ------
     InvalidJob
-        It is longer than the database takes.
+        With the parameter's name.
     """
-    if value is not None and len(value) > NAME_LENGTH:
-        raise InvalidJob(f"The name has {len(value)} characters; {NAME_LENGTH} are possible.")
+    for name, value in parameters.items():
+        if not name or "=" in name or "\0" in name or name != name.strip():
+            raise InvalidJob(f"'{name[:80]}' is not a valid parameter name.")
+        if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
+            raise InvalidJob(
+                f"'{name[:80]}' is not a valid parameter name. Use letters, digits and underscores."
+            )
+        if "\0" in str(value):
+            raise InvalidJob(f"The value of parameter '{name}' contains a NUL character.")
 
 
-def notebook_metadata(path: Path) -> dict[str, Any]:
-    """Return a notebook's metadata.
+def read_metadata(path: Path) -> Mapping[str, Any]:
+    """Return a notebook's metadata, with what is read of it in the right form.
 
     Raises
     ------
     InvalidJob
-        It is no notebook, or damaged.
+        The file is not a notebook.
     """
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InvalidJob(f"'{path.name}' is not a notebook: {error}") from error
-    if not isinstance(notebook, dict) or "nbformat" not in notebook:
-        raise InvalidJob(f"'{path.name}' is not a notebook.")
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises whatever its parsers raise
+        reason = str(error).strip().splitlines()
+        raise InvalidJob(
+            f"'{path.name}' is not a notebook: {(reason or [type(error).__name__])[0]}"
+        ) from error
     metadata = _section(notebook, "metadata")
     for key in ("kernelspec", "language_info"):
         _section(metadata, key)
     return metadata
 
 
-def _section(parent: dict[str, Any], key: str) -> dict[str, Any]:
+def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = parent.get(key) or {}
-    if not isinstance(value, dict):
-        raise InvalidJob(f"The notebook is damaged: its {key} is no object.")
+    if not isinstance(value, Mapping):
+        raise InvalidJob(f"The notebook is damaged: its {key} is not an object.")
     return value
-
-
-def _known(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    known = list(known)
-    for one in names:
-        if one not in known:
-            raise InvalidJob(f"There is no {what} '{one}'. Possible: {nearest_names(one, known)}.")
-
-
-def _parameters(parameters: dict[str, Any], python: bool) -> None:
-    for key, value in parameters.items():
-        if not key or "=" in key or "\0" in key or key != key.strip():
-            raise InvalidJob(f"'{key}' cannot be the name of a parameter.")
-        if python and (not key.isidentifier() or keyword.iskeyword(key)):
-            raise InvalidJob(f"'{key}' cannot be the name of a parameter: it is no variable name in Python.")
-        if "\0" in str(value):
-            raise InvalidJob(f"The value of parameter '{key}' has a NUL character.")

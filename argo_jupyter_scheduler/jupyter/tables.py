@@ -1,4 +1,4 @@
-"""Jupyter-Scheduler's tables, made fit for PostgreSQL: importing this module is all.
+"""Jupyter-Scheduler's tables, made fit for PostgreSQL.
 
 Their columns are declared for SQLite, to which types and lengths are no more than words. PostgreSQL keeps to them: no time in
 milliseconds fits its INTEGER, and not every notebook's parameters fit 1,024 characters. So the declarations are widened, and
@@ -17,10 +17,13 @@ _TABLES = (Job.__table__, JobDefinition.__table__)
 _TIMES = [column for table in _TABLES for column in table.c if column.name.endswith("_time")]
 _JSON = [column for table in _TABLES for column in table.c if isinstance(column.type, JsonType)]
 
-for _column in _TIMES:
-    _column.type = BigInteger()
-for _column in _JSON:
-    _column.type = JsonType()  # of any length
+
+def widen_columns() -> None:
+    """Declare columns wide enough; call it before the tables are made."""
+    for column in _TIMES:
+        column.type = BigInteger()
+    for column in _JSON:
+        column.type = JsonType()  # of any length
 
 
 @event.listens_for(Base.metadata, "after_create")

@@ -27,7 +27,8 @@ from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.run_log import tee
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder, use_timezone
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import use_timezone
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from argo_jupyter_scheduler.domain.messages import STILL_WAITING
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
 

@@ -12,7 +12,7 @@ from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.messages import PAUSED, input_gone
 from argo_jupyter_scheduler.steps.context import Context, log
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 
 def run(context: Context) -> None:
@@ -48,26 +48,26 @@ def run(context: Context) -> None:
         copy_input(context.folder.path.parent, database.get_job(context.job_id) or {})
 
 
-def copy_input(staging_path: Path, job: dict[str, Any]) -> None:
+def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow) -> None:
     """Copy a definition's staged input, or its folder, to the folder of one of its runs.
 
     Parameters
     ----------
-    staging_path
-        The staging area.
-    job
-        The run's row, or what of it is needed: ``job_id``, ``job_definition_id``, ``input_filename``, ``package_input_folder``.
+    source
+        The definition's folder.
+    folder
+        The run's folder.
+    row
+        The run's row or the definition's: ``input_filename`` and ``package_input_folder`` are read.
 
     Raises
     ------
     RunError
-        It is not there.
+        The input is missing.
     """
-    source = RunFolder(staging_path, job["job_definition_id"])
-    folder = RunFolder(staging_path, job["job_id"])
-    name = job["input_filename"]
+    name = row.input_filename
     if not (source.path / name).is_file():
         raise RunError(input_gone(name))
     folder.create()
-    folder.stage(source.path / name, bool(job["package_input_folder"]), leave_out=folder.path)
-    folder.write("run.json", source.read("run.json"))  # last: it says that all is there
+    folder.stage(source.path / name, bool(row.package_input_folder), leave_out=folder.path)
+    folder.copy_settings(source)  # last: it says that everything is there

@@ -12,7 +12,7 @@ from argo_jupyter_scheduler.domain.messages import NO_REASON
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE, STOPPED
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.staging import NOT_SENT
+from argo_jupyter_scheduler.storage.folders import NOT_SENT
 
 
 def run(context: Context) -> None:

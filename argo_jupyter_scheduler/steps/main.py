@@ -26,7 +26,7 @@ from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.steps.kernel import activation, limits
 from argo_jupyter_scheduler.steps.notebook import convert, parameters
 from argo_jupyter_scheduler.steps.notebook import papermill_in_environment as inside
-from argo_jupyter_scheduler.storage.staging import NOT_SENT
+from argo_jupyter_scheduler.storage.folders import NOT_SENT
 
 COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """Control sequences of terminals (ECMA-48), which R's and Julia's errors have."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from argo_jupyter_scheduler.steps.context import Context, log
-from argo_jupyter_scheduler.storage.staging import RunFolder, copy_whole, output_filename
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.atomic import copy_whole
+from argo_jupyter_scheduler.storage.output_names import output_filename
 
 
 def run(context: Context) -> None:

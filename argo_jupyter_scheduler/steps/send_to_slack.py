@@ -28,7 +28,8 @@ from argo_jupyter_scheduler.notify.slack import Message
 from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps import run_log as output
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.staging import MESSAGE, NOT_SENT, RunFolder, output_filename
+from argo_jupyter_scheduler.storage.folders import MESSAGE, NOT_SENT, RunFolder
+from argo_jupyter_scheduler.storage.output_names import output_filename
 
 REASON_LENGTH = 300
 """Characters of the reason why no message was sent; it shares a column with the run's own message."""

@@ -214,11 +214,10 @@ class Database:
         with self._engine.connect() as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def find_stopped_before(self, job_ids: Iterable[str], moment: int) -> list[str]:
-        """Return those of the ids whose row says STOPPED since before `moment` (ms since 1970)."""
+    def find_stopped_before(self, job_ids: Iterable[str], moment: int) -> list[JobRow]:
+        """Return the rows of those of the ids that are STOPPED since before `moment` (ms since 1970)."""
         ended = and_(jobs.c.job_id.in_(tuple(job_ids)), jobs.c.status == STOPPED, jobs.c.end_time < moment)
-        with self._engine.connect() as connection:
-            return list(connection.execute(select(jobs.c.job_id).where(ended)).scalars())
+        return self._select(ended)
 
     def was_stopped_since(self, moment: int) -> bool:
         """Return whether a row of Argo's says STOPPED since `moment` (ms since 1970) or later."""

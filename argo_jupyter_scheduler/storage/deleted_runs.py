@@ -1,23 +1,25 @@
-"""Which scheduled runs of this machine were deleted by their user: a row that is gone no longer says that its run was.
+"""Which scheduled runs of this machine their user deleted: a row that is gone no longer tells that its run existed.
 
-A mark is an empty file in the private folder of the run's definition. Only of the last moment it matters: of several runs that
-were missed, the last is made up for.
+A mark is an empty file in the private folder of the run's definition. Only the latest moment matters: of several missed runs,
+the last is made up for.
 """
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 _MARK = "deleted-"
 
 
-def remember(definition: RunFolder, moment: int) -> None:
-    """Mark that the run of a moment (seconds since 1970) is deleted; before its row is, so that one of the two always tells.
+def mark_deleted_run(definition: RunFolder, moment: int) -> None:
+    """Mark that the run of a moment is deleted. Call it before the row is deleted, so that one of the two always tells.
 
     Parameters
     ----------
     definition
-        The definition's folder; if it is gone, nobody starts runs either.
+        The definition's folder. Without it nobody starts runs.
+    moment
+        Seconds since 1970.
     """
     definition.claim(f"{_MARK}{moment}")
     for mark in definition.private.glob(f"{_MARK}*"):
@@ -25,6 +27,6 @@ def remember(definition: RunFolder, moment: int) -> None:
             mark.unlink(missing_ok=True)
 
 
-def was_deleted(definition: RunFolder, moment: int) -> bool:
-    """Return whether the run of a moment (seconds since 1970) was there and is deleted."""
+def was_run_deleted(definition: RunFolder, moment: int) -> bool:
+    """Return whether the run of a moment (seconds since 1970) existed and was deleted."""
     return (definition.private / f"{_MARK}{moment}").exists()

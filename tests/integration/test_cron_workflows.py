@@ -18,7 +18,7 @@ from argo_jupyter_scheduler.engines.factory import make_engine
 from argo_jupyter_scheduler.jobs.reconciler import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import PRIVATE
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, Story, notebook
 

@@ -21,7 +21,7 @@ from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")

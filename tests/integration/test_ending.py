@@ -21,7 +21,7 @@ from argo_jupyter_scheduler.domain.errors import RunTimedOut
 from argo_jupyter_scheduler.engines.local import JOB_VARIABLE
 from argo_jupyter_scheduler.steps.termination import TIME_IS_OVER, by_signals
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel
 from tests.support.jobs import notebook, outputs
 from tests.support.processes import marked

@@ -19,7 +19,8 @@ from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.engines.local import KILLED, LocalEngine
 from argo_jupyter_scheduler.steps.kernel.manager import BLOCKS, LOWEST, NAMES, ports_of
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder, output_filename
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import output_filename
 from tests.support.jobs import Jobs, notebook, outputs
 from tests.support.processes import marked
 

@@ -24,7 +24,7 @@ from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import SlackStandIn
 from tests.support.jobs import notebook
 

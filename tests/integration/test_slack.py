@@ -17,7 +17,7 @@ from jupyter_scheduler.orm import Job
 from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import Message, SlackStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
 

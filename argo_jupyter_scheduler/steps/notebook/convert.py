@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import log
-from argo_jupyter_scheduler.storage.staging import RunFolder, write_whole
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.atomic import write_whole
 
 NOT_CONVERTED = frozenset({"ipynb", "log"})
 """Formats that papermill and the run itself write."""

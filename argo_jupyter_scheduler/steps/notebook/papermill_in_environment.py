@@ -18,7 +18,8 @@ from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
 from argo_jupyter_scheduler.environments.locations import is_same_folder
 from argo_jupyter_scheduler.steps.kernel import activation, limits
-from argo_jupyter_scheduler.storage.staging import RunFolder, write_whole
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.atomic import write_whole
 
 POLL_SECONDS = 0.5
 

@@ -14,14 +14,11 @@ from papermill.cli import _resolve_type
 from argo_jupyter_scheduler.engines.argo.manifests import literal
 from argo_jupyter_scheduler.steps.notebook.parameters import for_environment, for_notebook, typed
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.staging import (
-    PRIVATE,
-    RunFolder,
-    Unsettled,
-    copy_folder,
-    output_filename,
-    write_whole,
-)
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.markers import ChangeMarkers
+from argo_jupyter_scheduler.storage.output_names import output_filename
+from argo_jupyter_scheduler.storage.atomic import write_whole
 
 
 @given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))
@@ -96,7 +93,7 @@ def test_a_password_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     def change(name: str) -> None:
-        unsettled = Unsettled(tmp_path)
+        unsettled = ChangeMarkers(tmp_path)
         for _ in range(100):
             with unsettled.change(name):
                 pass

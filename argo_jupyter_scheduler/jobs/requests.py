@@ -1,0 +1,68 @@
+"""What a user asks for, as `jobs` takes it: plain values, whoever sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Parameters = Mapping[str, str]
+OptionParameters = Mapping[str, int | float | bool | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What is to be run. None: not given.
+
+    Attributes
+    ----------
+    input_uri
+        The notebook within JupyterLab's root folder.
+    input_filename
+        What it is called in the staging area.
+    runtime_environment_parameters
+        Options, see `domain.options`.
+    """
+
+    input_uri: str
+    input_filename: str
+    runtime_environment_name: str
+    runtime_environment_parameters: OptionParameters | None = None
+    output_formats: tuple[str, ...] = ()
+    parameters: Parameters | None = None
+    tags: tuple[str, ...] | None = None
+    name: str | None = None
+    compute_type: str | None = None
+    output_filename_template: str | None = None
+    package_input_folder: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest(RunRequest):
+    """A job that is to be run now."""
+
+    idempotency_token: str | None = None
+    job_definition_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefinitionRequest(RunRequest):
+    """A job definition that is to be stored."""
+
+    schedule: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True)
+class DefinitionChanges:
+    """Changes of a job definition.
+
+    Attributes
+    ----------
+    columns
+        The columns that change, with their new values.
+    input_uri
+        The notebook within the root folder that becomes the new input; None where the request names no input.
+    """
+
+    columns: Mapping[str, object] = field(default_factory=dict)
+    input_uri: str | None = None

@@ -1,0 +1,345 @@
+"""Jobs: rows, staging folders and engines, from *Create* to *Delete*."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.domain import identity, messages, options
+from argo_jupyter_scheduler.domain.clock import now_ms
+from argo_jupyter_scheduler.domain.environment import Environment
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.run_settings import RunSettings, SlackSettings
+from argo_jupyter_scheduler.domain.status import QUEUED
+from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.jobs.requests import JobRequest, RunRequest
+from argo_jupyter_scheduler.jobs.settings import JobSettings
+from argo_jupyter_scheduler.jobs.validation import (
+    Notebook,
+    PreparedNotebook,
+    Validation,
+    check_input_filename,
+    check_known,
+    check_name,
+    find_input,
+)
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+log = logging.getLogger("argo_jupyter_scheduler")
+
+
+class JobService:
+    """Creates, changes, stops and deletes jobs. All methods block.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    database
+        Where the rows are.
+    engine
+        Where new jobs run.
+    local_engine
+        This machine's engine, which may have jobs from before Argo was configured; `engine` itself where that is this machine's.
+    validation
+        What is refused.
+    """
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        database: Database,
+        engine: Engine,
+        local_engine: Engine,
+        validation: Validation,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.engine = engine
+        self.local_engine = local_engine
+        self.validation = validation
+        self.environments = validation.environments
+
+    def create_job(self, request: JobRequest, staged_input: Path | None = None) -> str:
+        """Store a job and start its run; return its id.
+
+        Parameters
+        ----------
+        request
+            What is to be run.
+        staged_input
+            The staged input of the job's definition. None: ``input_uri`` within the root folder.
+
+        Raises
+        ------
+        ArgoSchedulerError
+            It cannot be run; nothing is left behind.
+        """
+        notebook = self.validation.read_notebook(staged_input or self.find_notebook(request.input_uri))
+        values = self.columns_of(request)
+        prepared = self.validation.prepare(notebook, self.origin_of(notebook.path), values)
+        log_near_misses(request)
+        job_id = str(uuid.uuid4())
+        folder = self.folder(job_id)
+        try:
+            packaged_files = self.stage(
+                folder, prepared, values["input_filename"], bool(request.package_input_folder)
+            )
+            job = self._new_job(job_id, request, values, packaged_files)
+            self.database.insert_job(job)
+            self.engine.submit(job)
+        except BaseException:
+            # Should the engine have taken the run after all, its steps find no row and do nothing.
+            try:
+                self.database.delete_job(job_id)
+            finally:  # also where the database is away
+                folder.delete()
+            raise
+        return job_id
+
+    def run_definition(self, job_definition_id: str, overrides: Mapping[str, object]) -> str:
+        """Start a run of a definition now; return its id.
+
+        Parameters
+        ----------
+        overrides
+            Fields of the job that differ from the definition's, such as ``parameters``.
+
+        Raises
+        ------
+        ArgoSchedulerError
+            It cannot be run; nothing is left behind.
+        """
+        definition = self.get_definition(job_definition_id)
+        staged = self.folder(job_definition_id).path / check_input_filename(definition.input_filename)
+        if not staged.is_file():
+            raise InvalidJob(messages.input_gone(definition.input_filename))
+        shared = {field.name for field in fields(RunRequest)} - {"input_uri"}
+        given = {name: getattr(definition, name) for name in shared}
+        given |= {"input_uri": definition.input_filename, "job_definition_id": job_definition_id, **overrides}
+        given["output_formats"] = tuple(given["output_formats"] or ())
+        return self.create_job(JobRequest(**given), staged)
+
+    def update_job(self, job_id: str, name: str | None, compute_type: str | None) -> None:
+        """Change a job's name or compute type. None: as it is.
+
+        Raises
+        ------
+        InvalidJob, JobNotFound
+            It cannot be changed so, or does not exist.
+        """
+        check_name(name)
+        if compute_type:
+            check_known([compute_type], self.settings.compute_types, "Compute type")
+        self.get_job(job_id)
+        changes = {"name": name, "compute_type": self.compute_type_of(compute_type)}
+        self.database.update_job(
+            job_id, **{key: value for key, value in changes.items() if value is not None}
+        )
+
+    def stop_job(self, job_id: str) -> None:
+        """Stop a job: its row says so at once, then its process tree or workflow ends.
+
+        Raises
+        ------
+        JobNotFound, EngineError
+            It does not exist, or the engine does not answer.
+        """
+        job = self.get_job(job_id)
+        self.database.mark_stopped(job_id)
+        self.engine_of(job).stop(job)
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job with its workflow and files, also while it runs. A job that does not exist is not an error.
+
+        Raises
+        ------
+        EngineError
+            The engine does not answer; the job is left.
+        """
+        job = self.database.get_job(job_id)
+        if job is None:
+            return
+        was_live = self.database.mark_stopped(job_id)
+        try:
+            self.engine_of(job).delete(job)
+        except ArgoSchedulerError:
+            if was_live or job.is_scheduled:  # Argo still has the run, so its row would come back
+                raise
+            log.warning("Job %s is deleted, but its finished workflow could not be deleted.", job_id)
+        self.folder(job_id).delete()
+        if job.job_definition_id and job.is_scheduled and not self.engine.keeps_schedules:
+            mark_deleted_run(self.folder(job.job_definition_id), job.scheduled_moment)
+        self.database.delete_job(job_id)
+
+    def get_job(self, job_id: str) -> JobRow:
+        """Return a job's row.
+
+        Raises
+        ------
+        JobNotFound
+            It does not exist.
+        """
+        job = self.database.get_job(job_id)
+        if job is None:
+            raise JobNotFound(messages.job_not_found(job_id))
+        return job
+
+    def get_definition(self, job_definition_id: str) -> DefinitionRow:
+        """Return a definition's row.
+
+        Raises
+        ------
+        JobNotFound
+            It does not exist.
+        """
+        definition = self.database.get_definition(job_definition_id)
+        if definition is None:
+            raise JobNotFound(messages.definition_not_found(job_definition_id))
+        return definition
+
+    def engine_of(self, job: JobRow) -> Engine:
+        """Return the engine that executes a job: this machine's also for one from before Argo was configured."""
+        return self.engine if self.engine.owns(job) else self.local_engine
+
+    def folder(self, id_: str) -> RunFolder:
+        """Return the staging folder of a job or a definition."""
+        return RunFolder(self.settings.staging_path, id_)
+
+    # Inputs
+
+    def find_notebook(self, input_uri: str) -> Path:
+        """Return the full path of a notebook within the root folder.
+
+        Only its name may be known: a client that makes a job from another one reads ``input_filename`` from the row.
+
+        Raises
+        ------
+        InvalidJob
+            It does not exist, or several notebooks are possible.
+        """
+        root = self.settings.root_dir
+        if Path(input_uri).name == input_uri and "\0" not in input_uri and not (root / input_uri).exists():
+            folders = map(self.folder, self.database.find_jobs_of_input(input_uri))
+            origins = {folder.read_settings().origin for folder in folders}
+            found = sorted(origin for origin in origins if origin and (root / origin).is_file())
+            if len(found) > 1:
+                raise InvalidJob(
+                    f"There are jobs of several notebooks '{input_uri}': {', '.join(found)}. "
+                    "Create this job from its notebook."
+                )
+            input_uri = found[0] if found else input_uri
+        return find_input(root, input_uri)
+
+    def origin_of(self, path: Path) -> str | None:
+        """Return where a notebook is in the root folder; for a definition's staged input, where it was copied from."""
+        if path.is_relative_to(self.settings.staging_path):
+            return self.folder(path.parent.name).read_settings().origin
+        return os.path.relpath(path, self.settings.root_dir)
+
+    def stage(
+        self, folder: RunFolder, prepared: PreparedNotebook, input_filename: str, with_folder: bool
+    ) -> tuple[str, ...]:
+        """Make a staging folder; return the relative paths of the files that came with the notebook."""
+        folder.create()
+        folder.write_settings(self.run_settings(prepared.environment, prepared.kernel, prepared.origin))
+        leave_out = self.settings.staging_path
+        return tuple(folder.stage(prepared.path, with_folder, leave_out, name=input_filename))
+
+    # Settings of runs
+
+    def slack_settings(self) -> SlackSettings:
+        """Return what runs send to Slack."""
+        return replace(self.settings.slack, has_token=self.engine.has_slack_token)
+
+    def run_settings(
+        self, environment: Environment | None, kernel: Mapping[str, Any] | None, origin: str | None
+    ) -> RunSettings:
+        """Return what a run's steps need of this server's configuration."""
+        own = self.environments.own
+        settings = RunSettings(
+            timezone=self.settings.timezone,
+            slack=self.slack_settings(),
+            environment=environment,
+            own_environment=own.name if own else None,
+            environment_patterns=self.settings.environment_patterns,
+            kernel=kernel,
+            run_papermill_in_environment=self.settings.run_papermill_in_environment,
+            origin=origin,
+        )
+        return self.engine.complete_settings(settings)
+
+    def refresh_run_settings(self, folder: RunFolder, definition: DefinitionRow) -> None:
+        """Bring a folder's settings up to date with the configuration.
+
+        The environment and kernel that are known already stay where they can no longer be found: the run then says so.
+
+        Parameters
+        ----------
+        folder
+            The definition's, or that of one of its runs.
+        definition
+            The definition's row.
+        """
+        before = folder.read_settings()
+        environment, kernel = before.environment, before.kernel
+        if environment and environment.name != definition.runtime_environment_name:
+            environment = None
+        with contextlib.suppress(
+            InvalidJob
+        ):  # the run itself reports an input or an environment that is gone
+            notebook = self.validation.read_notebook(folder.path / definition.input_filename)
+            name, _ = kernels.notebook_kernel(notebook.metadata)
+            found = self.environments.find(definition.runtime_environment_name)
+            environment = found or environment
+            kernel = self.environments.find_kernel(name, found) or kernel
+        folder.write_settings(self.run_settings(environment, kernel, before.origin))
+
+    # Columns
+
+    def columns_of(self, request: RunRequest) -> dict[str, Any]:
+        """Return the columns of a request that have a value."""
+        columns = {name: value for name, value in asdict(request).items() if value is not None}
+        del columns["input_uri"]
+        columns["input_filename"] = check_input_filename(request.input_filename)
+        columns["compute_type"] = self.compute_type_of(request.compute_type or "")
+        return columns
+
+    def compute_type_of(self, name: str | None) -> str | None:
+        """Return a compute type, or the default one for an empty name."""
+        return (self.settings.default_compute_type or None) if name == "" else name
+
+    def _new_job(
+        self, job_id: str, request: JobRequest, values: Mapping[str, Any], packaged_files: tuple[str, ...]
+    ) -> JobRow:
+        """Return a job's row, QUEUED from the start."""
+        values = dict(values)
+        if identity.is_run_token(request.idempotency_token, request.job_definition_id):
+            del values["idempotency_token"]  # copied from a scheduled run's row, which it identifies
+        created = now_ms()
+        return JobRow(
+            **values,
+            job_id=job_id,
+            status=QUEUED,
+            packaged_files=packaged_files,
+            url=f"/jobs/{job_id}",
+            pid=self.engine.new_job_pid,
+            create_time=created,
+            update_time=created,
+        )
+
+
+def log_near_misses(request: RunRequest) -> None:
+    """Log tags that look like options but are not; the job's own log has them too."""
+    for warning in options.near_misses(request.tags):
+        log.warning("'%s': %s", request.name, warning)

@@ -1,0 +1,44 @@
+"""Files that appear whole: they are written beside, then moved into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+
+def _beside(path: Path) -> Path:
+    """Return where a file is written before it is moved into place: a name of its own, and short, since the file's may be long."""
+    return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    beside = _beside(path)
+    try:
+        if isinstance(content, str):
+            beside.write_text(content, encoding="utf-8")
+        else:
+            beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def copy_whole(source: Path, destination: Path) -> None:
+    """Copy a file so that no reader ever sees half of it."""
+    beside = _beside(destination)
+    try:
+        shutil.copyfile(source, beside)
+        os.replace(beside, destination)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Give a file a second name, or a copy where the file system has no hard links. Neither is ever changed in place."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        copy_whole(source, destination)

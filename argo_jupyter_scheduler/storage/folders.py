@@ -1,0 +1,207 @@
+"""Staging folders.
+
+Each run has a folder of its own, ``<staging path>/<job id>``: the input, the input folder's files, and the outputs under the
+names that the panel downloads. What only this package reads lies in ``.argo-jupyter-scheduler`` within it:
+
+==================  ====================================================================================
+``run.json``        what the steps need of the server's configuration, written by the server, no secrets
+``lock``            of a definition: held while the definition is changed
+``result.json``     how `main` ended, for the steps after it (which may run in other pods)
+``progress.json``   which cell is being executed
+``slack-message``   there from just before a message appears in Slack; whoever finds it sends none
+``slack.json``      why no message could be sent, for the step `failure` (which may run in another pod)
+``process-….json``  on this machine: the process that runs the job, which holds it locked
+``output.<format>`` outputs before `rename-files` publishes them
+``output.log``      what the steps and the kernel printed
+==================  ====================================================================================
+
+Files appear whole: they are written beside and then moved into place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
+from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, write_whole
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder, walk
+from argo_jupyter_scheduler.storage.locks import locked
+
+SETTINGS = "run.json"
+LOCK = "lock"
+VERSION = "version.json"
+REPLACED_SUFFIX, NEW_SUFFIX = ".old", ".new"
+MESSAGE = "slack-message"
+NOT_SENT = "slack.json"
+
+
+class RunFolder:
+    """The folder of one run, or of one job definition: what its runs start from.
+
+    Parameters
+    ----------
+    staging_path
+        The staging area's full path.
+    job_id
+        The run's id.
+    """
+
+    def __init__(self, staging_path: str | Path, job_id: str) -> None:
+        self.path = Path(staging_path) / job_id
+        self.private = self.path / PRIVATE
+        self.log = self.output("log")
+
+    def create(self) -> None:
+        """Make the folder. Only the server and `create-job-id` do: a step never brings a deleted run's folder back."""
+        self.private.mkdir(parents=True, exist_ok=True)
+
+    def delete(self) -> None:
+        """Delete the folder and all within; a folder that is not there is no error."""
+        for _ in range(3):  # a process that is just being killed may still write
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(0.1)
+        shutil.rmtree(self.path)
+
+    def output(self, output_format: str) -> Path:
+        """Return where an output lies before it is published."""
+        return self.private / f"output.{output_format}"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the content of a private JSON file, empty where there is none, or one that a power failure has damaged."""
+        try:
+            content: dict[str, Any] = json.loads((self.private / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write a private JSON file, whole."""
+        write_whole(self.private / name, json.dumps(content, indent=1))
+
+    def read_settings(self) -> RunSettings:
+        """Return what the server wrote for the run's steps; defaults where there is nothing."""
+        return RunSettings.from_json(self.read(SETTINGS))
+
+    def has_settings(self) -> bool:
+        """Return whether the server, or `create-job-id`, has completed the folder."""
+        return bool(self.read(SETTINGS))
+
+    def write_settings(self, settings: RunSettings) -> None:
+        """Write what the run's steps need."""
+        write_whole(self.private / SETTINGS, json.dumps(settings.to_json(), indent=1))
+
+    def copy_settings(self, other: RunFolder) -> None:
+        """Take the settings of another folder over as they are, also those that this version does not know."""
+        self.write(SETTINGS, other.read(SETTINGS))
+
+    @contextlib.contextmanager
+    def restored_settings(self) -> Iterator[None]:
+        """Give ``run.json`` its content back after an error."""
+        before = self.read(SETTINGS)
+        try:
+            yield
+        except BaseException:
+            if before:
+                self.write(SETTINGS, before)
+            raise
+
+    def claim(self, name: str) -> bool:
+        """Make an empty private file; return False if somebody else did before. In a folder that is gone, nobody can."""
+        try:
+            (self.private / name).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
+
+    def stage(self, source: Path, whole_folder: bool, leave_out: Path, name: str = "") -> list[str]:
+        """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it.
+
+        Parameters
+        ----------
+        name
+            What the input is called here, without a folder; by default as `source`.
+        """
+        name = name or source.name
+        copied = copy_folder(source.parent, self.path, leave_out) if whole_folder else []
+        if not whole_folder or name != source.name:
+            copy_whole(source, self.path / name)
+        return [copy for copy in copied if copy != name]
+
+    def beside(self, suffix: str) -> RunFolder:
+        """Return a folder of its own beside this one, for files on their way here (`NEW_SUFFIX`) or away (`REPLACED_SUFFIX`)."""
+        return RunFolder(self.path.parent, f"{self.path.name}.{uuid.uuid4()}{suffix}")
+
+    def leftovers(self, suffix: str) -> list[RunFolder]:
+        """Return folders of `beside` that a process left behind."""
+        found = self.path.parent.glob(f"{self.path.name}.*{suffix}")
+        return [RunFolder(path.parent, path.name) for path in sorted(found)]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other changes of a definition, of any server, waiting; a folder that is gone cannot do that."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(FileNotFoundError):
+                (self.private / LOCK).touch()
+                stack.enter_context(locked(self.private / LOCK))
+            yield
+
+    @contextlib.contextmanager
+    def replaced_files(self, other: RunFolder, version: int) -> Iterator[None]:
+        """Take another folder's files, each whole, instead of those here; after an error, those here are back.
+
+        Parameters
+        ----------
+        other
+            A folder beside this one.
+        version
+            The ``update_time`` of the row that belongs to the files that are replaced, for `restore_files`.
+        """
+        before = self.beside(REPLACED_SUFFIX)
+        before.create()
+        try:
+            for name in self.files():
+                (before.path / name).parent.mkdir(parents=True, exist_ok=True)
+                link_or_copy(self.path / name, before.path / name)
+            before.write(SETTINGS, self.read(SETTINGS))
+            before.write(VERSION, {"update_time": version})  # last: it says that all is there
+            self._take(other)
+            yield
+        except BaseException:
+            self.restore_files(before)
+            raise
+        before.delete()
+
+    def restore_files(self, before: RunFolder) -> None:
+        """Undo `replaced_files`."""
+        if before.read(VERSION):
+            names = before.files()
+            self._take(before)
+            self.keep_only(set(names))
+        before.delete()
+
+    def _take(self, other: RunFolder) -> None:
+        for name in other.files():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(other.path / name, self.path / name)
+        self.copy_settings(other)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Delete all files but these and the private ones."""
+        for name in set(self.files()) - names:
+            (self.path / name).unlink(missing_ok=True)
+
+    def files(self) -> list[str]:
+        """Return the relative paths of all files but the private ones."""
+        return sorted(os.path.relpath(path, self.path) for path in walk(self.path))

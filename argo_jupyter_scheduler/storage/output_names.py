@@ -1,0 +1,42 @@
+"""The names under which the panel downloads outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from datetime import datetime
+
+
+def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
+    """Return the name under which the panel downloads an output.
+
+    The same as ``jupyter_scheduler.utils.create_output_filename``, which costs a step 2 s of imports; a test holds the two
+    together. The time is local, so `use_timezone` must have been called in another time zone than the server's.
+
+    Parameters
+    ----------
+    create_time
+        The job's ``create_time``, in milliseconds since 1970.
+    """
+    stem = os.path.splitext(input_filename)[0]
+    moment = datetime.fromtimestamp(create_time / 1e3).strftime("%Y-%m-%d-%I-%M-%S-%p")
+    return f"{stem}-{moment}.{output_format}"
+
+
+def local_timezone() -> str | None:
+    """Return this machine's time zone as the variable ``TZ`` takes it, or None where it cannot be known."""
+    if os.environ.get("TZ"):
+        return os.environ["TZ"]
+    with contextlib.suppress(OSError):
+        _, found, name = os.path.realpath("/etc/localtime").partition("zoneinfo/")
+        if found:
+            return name
+    return None
+
+
+def use_timezone(name: str | None) -> None:
+    """Switch this process to the server's time zone, so that output names agree."""
+    if name and hasattr(time, "tzset"):
+        os.environ["TZ"] = name
+        time.tzset()
