@@ -3,7 +3,7 @@
 ``python benchmarks/schedules.py [--runs 5] [--json FILE]``
 
 Lists are measured beside those of Jupyter-Scheduler's own backend on the same database. With ``ARGO_SERVER`` set, and the variables
-that docs/developing.md names, a schedule of every minute is followed on the real Argo for `--runs` minutes.
+that CONTRIBUTING.md names, a schedule of every minute is followed on the real Argo for `--runs` minutes.
 """
 
 from __future__ import annotations
