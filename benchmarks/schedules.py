@@ -138,11 +138,11 @@ def mender(cycles: int = 9) -> dict[str, float]:
             argo_server=f"http://127.0.0.1:{port.value}",
         )
         used = []
-        scheduler.mender.mend()
+        scheduler.reconciler.reconcile()
         calls.value = 0
         for _ in range(cycles):
             begun = time.process_time()
-            scheduler.mender.mend()
+            scheduler.reconciler.reconcile()
             used.append(time.process_time() - begun)
         requests = calls.value / cycles
         process.terminate()
