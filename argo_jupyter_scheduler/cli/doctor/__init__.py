@@ -83,7 +83,7 @@ def _place(scheduler: Any, run: bool) -> Iterator[Finding]:
 def _environments(scheduler: Any) -> Iterator[Finding]:
     manager = scheduler.environments_manager
     if isinstance(manager, ArgoEnvironmentManager):
-        for source, trouble in manager.troubles().items():
+        for source, trouble in manager.catalog.find_troubles().items():
             yield warning("environments", f"{source}: {trouble}")
     names = [one.name for one in manager.list_environments()]
     if names:

@@ -52,7 +52,7 @@ def findings(scheduler: Any, folder: Path, timeout: float) -> Iterator[Finding]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('The doctor was here.')")])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / NOTEBOOK)
-    environment = scheduler.environments_manager.default()
+    environment = scheduler.jobs.environments.default_name()
     fields = {"name": "argo-scheduler doctor", "input_uri": NOTEBOOK, "runtime_environment_name": environment}
     yield from _run(scheduler, fields, timeout)
     yield _stop(scheduler, fields)
