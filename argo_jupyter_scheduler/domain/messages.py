@@ -5,6 +5,8 @@ Write what happened, why, and what to do, in that order.
 
 from __future__ import annotations
 
+from argo_jupyter_scheduler.domain.text import format_limit
+
 PAUSED = "The job definition was paused before this run began."
 REPLACED = "The next run of this schedule began while this one was still in progress, and replaced it."
 STILL_WAITING = " It was still waiting: "
@@ -20,7 +22,6 @@ PROCESS_GONE = "The run's process is gone: it was killed, or this machine was re
 NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
-TIMED_OUT = "The run took longer than its option timeout allows."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
 NO_SLACK_TOKEN = (
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
@@ -49,3 +50,61 @@ def definition_not_found(job_definition_id: str) -> str:
 def compute_type_gone(name: str, available: str) -> str:
     """Return the message for a run whose compute type was removed from the configuration."""
     return f"Compute type '{name}' no longer exists. Available: {available}."
+
+
+def timed_out(seconds: int | None, cell: int = 0) -> str:
+    """Return the message for a run whose time is over.
+
+    Parameters
+    ----------
+    seconds
+        How long it may take; None where that is unknown.
+    cell
+        The cell that was being executed, from 1; 0 for none.
+    """
+    limit = f"{format_limit(seconds)}, " if seconds else ""
+    where = f" It was executing cell {cell}." if cell else ""
+    return f"The run took longer than {limit}the limit that its option timeout sets.{where}"
+
+
+def cell_place(cell: int, execution_count: int | None) -> str:
+    """Return which cell of the user's notebook failed; 0 is the one that sets the parameters."""
+    if not cell:
+        return "(in the cell that sets the parameters)"
+    return f"(cell {cell}, In [{execution_count}])" if execution_count else f"(cell {cell})"
+
+
+def kernel_silent(printed: str, place: str) -> str:
+    """Return the message for a kernel that stopped without a reply; `printed` is what the cell printed last."""
+    return f"{printed or 'The kernel stopped without a reply.'} {place}"
+
+
+def input_requested(place: str) -> str:
+    """Return the message for a cell that calls ``input()`` or ``getpass()``."""
+    return f"The notebook asks for input, but nobody can answer in a scheduled run. Use a parameter instead. {place}"
+
+
+def kernel_ended(how: str, cell: int, kernel: str) -> str:
+    """Return the message for a dead kernel.
+
+    Parameters
+    ----------
+    how
+        Such as "was killed (SIGKILL)".
+    cell
+        The cell that it executed, from 1; 0 before the first.
+    kernel
+        Its name and its environment.
+    """
+    return f"The kernel {how} in cell {cell}." if cell else f"The kernel {how} while it started ({kernel})."
+
+
+def out_of_memory(limit: str, cell: int, kernel: str) -> str:
+    """Return the message for a kernel that the system killed for its memory; `limit` may be empty."""
+    how = f"ran out of memory (limit {limit})" if limit else "ran out of memory"
+    return kernel_ended(how, cell, kernel)
+
+
+def memory_is_limited(compute_type: str, size: str) -> str:
+    """Return what to add to a kernel's death where a compute type limits its memory."""
+    return f" It may need more memory: compute type {compute_type} allows {size}."

@@ -25,3 +25,19 @@ def nearest_names(name: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:256].casefold(), {known.casefold() for known in names})
     found = [known for like in close for known in names if known.casefold() == like] or names[:10]
     return ", ".join(found) or "none"
+
+
+def format_limit(seconds: int) -> str:
+    """Return a time limit as a person writes it, exactly: ``2 h``, ``1 min 30 s``."""
+    parts = [
+        (seconds // 86400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount) or "0 s"
+
+
+def format_elapsed(seconds: float) -> str:
+    """Return how long something took: ``0.3 s``, ``2 min 5 s``."""
+    return f"{seconds:.1f} s" if seconds < 60 else format_limit(round(seconds))

@@ -22,6 +22,7 @@ from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.argo_failures import explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.domain.options import read_options
+from argo_jupyter_scheduler.domain.status import FAILED
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.run_log import tee
@@ -87,7 +88,7 @@ def run_attempts(steps: list[str], context: Context) -> int:
         return run_steps(steps, context, local=True)
     deadline = time.monotonic() + asked.timeout if asked.timeout else None
     while True:
-        context = replace(context, retries=asked.retries, deadline=deadline)
+        context = replace(context, retries=asked.retries, deadline=deadline, timeout=asked.timeout or None)
         code = run_steps(steps, context, local=True)
         if not context.is_tried_again or context.ended:
             return code
@@ -126,7 +127,7 @@ def _run_step(name: str, context: Context) -> None:
     try:
         module.run(context)
     except ArgoSchedulerError as error:
-        log.error("%s", error)
+        log.error("%s: %s", FAILED if name == plan.MAIN else name, error)
         context.error = context.error or str(error)
         context.ended = context.ended or isinstance(error, RunEnded)
     except Exception as error:  # a step's bug or a full disk must still end in a row that says so

@@ -73,6 +73,8 @@ class Context:
         Which attempt this is, from 0, and how many there may be after the first.
     deadline
         When the run's time is over (``time.monotonic``); None where nothing, or Argo, limits it.
+    timeout
+        How many seconds the run may take by its option; None where that is unknown here.
     slack_token
         The token of the server's configuration, for runs that have none of their own.
     """
@@ -86,11 +88,14 @@ class Context:
     attempt: int = 0
     retries: int = 0
     deadline: float | None = None
+    timeout: int | None = None
     slack_token: str = field(default="", repr=False)
     error: str | None = field(default=None, init=False)
     """What an earlier step of this process failed with; the message for the user."""
     ended: bool = field(default=False, init=False)
     """Whether that was because this process was told to end, or its time was over."""
+    cell: int = field(default=0, init=False)
+    """Which cell of the notebook is being executed, from 1; 0 for none."""
     over: bool = field(default=False, init=False)
     """Whether the run was over before this process came to it, or its row is gone: no step is left to run."""
 

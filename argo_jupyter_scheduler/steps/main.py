@@ -7,6 +7,9 @@ import time
 
 from argo_jupyter_scheduler.domain import options
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunError
+from argo_jupyter_scheduler.domain.messages import timed_out
+from argo_jupyter_scheduler.domain.status import COMPLETED
+from argo_jupyter_scheduler.domain.text import format_elapsed
 from argo_jupyter_scheduler.steps.context import RESULT, Context, Result, log
 from argo_jupyter_scheduler.steps.notebook import convert, execute
 from argo_jupyter_scheduler.steps.termination import SAVE_SECONDS, ended_by_signals
@@ -39,9 +42,12 @@ def run(context: Context) -> None:
     for warning in options.near_misses(job.tags):
         log.warning("%s", warning)
     threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
+    begun = time.monotonic()
     error: RunError | None = None
     try:
-        with ended_by_signals(context.deadline, SAVE_SECONDS):
+        with ended_by_signals(
+            context.deadline, SAVE_SECONDS, lambda: timed_out(context.timeout, context.cell)
+        ):
             execute.execute_notebook(context, job)
     except RunError as failure:
         error = failure
@@ -53,6 +59,7 @@ def run(context: Context) -> None:
         context.write_result(Result(error is None, str(error) if error else None))
     if error:
         raise error
+    log.info("%s after %s", COMPLETED, format_elapsed(time.monotonic() - begun))
 
 
 def _convert(context: Context, job: JobRow, was_ended: bool) -> None:
@@ -62,5 +69,5 @@ def _convert(context: Context, job: JobRow, was_ended: bool) -> None:
         deadline = time.monotonic() + CONVERT_AFTER_END_SECONDS
     elif deadline:
         deadline = max(deadline, time.monotonic() + CONVERT_SECONDS)
-    with ended_by_signals(deadline, patience_seconds=1):
+    with ended_by_signals(deadline, 1, lambda: timed_out(context.timeout)):
         convert.convert(context.folder, job.input_filename, job.output_formats or ())

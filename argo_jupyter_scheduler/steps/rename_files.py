@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argo_jupyter_scheduler.steps import run_log
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.atomic import copy_whole
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -15,6 +16,7 @@ def run(context: Context) -> None:
     if job is None or not context.folder.path.is_dir():
         log.info("Job %s was deleted: nothing to publish.", context.job_id)
         return
+    run_log.drain()
     outputs = {publish(context.folder, job, name) for name in job.output_formats or ()}
     if job.package_input_folder:
         known = outputs | {job.input_filename}

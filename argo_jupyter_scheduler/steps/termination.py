@@ -12,13 +12,13 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 import psutil
 
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunTimedOut
-from argo_jupyter_scheduler.domain.messages import TERMINATED, TIMED_OUT
+from argo_jupyter_scheduler.domain.messages import TERMINATED, timed_out
 
 SAVE_SECONDS = 20
 """How long papermill has to notice that its kernel is gone and to write the notebook; pods usually have 30 s to end."""
@@ -31,7 +31,11 @@ def end_at_once(signum: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def ended_by_signals(deadline: float | None, patience_seconds: int) -> Iterator[None]:
+def ended_by_signals(
+    deadline: float | None,
+    patience_seconds: int,
+    describe_timeout: Callable[[], str] = lambda: timed_out(None),
+) -> Iterator[None]:
     """Let SIGTERM, and the end of a time, end what is done here.
 
     Parameters
@@ -40,6 +44,8 @@ def ended_by_signals(deadline: float | None, patience_seconds: int) -> Iterator[
         When the time is over (``time.monotonic``); None for never.
     patience_seconds
         How long it has to end by itself, at least 1 s, once the process groups that it started, such as kernels, are ended.
+    describe_timeout
+        Returns the message when the time is over.
 
     Raises
     ------
@@ -55,7 +61,7 @@ def ended_by_signals(deadline: float | None, patience_seconds: int) -> Iterator[
         if reasons and signum == signal.SIGTERM:
             return
         signal.setitimer(signal.ITIMER_REAL, 1)
-        reasons.append(RunEnded(TERMINATED) if signum == signal.SIGTERM else RunTimedOut(TIMED_OUT))
+        reasons.append(RunEnded(TERMINATED) if signum == signal.SIGTERM else RunTimedOut(describe_timeout()))
         family = psutil.Process().children(recursive=True)
         groups.update(_find_groups(family))
         _signal_groups(groups, signal.SIGTERM if len(reasons) == 1 else signal.SIGKILL)

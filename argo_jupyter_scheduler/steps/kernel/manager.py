@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
 from typing import Any, ClassVar
 
 import zmq.asyncio
@@ -67,6 +68,7 @@ class RunKernelManager(AsyncKernelManager):
     run_limits: ClassVar[KernelLimits]
     run_kernel_spec: ClassVar[KernelSpec]
     shares_machine: ClassVar[bool]
+    _process: ClassVar[subprocess.Popen[bytes] | None] = None
 
     def _context_default(self) -> zmq.asyncio.Context:
         context = super()._context_default()
@@ -88,9 +90,15 @@ class RunKernelManager(AsyncKernelManager):
         if self.run_kernel.prefix:
             options["env"] = activation.variables(self.run_kernel.prefix, os.environ)
         await super().start_kernel(**options)
-        pid = getattr(self.provisioner, "pid", None)  # only a provisioner of this machine has one
-        if pid:
-            limit_process(pid, self.run_limits)
+        process = getattr(self.provisioner, "process", None)  # only a provisioner of this machine has one
+        if process is not None:
+            type(self)._process = process
+            limit_process(process.pid, self.run_limits)
+
+    @classmethod
+    def exit_code(cls) -> int | None:
+        """Return how the kernel ended; negative for a signal, None while it runs or where that is unknown."""
+        return cls._process.poll() if cls._process is not None else None
 
 
 def make_manager_class(kernel: Kernel, limits: KernelLimits, shares_machine: bool) -> type[RunKernelManager]:

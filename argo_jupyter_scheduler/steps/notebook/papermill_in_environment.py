@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
-from papermill.execute import raise_for_execution_errors, remove_error_markers
+from papermill.execute import remove_error_markers
 
 from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
 from argo_jupyter_scheduler.environments.locations import is_same_folder
 from argo_jupyter_scheduler.steps.kernel import activation
 from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, limit_process
+from argo_jupyter_scheduler.steps.notebook.client import CellFailure, CellObserver
+from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.folders import RunFolder
 
@@ -33,42 +35,41 @@ def is_possible(kernel: Kernel) -> bool:
 
 def execute(
     kernel: Kernel,
-    source: str,
-    output: str,
+    notebook: nbformat.NotebookNode,
     folder: RunFolder,
     values: dict[str, Any],
     limits: KernelLimits,
-    on_cell_start: Callable[..., None],
-) -> None:
-    """Execute a notebook with the environment's own papermill.
+    observer: CellObserver,
+) -> CellFailure | None:
+    """Execute a notebook with the environment's own papermill; return why a cell failed, None if none did.
 
     Parameters
     ----------
     kernel
         One with a prefix.
-    source, output
-        As papermill takes paths.
+    notebook
+        The input, repaired.
     folder
         The run's.
     values
         The notebook's parameters.
     limits
         Limits of papermill's process, and so of its kernel.
-    on_cell_start
-        Called with each cell and its index once it is being executed.
+    observer
+        Follows the execution.
 
     Raises
     ------
-    papermill.exceptions.PapermillExecutionError
-        A cell raised.
     NotebookFailed
-        papermill failed in another way.
+        papermill failed without a failed cell.
     """
     parameters = (
         folder.private / "parameters.yaml"
     )  # not on the command line, which every user of the machine sees
     write_whole(parameters, yaml.safe_dump(values))
-    argv = [python_of(kernel.prefix), "-m", "papermill", source, output]
+    source, output = folder.private / "input.ipynb", folder.output("ipynb")
+    write_whole(source, nbformat.writes(notebook))
+    argv = [python_of(kernel.prefix), "-m", "papermill", _escape_braces(source), _escape_braces(output)]
     argv += ["--kernel", kernel.name, "--language", kernel.language, "--cwd", str(folder.path)]
     argv += ["--parameters_file", str(parameters), "--log-output", "--no-progress-bar"]
     environment = activation.variables(kernel.prefix, os.environ)
@@ -86,23 +87,61 @@ def execute(
         lines = [""]
         printer = threading.Thread(target=_copy, args=(process, lines), daemon=True)
         printer.start()
-        follow = _Follower(folder.output("ipynb"), on_cell_start)
+        follow = _Follower(output, observer)
         try:
             while process.poll() is None:
                 follow()
+                observer.tick()
                 printer.join(POLL_SECONDS)
             follow()
         finally:
             process.terminate()
     printer.join(1)
-    parameters.unlink()
+    for path in (parameters, source):
+        path.unlink()
     executed = follow.notebook()
-    if executed is not None:
-        raise_for_execution_errors(remove_error_markers(executed), output)
-    if process.returncode:
+    failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
+    if process.returncode and failure is None and not (executed and _is_complete(executed)):
         raise NotebookFailed(
             f"papermill failed in the environment (exit code {process.returncode}): {lines[-1]}"
         )
+    return failure
+
+
+def _find_failure(cells: list[Any]) -> CellFailure | None:
+    """Return the first failure that papermill reports, but for cells that may fail."""
+    for index, cell in enumerate(cells):
+        if "raises-exception" in (cell.metadata.get("tags") or []):
+            continue
+        for output in cell.get("outputs") or []:
+            if output.output_type == "error":
+                return CellFailure(index, output.ename, output.evalue, "\n".join(output.traceback))
+        if cell.metadata.get("papermill", {}).get("exception"):
+            return CellFailure(index, *_read_printed_exception(cell))
+    return None
+
+
+def _read_printed_exception(cell: Any) -> tuple[str, str]:
+    """Return type and text of an exception that the kernel only printed, such as ``UsageError: …``."""
+    printed = "".join(output.get("text", "") for output in cell.get("outputs") or [])
+    lines = [line.strip(" |") for line in remove_terminal_sequences(printed).splitlines()]
+    exceptions = [
+        line.partition(": ") for line in lines if re.match(r"[\w.]+(?:Error|Exception|Group): ", line)
+    ]
+    return (exceptions[0][0], exceptions[0][2]) if exceptions else ("CellExecutionError", "")
+
+
+def _is_complete(notebook: nbformat.NotebookNode) -> bool:
+    """Return whether papermill executed every cell; it fails after cells that may fail."""
+    states = [
+        cell.metadata.get("papermill", {}).get("status") for cell in remove_error_markers(notebook).cells
+    ]
+    return all(state in ("completed", "failed") for state in states)
+
+
+def _escape_braces(path: Path) -> str:
+    """Return a path as papermill, which calls ``str.format`` on paths, takes it."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _copy(process: subprocess.Popen[str], lines: list[str]) -> None:
@@ -116,9 +155,9 @@ def _copy(process: subprocess.Popen[str], lines: list[str]) -> None:
 class _Follower:
     """Reports each cell that papermill has begun to execute, as its output shows."""
 
-    def __init__(self, output: Path, on_cell_start: Callable[..., None]) -> None:
+    def __init__(self, output: Path, observer: CellObserver) -> None:
         self._output = output
-        self._on_cell_start = on_cell_start
+        self._observer = observer
         self._seen = 0
 
     def notebook(self) -> nbformat.NotebookNode | None:
@@ -136,4 +175,4 @@ class _Follower:
             begun = cell.metadata.get("papermill", {}).get("status") in ("running", "completed", "failed")
             if begun and index >= self._seen:
                 self._seen = index + 1
-                self._on_cell_start(cell, index)
+                self._observer.begin_cell(cell, index)

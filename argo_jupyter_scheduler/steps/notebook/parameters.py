@@ -6,40 +6,88 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
+import nbformat
+
+from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters
 from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.steps.context import log
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE
 
+PARAMETERS_TAG = "parameters"
+"""papermill's tag of the cell with the defaults."""
 
-def typed(text: str) -> object:
-    """Read a value as ``papermill -p`` reads it: bool, None, int, float, else the text itself.
+MAX_VARIABLE_BYTES = 128 * 1024
+"""Linux refuses to start a process with a longer ``NAME=value`` (``MAX_ARG_STRLEN``)."""
 
-    The same rules as ``papermill.cli._resolve_type``, which is private; a test holds the two together.
-    """
-    constants = {"True": True, "False": False, "None": None}
-    if text in constants:
-        return constants[text]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
+MAX_VARIABLES_BYTES = 1024 * 1024
+"""Of all parameters together: a process's arguments and variables share a quarter of its stack, usually 2 MB."""
 
-
-def for_notebook(parameters: Mapping[str, object] | None) -> dict[str, object]:
-    """Return the parameters that are injected into the notebook, with their types."""
-    return {
-        name: typed(value) if isinstance(value, str) else value
-        for name, value in (parameters or {}).items()
-        if not name.startswith(slack.PREFIX)
+PROTECTED_VARIABLES = frozenset(
+    {
+        "BASH_ENV",
+        "DISPLAY",
+        "ENV",
+        "HOME",
+        "HOSTNAME",
+        "IFS",
+        "IPYTHONDIR",
+        "LANG",
+        "LANGUAGE",
+        "LOGNAME",
+        "MPLBACKEND",
+        "PATH",
+        "PWD",
+        "SHELL",
+        "TEMP",
+        "TERM",
+        "TMP",
+        "TMPDIR",
+        "TZ",
+        "USER",
+        "VIRTUAL_ENV",
     }
+)
+PROTECTED_PREFIXES = ("CONDA_", "DYLD_", "JUPYTER_", "LC_", "LD_", "PYTHON", "R_HOME", "R_LIBS", "XDG_")
+"""Environment variables on which programs depend: a parameter of that name would break every ``!command``."""
+
+
+def for_notebook(
+    parameters: Mapping[str, object] | None, notebook: nbformat.NotebookNode, language: str
+) -> dict[str, object]:
+    """Return the parameters that are injected into the notebook, with their types.
+
+    Parameters
+    ----------
+    notebook
+        Its cell tagged ``parameters`` decides the types.
+    language
+        Its language.
+    """
+    given = _without_slack(parameters)
+    kinds = find_kinds(_find_defaults(notebook), language)
+    values = read_parameters(given, kinds)
+    for name, value in values.items():
+        if isinstance(value, str) and kinds.get(name) != "text" and is_expression(value):
+            log.warning("Parameter %s is text: expressions are not computed.", name)
+    return values
 
 
 def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
-    """Return the parameters that become environment variables of the kernel, as they were typed."""
-    return {
-        name: str(value) for name, value in (parameters or {}).items() if not name.startswith(slack.PREFIX)
-    }
+    """Return the parameters that become environment variables of the kernel, as they were typed; the log says which do not."""
+    found: dict[str, str] = {}
+    free = MAX_VARIABLES_BYTES
+    for name, value in _without_slack(parameters).items():
+        size = len(os.fsencode(name)) + len(str(value).encode("utf-8", "surrogateescape")) + 2
+        if name in PROTECTED_VARIABLES or name.startswith(PROTECTED_PREFIXES):
+            log.warning(
+                "Parameter %s is not an environment variable: programs depend on that variable.", name
+            )
+        elif size > min(MAX_VARIABLE_BYTES, free):
+            log.warning("Parameter %s is not an environment variable: it is too long (%d bytes).", name, size)
+        else:
+            found[name] = str(value)
+            free -= size
+    return found
 
 
 @contextlib.contextmanager
@@ -58,6 +106,16 @@ def as_environment(parameters: Mapping[str, object] | None) -> Iterator[None]:
         yield
     finally:
         _set_environment(before)
+
+
+def _without_slack(parameters: Mapping[str, object] | None) -> dict[str, object]:
+    return {name: value for name, value in (parameters or {}).items() if not name.startswith(slack.PREFIX)}
+
+
+def _find_defaults(notebook: nbformat.NotebookNode) -> str:
+    """Return the source of the first cell tagged ``parameters``, as papermill takes it; empty if there is none."""
+    tagged = (cell for cell in notebook.cells if PARAMETERS_TAG in (cell.metadata.get("tags") or []))
+    return next((str(cell.source) for cell in tagged), "")
 
 
 def _set_environment(changes: Mapping[str, str | None]) -> None:

@@ -1,0 +1,264 @@
+"""Executes the cells of a notebook in a kernel, as JupyterLab does it, and says how that ended.
+
+papermill and nbclient do the work. This module adds what a run without a reader needs: an end when the kernel never replies, the
+reason from the kernel's own reply, ``exit()``, output that is not valid, and files that are written by the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import nbformat
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import ensure_async
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NotebookExecutionManager
+
+from argo_jupyter_scheduler.steps.context import log
+from argo_jupyter_scheduler.steps.notebook.repair import repair_output
+from argo_jupyter_scheduler.storage.atomic import write_whole
+
+REPLY_AFTER_IDLE_SECONDS = 10.0
+"""How long a kernel may take to reply after it said that it is idle. Usually the reply comes first."""
+
+WRITE_SECONDS = 1.0
+"""The executed notebook is written at most this often: thousands of short cells would write it thousands of times."""
+
+EXIT_PAYLOAD = "ask_exit"
+"""What a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
+
+Cell: TypeAlias = Any
+"""A cell or an output, an ``nbformat.NotebookNode``, which has no types."""
+
+
+@dataclass(frozen=True)
+class CellFailure:
+    """Why a cell ended the run.
+
+    Attributes
+    ----------
+    index
+        The cell's index in the executed notebook.
+    name, value
+        Type and text of its exception; either may be empty.
+    traceback
+        Its traceback, with the control sequences of terminals; may be empty.
+    """
+
+    index: int
+    name: str
+    value: str
+    traceback: str = ""
+
+    @property
+    def is_clean_exit(self) -> bool:
+        """Whether the cell ended the run on purpose and successfully, such as with ``sys.exit()``."""
+        return self.name == "SystemExit" and self.value in ("", "0", "None")
+
+
+class KernelSilent(Exception):
+    """The kernel is idle and does not reply."""
+
+
+class CellObserver(Protocol):
+    """What follows the execution."""
+
+    def begin_cell(self, cell: Cell, index: int) -> None:
+        """Note that a cell begins; raises `RunEnded` to end the run."""
+
+    def end_cell(self, cell: Cell, index: int, failure: CellFailure | None) -> None:
+        """Note that a cell has ended."""
+
+    def read_output(self, output: Cell) -> None:
+        """Note what a cell printed or displayed."""
+
+    def tick(self) -> None:
+        """Do what is due by the clock; called every second while a cell runs."""
+
+
+class WholeFileManager(NotebookExecutionManager):
+    """papermill's record of the execution, whose file appears whole and is written by the clock.
+
+    Parameters
+    ----------
+    notebook
+        The notebook that is executed.
+    output_path
+        Where it is written.
+    """
+
+    def __init__(self, notebook: nbformat.NotebookNode, output_path: Path) -> None:
+        super().__init__(notebook, output_path=str(output_path), progress_bar=False, autosave_cell_every=0)
+        self._path = output_path
+        self._written_at = 0.0
+        self._is_dirty = True
+
+    def save(self, **kwargs: Any) -> None:
+        """Write the notebook, unless it was written just now; see `write_if_due`."""
+        self._is_dirty = True
+        self.write_if_due()
+
+    def mark_changed(self) -> None:
+        """Note that the notebook differs from the file."""
+        self._is_dirty = True
+
+    def write_if_due(self) -> None:
+        """Write what has changed, if the last time was a while ago."""
+        if self._is_dirty and time.monotonic() - self._written_at >= WRITE_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        """Write the notebook now."""
+        begun = time.monotonic()
+        write_whole(self._path, nbformat.writes(self.nb))
+        # A notebook of many megabytes takes long to write: then less often.
+        self._written_at = time.monotonic() + 3 * (time.monotonic() - begun)
+        self._is_dirty = False
+
+
+class RunClient(PapermillNotebookClient):
+    """Executes a notebook.
+
+    Parameters
+    ----------
+    manager
+        Keeps and writes the notebook.
+    observer
+        Follows the execution.
+    options
+        nbclient's traits.
+
+    Attributes
+    ----------
+    failure
+        Why a cell ended the run; None if none did.
+    """
+
+    def __init__(self, manager: WholeFileManager, observer: CellObserver, **options: Any) -> None:
+        super().__init__(manager, log=log.getChild("kernel"), **options)
+        self._observer = observer
+        self.failure: CellFailure | None = None
+        self._has_exited = False
+
+    def papermill_execute_cells(self) -> None:
+        """Execute the cells in order, until one fails or ends the run."""
+        for index, cell in enumerate(self.nb.cells):
+            self._observer.begin_cell(cell, index)
+            self.nb_man.cell_start(cell, index)
+            try:
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+            except (DeadKernelError, KernelSilent) as error:
+                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+                raise
+            finally:
+                self.nb_man.cell_complete(cell, cell_index=index)
+                self._observer.end_cell(cell, index, self.failure)
+            if self.failure or self._has_exited:
+                break
+
+    def execute(self, **options: Any) -> nbformat.NotebookNode:
+        """Start the kernel and execute the notebook.
+
+        Parameters
+        ----------
+        options
+            Of ``start_kernel``, such as ``cwd``.
+        """
+        self.reset_execution_trackers()
+        with self.setup_kernel(**options):
+            if info := self.wait_for_reply(self.kc.kernel_info()):
+                self.nb.metadata["language_info"] = info["content"].get("language_info", {})
+            self.papermill_execute_cells()
+            self.set_widgets_metadata()
+        return self.nb
+
+    async def _async_poll_for_reply(
+        self,
+        msg_id: str,
+        cell: Cell,
+        timeout: int | None,
+        task_poll_output_msg: asyncio.Future[Any],
+        task_poll_kernel_alive: asyncio.Future[Any],
+    ) -> dict[str, Any]:
+        """Wait for a reply, but not for ever once the kernel has said that it is idle."""
+        reply = asyncio.ensure_future(
+            super()._async_poll_for_reply(msg_id, cell, timeout, task_poll_output_msg, task_poll_kernel_alive)
+        )
+        try:
+            await asyncio.wait({reply, task_poll_output_msg}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({reply}, timeout=REPLY_AFTER_IDLE_SECONDS)
+            if not done:
+                task_poll_kernel_alive.cancel()
+                raise KernelSilent
+            return await reply
+        finally:
+            reply.cancel()
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """End the wait for a reply when the kernel is dead, and do what is due by the clock."""
+        while True:
+            await asyncio.sleep(1)
+            self.nb_man.write_if_due()
+            self._observer.tick()
+            if not await ensure_async(self.kc.is_alive()):
+                if self.task_poll_for_reply is not None:
+                    self.task_poll_for_reply.cancel()
+                return
+
+    async def _async_check_alive(self) -> None:
+        """Raise when the kernel is dead, without a line in the log: the caller says why it died."""
+        if not await ensure_async(self.kc.is_alive()):
+            raise DeadKernelError("Kernel died")
+
+    async def _check_raise_for_error(
+        self, cell: Cell, cell_index: int, exec_reply: dict[str, Any] | None
+    ) -> None:
+        """Find out from the reply whether the cell failed, or ended the run."""
+        content = exec_reply["content"] if exec_reply else {}
+        for payload in content.get("payload") or []:
+            if isinstance(payload, dict) and payload.get("source") == EXIT_PAYLOAD:
+                self._exit(cell, cell_index, payload.get("keepkernel"))
+        if content.get("status") == "error" and "raises-exception" not in _tags(cell):
+            self.failure = CellFailure(
+                cell_index,
+                str(content.get("ename") or ""),
+                str(content.get("evalue") or ""),
+                "\n".join(map(str, content.get("traceback") or [])),
+            )
+            raise CellExecutionError.from_cell_and_msg(
+                cell, {"ename": "", "evalue": "", "traceback": [], **content}
+            )
+
+    def _exit(self, cell: Cell, index: int, code: object) -> None:
+        """End the run after ``exit(code)``; IPython takes the code for whether to keep the kernel alive."""
+        self._has_exited = True
+        if code and not isinstance(code, bool):
+            self.failure = CellFailure(index, "SystemExit", str(code))
+            raise CellExecutionError.from_cell_and_msg(
+                cell, {"ename": "SystemExit", "evalue": str(code), "traceback": []}
+            )
+
+    def process_message(self, msg: dict[str, Any], cell: Cell, cell_index: int) -> Cell | None:
+        """Take one message of the kernel into the notebook, whatever it contains."""
+        output = super(PapermillNotebookClient, self).process_message(msg, cell, cell_index)
+        if output is not None:
+            for repair in repair_output(output):
+                log.warning("%s", repair)
+            self._observer.read_output(output)
+        self.nb_man.mark_changed()
+        return output
+
+
+def _tags(cell: Cell) -> list[str]:
+    return list(cell.metadata.get("tags") or [])
+
+
+def make_kernel_options(manager_class: type, kernel_name: str) -> dict[str, Any]:
+    """Return nbclient's traits of a run."""
+    return {"kernel_manager_class": manager_class, "kernel_name": kernel_name, "startup_timeout": 60}

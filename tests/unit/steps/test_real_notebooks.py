@@ -1,0 +1,258 @@
+"""Notebooks that people really run, with their bugs: each in a process of its own, with a real kernel."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from argo_jupyter_scheduler.storage.database import Database
+from tests.support.jobs import notebook
+from tests.support.runs import Run
+
+Execute = Callable[..., Run]
+
+
+@pytest.fixture
+def execute(database: Database, staging_path: Path, jp_environ: None) -> Execute:
+    """Execute a notebook to its end."""
+
+    def run(*cells: str, source: str = "", **fields: Any) -> Run:
+        made = Run(database, staging_path, source or notebook(*cells), **fields)
+        made.finish()
+        return made
+
+    return run
+
+
+def ended(run: Run) -> tuple[str, str | None]:
+    return run.row.status, run.row.status_message
+
+
+def with_tags(source: str, index: int, *tags: str) -> str:
+    content = json.loads(source)
+    content["cells"][index]["metadata"]["tags"] = [*tags]
+    return json.dumps(content)
+
+
+# The end of a run
+
+
+def test_a_cell_that_may_raise_ends_no_run(execute: Execute) -> None:
+    source = with_tags(notebook("{}['a']", "print('goes on')"), 0, "raises-exception")
+    run = execute(source=source)
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed == "goes on\n"
+
+
+def test_after_a_cell_that_may_raise_the_one_that_fails_is_named(execute: Execute) -> None:
+    source = with_tags(notebook("{}['a']", "open('nowhere')"), 0, "raises-exception")
+    status, message = ended(execute(source=source))
+    assert status == "FAILED"
+    assert message == "FileNotFoundError: [Errno 2] No such file or directory: 'nowhere' (cell 2, In [2])"
+
+
+@pytest.mark.parametrize(
+    "code", ["exit()", "quit()", "exit", "exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"]
+)
+def test_a_notebook_that_exits_is_complete(execute: Execute, code: str) -> None:
+    run = execute("print('before')", f"print('then')\n{code}", "import time; time.sleep(1); print('after')")
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed.startswith("before\nthen\n")
+    assert "after" not in run.printed
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [("exit(3)", "3"), ("quit('no data')", "no data"), ("import sys; sys.exit(3)", "3")],
+)
+def test_an_exit_code_fails_the_run(execute: Execute, code: str, text: str) -> None:
+    run = execute(code, "print('after')")
+    assert ended(run) == ("FAILED", f"SystemExit: {text} (cell 1, In [1])")
+    assert "after" not in run.printed
+
+
+def test_a_kernel_that_never_replies_fails_the_run(execute: Execute) -> None:
+    run = execute("import asyncio\nawait asyncio.sleep(0)\n%no_such_magic")
+    assert ended(run)[0] == "FAILED"
+    assert "UsageError: Line magic function `%no_such_magic` not found." in str(run.row.status_message)
+    assert "(cell 1" in str(run.row.status_message)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os._exit(3)", "The kernel ended with exit code 3 in cell 2."),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            "The kernel was killed (SIGSEGV) in cell 2.",
+        ),
+    ],
+)
+def test_a_dead_kernel_is_explained(execute: Execute, code: str, message: str) -> None:
+    run = execute("print('alive')", code)
+    assert ended(run) == ("FAILED", message)
+    assert run.printed == "alive\n"
+
+
+# The reason
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("%no_such_magic", "UsageError: Line magic function `%no_such_magic` not found. (cell 1, In [1])"),
+        ("%%no_such_magic\nx", "UsageError: Cell magic `%%no_such_magic` not found. (cell 1, In [1])"),
+        (
+            "def quiet(shell, kind, value, traceback, tb_offset=None):\n    pass\n"
+            "get_ipython().set_custom_exc((Exception,), quiet)\nraise LookupError('no such row')",
+            "LookupError: no such row (cell 1, In [1])",
+        ),
+        ("raise OSError('half \\udce4')", "OSError: half \\udce4 (cell 1, In [1])"),
+        ("1 +", "SyntaxError: invalid syntax"),
+        (
+            "input('Who? ')",
+            "The notebook asks for input, but nobody can answer in a scheduled run. Use a parameter instead.",
+        ),
+        ("import getpass; getpass.getpass()", "The notebook asks for input, but nobody can answer"),
+    ],
+)
+def test_the_reason_is_the_kernels_own(execute: Execute, code: str, message: str) -> None:
+    status, text = ended(execute(code))
+    assert status == "FAILED"
+    assert str(text).replace("�", "\\udce4").startswith(message)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
+def test_a_group_is_explained_by_its_first_member(execute: Execute) -> None:
+    code = "raise ExceptionGroup('two of three', [OSError('disk'), ExceptionGroup('more', [KeyError('b')])])"
+    assert ended(execute(code)) == (
+        "FAILED",
+        "ExceptionGroup: two of three (2 sub-exceptions); the first is OSError: disk (cell 1, In [1])",
+    )
+    nested = "raise ExceptionGroup('outer', [ExceptionGroup('inner', [KeyError('b')])])"
+    assert "the first is" in str(ended(execute(nested))[1])
+
+
+def test_cells_are_numbered_as_in_the_users_notebook(execute: Execute, bash_kernel: dict[str, str]) -> None:
+    source = notebook("echo one", "echo $name; no-such-program", kernel=bash_kernel)
+    run = execute(source=source, parameters={"name": "Ada"})
+    assert ended(run)[0] == "FAILED"
+    assert str(run.row.status_message).startswith("exit code 127: echo $name; no-such-program (cell 2")
+    assert "Ada" in run.printed
+
+
+# Damaged notebooks
+
+
+def damaged(**changes: Any) -> str:
+    content = json.loads(notebook("print('it ran')", "2"))
+    content["cells"][0].update(changes)
+    return json.dumps(content)
+
+
+def test_what_jupyterlab_opens_is_repaired_and_run(execute: Execute) -> None:
+    content = json.loads(damaged(id=None, metadata={"tags": None}))
+    del content["cells"][1]["metadata"]
+    content["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+    run = execute(source=json.dumps(content))
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed == "it ran\n"
+    for line in ("Cell 1: id null", "Cell 1: tags null", "widgets without state"):
+        assert line in run.log
+    assert "it ran" in run.published(".html").read_text()
+
+
+def test_what_cannot_be_repaired_is_refused_with_the_cell(execute: Execute) -> None:
+    assert ended(execute(source=damaged(cell_type="chart"))) == (
+        "FAILED",
+        "'n.ipynb' cannot be executed: Cell 1: cell_type \"chart\" is unknown.",
+    )
+
+
+def test_output_that_is_not_valid_is_shown_as_text(execute: Execute) -> None:
+    code = (
+        "class Odd:\n    def _repr_mimebundle_(self, **options):\n"
+        "        return {'application/x.odd': {'k': 1}, 'text/plain': {'not': 'text'}}\nOdd()"
+    )
+    run = execute(code, "print('it ran')")
+    assert ended(run) == ("COMPLETED", None)
+    nbformat.validate(nbformat.read(run.folder.output("ipynb"), as_version=4))
+    assert "output of type application/x.odd was not text" in run.log
+    assert "it ran" in run.published(".html").read_text()
+
+
+# Parameters
+
+
+def test_types_follow_the_defaults(execute: Execute) -> None:
+    source = notebook(
+        "print(repr(code), repr(count), repr(on), repr(names), repr(day))",
+        parameters="code = '1'\ncount = 1\non = True\nnames = []",
+    )
+    parameters = {"code": "007", "count": "007", "on": "false", "names": '["a"]', "day": "2024_01_15"}
+    run = execute(source=source, parameters=parameters)
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed == "'007' 7 False ['a'] '2024_01_15'\n"
+
+
+def test_parameters_that_cannot_be_environment_variables_reach_the_notebook(execute: Execute) -> None:
+    parameters = {"PATH": "/nowhere", "long": "x" * 200_000, "LD_LIBRARY_PATH": "y", "TZ": "z", "fine": "a b"}
+    code = "import os\n!echo $fine\nprint(PATH, LD_LIBRARY_PATH, TZ, len(long), 'long' in os.environ, os.environ['PATH'] != PATH)"
+    run = execute(code, parameters=parameters)
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed.replace("\r", "") == "a b\n/nowhere y z 200000 False True\n"
+    for name in ("PATH", "LD_LIBRARY_PATH", "TZ", "long"):
+        assert f"Parameter {name} is not an environment variable" in run.log
+    assert "/nowhere" not in run.log.replace("/nowhere y z", "")
+
+
+def test_an_expression_stays_text_and_the_log_says_so(execute: Execute) -> None:
+    run = execute("print(repr(n))", parameters={"n": "2+3"})
+    assert run.printed == "'2+3'\n"
+    assert "Parameter n is text: expressions are not computed." in run.log
+
+
+# The log
+
+
+def test_the_log_tells_the_run_from_its_beginning_to_its_end(execute: Execute) -> None:
+    bar = "import sys, time\nfor n in range(50):\n    print(f'\\r{n} of 50', end='', file=sys.stderr, flush=True)\n    time.sleep(.01)"
+    run = execute("print('a line')", bar, "1/0", parameters={"secret": "s3cr3t"}, name="Nightly")
+    log = run.log
+    lines = [line.split(" ", 3)[3] for line in log.splitlines() if line[:2] == "20"]
+    assert lines[1].startswith(f"Job: Nightly ({run.id}), notebook n.ipynb")
+    assert lines[2].startswith("Environment: e, kernel python3 (python)")
+    assert lines[3] == "Parameters: secret"
+    assert "s3cr3t" not in log
+    assert "a line" in lines
+    assert [line for line in lines if " of 50" in line] == ["49 of 50"]
+    assert [line.split(":")[0] for line in lines if line.startswith("Cell ")] == [
+        f"Cell {n} of 3" for n in (1, 2, 3)
+    ]
+    assert "ZeroDivisionError" in log.partition("Traceback of cell 3")[2]
+    assert "\x1b" not in log
+    assert lines[-1] == "FAILED: ZeroDivisionError: division by zero (cell 3, In [4])"
+    assert "WARNING" not in log
+    assert run.published(".log").read_text() == log
+
+
+def test_a_run_that_completes_says_so_last(execute: Execute) -> None:
+    log = execute("1").published(".log").read_text()
+    assert log.splitlines()[-1].partition("INFO ")[2].startswith("COMPLETED after ")
+    assert "WARNING" not in log
+    assert "encryption" not in log
+
+
+def test_a_time_that_is_over_is_told_with_its_value_and_the_cell(execute: Execute) -> None:
+    run = execute("1", "import time; time.sleep(60)", tags=["timeout:4s"])
+    assert ended(run) == (
+        "FAILED",
+        "The run took longer than 4 s, the limit that its option timeout sets. It was executing cell 2.",
+    )
+    assert "Kernel died" not in run.log
