@@ -6,40 +6,13 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from traitlets import Bool, HasTraits, List, TraitError, Unicode, default, validate
 
 from argo_jupyter_scheduler.environments.locations import check_pattern
+from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.environments.sources.conda_store import CondaStore
-
-
-@dataclass(frozen=True)
-class EnvironmentSettings:
-    """What the environment manager needs of the configuration.
-
-    Attributes
-    ----------
-    patterns, folders
-        Where environments lie.
-    allowed
-        Whether an environment of this name is offered.
-    default
-        The name of the one that is offered first; empty for this server's own.
-    conda_store
-        The conda-store server, if its environments are offered.
-    compute_types, default_compute_type
-        Names of the compute types that are offered with each.
-    """
-
-    patterns: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    allowed: Callable[[str], bool] = bool
-    default: str = ""
-    conda_store: CondaStore | None = None
-    compute_types: tuple[str, ...] = ()
-    default_compute_type: str = ""
 
 
 class EnvironmentTraits(HasTraits):

@@ -1,6 +1,6 @@
 """Which kernel of an environment executes a notebook.
 
-Server and steps both use this: what the server sees to be impossible is refused, the rest a step tells.
+Server and steps both use this: the server refuses what it can see to be impossible, and a step reports the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.environments.locations import is_conda
 
 PYTHON_SECONDS = 20
-"""How long an environment's Python may take to tell whether it has a package; tens of milliseconds, but for a cold disk."""
+"""How long an environment's Python may take to say whether it has a package: milliseconds, unless the disk is cold."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Kernel:
     Attributes
     ----------
     name, language
-        As papermill needs them to inject parameters.
+        What papermill needs to inject parameters.
     spec
         The kernel spec's fields, see ``jupyter_client.kernelspec.KernelSpec``.
     prefix
@@ -47,7 +47,7 @@ class Kernel:
 
 
 def notebook_kernel(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the name and the language of a notebook's own kernel, each empty where its metadata does not tell."""
+    """Return the name and the language of a notebook's own kernel. Either is empty where its metadata lacks it."""
     spec = metadata.get("kernelspec") or {}
     name = str(spec.get("name") or "")
     language = spec.get("language") or (metadata.get("language_info") or {}).get("name")
@@ -60,31 +60,31 @@ def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
     Parameters
     ----------
     environment
-        Not this package's own, see `choose_own`.
+        Any but this package's own, see `choose_own`.
     metadata
         The notebook's.
 
     Raises
     ------
     EnvironmentUnusable
-        It has none: with what it has, and what is missing.
+        No kernel fits. The message has those that there are, and what is missing.
     """
     name, language = notebook_kernel(metadata)
     if environment.kernel:
         return _of_kernel_spec(environment, language)
-    specs, broken = specs_of(environment.prefix)
+    specs, broken = read_kernel_specs(environment.prefix)
     if chosen := _fitting(specs, name, language):
         return _kernel(chosen, specs[chosen], language, environment.prefix)
     if (language or name) in ("", "python") and has_package(environment.prefix, "ipykernel"):
-        # Without a kernel spec of its own: a virtual environment that shares its packages with another.
+        # A virtual environment that shares the packages of another has no kernel spec of its own.
         return Kernel("python3", "python", _ipykernel(environment.prefix), environment.prefix)
-    raise EnvironmentUnusable(_missing(environment, language or name, specs, broken))
+    raise EnvironmentUnusable(_explain_missing(environment, language or name, specs, broken))
 
 
 def choose_own(
     environment: Environment, metadata: Mapping[str, Any], known: Mapping[str, Any] | None = None
 ) -> Kernel:
-    """Return the kernel that executes a notebook in this package's own environment: as JupyterLab by its name, else its language.
+    """Return the kernel that executes a notebook in this package's own environment: by name as in JupyterLab, else by language.
 
     Parameters
     ----------
@@ -93,15 +93,15 @@ def choose_own(
     metadata
         The notebook's.
     known
-        The kernel of the notebook's name, if the server's kernel spec manager knows it; it may know more than Jupyter's own.
+        The kernel that the notebook names, if the server's kernel spec manager knows it. That may know more than Jupyter's own.
 
     Raises
     ------
     EnvironmentUnusable
-        There is none: with those that there are.
+        No kernel fits. The message has those that there are.
     """
     name, language = notebook_kernel(metadata)
-    specs = jupyter_specs()
+    specs = find_jupyter_specs()
     if name.lower() in specs:
         chosen: str | None = name.lower()
     elif known and known["name"] == name:
@@ -110,74 +110,73 @@ def choose_own(
         chosen = _fitting(specs, name, language)
     if chosen:
         return _kernel(chosen, specs[chosen], language)
-    raise EnvironmentUnusable(_missing(environment, language or name, specs, []))
+    raise EnvironmentUnusable(_explain_missing(environment, language or name, specs, []))
 
 
-def jupyter_specs() -> dict[str, dict[str, Any]]:
+def find_jupyter_specs() -> dict[str, dict[str, Any]]:
     """Return the kernel specs that Jupyter itself finds in this environment, by name."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     found = KernelSpecManager().get_all_specs()
-    return {name: {**one["spec"], "resource_dir": one["resource_dir"]} for name, one in found.items()}
+    return {name: {**entry["spec"], "resource_dir": entry["resource_dir"]} for name, entry in found.items()}
 
 
 def _fitting(specs: Mapping[str, Mapping[str, Any]], name: str, language: str) -> str | None:
-    """Return which kernel a notebook gets: the one that it names, if that runs its language, else another that does."""
+    """Return the name of a notebook's kernel: the kernel that it names, if that runs its language, else another that does."""
     name = name.lower()
 
     def fits(key: str) -> bool:
         runs = specs[key]["language"]
-        if name and not (language and runs):  # only the kernel that it names is sure to be right
+        if name and not (language and runs):  # only the kernel that it names is certain to be right
             return key == name
-        return not language or _same(runs, language)
+        return not language or _is_same_language(runs, language)
 
     fitting = sorted(filter(fits, specs))
     return next((key for key in (name, "python3") if key in fitting), next(iter(fitting), None))
 
 
 def _kernel(name: str, spec: dict[str, Any], language: str, prefix: str = "") -> Kernel:
-    """Return a kernel whose spec may say no language (sparkmagic's): then it is the notebook's; papermill wants some."""
+    """Return a kernel. Where its spec lacks a language (sparkmagic's do), it gets the notebook's, since papermill needs one."""
     return Kernel(name, spec["language"] or language or name, spec, prefix)
 
 
-def specs_of(prefix: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def read_kernel_specs(prefix: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return an environment's kernel specs by name, and what is wrong with those that are broken."""
     specs: dict[str, dict[str, Any]] = {}
     broken = []
     for file in sorted(Path(prefix, "share", "jupyter", "kernels").glob("*/kernel.json")):
         try:
-            specs[file.parent.name.lower()] = _read(file, prefix)
+            specs[file.parent.name.lower()] = _read_kernel_spec(file, prefix)
         except (OSError, ValueError) as error:
             broken.append(f"{file} is broken ({error})")
     return specs, broken
 
 
-def _read(file: Path, prefix: str) -> dict[str, Any]:
-    spec = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(spec, dict):
-        raise ValueError("no object")
-    argv = spec.get("argv")
-    if not argv or not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
-        raise ValueError("no argv")
-    program = _program(argv[0], prefix)
-    if not program:
-        raise ValueError(f"its program '{argv[0]}' is not there")
-    words = [
-        program,
-        *(word.replace("{prefix}", prefix) for word in argv[1:]),
-    ]  # Jupyter would put its own there
-    language = str(spec.get("language") or "")
-    return _checked({**spec, "argv": words, "language": language, "resource_dir": str(file.parent)})
-
-
-def _checked(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a kernel spec that Jupyter can start a kernel from.
+def _read_kernel_spec(file: Path, prefix: str) -> dict[str, Any]:
+    """Return the content of a kernel spec's file.
 
     Raises
     ------
-    ValueError
-        It has a value that cannot be.
+    OSError, ValueError
+        It cannot be read, or Jupyter could not start a kernel from it.
     """
+    spec = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(spec, dict):
+        raise ValueError("it is not an object")
+    argv = spec.get("argv")
+    if not argv or not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
+        raise ValueError("it has no argv")
+    program = _find_program(argv[0], prefix)
+    if not program:
+        raise ValueError(f"its program '{argv[0]}' does not exist")
+    arguments = [word.replace("{prefix}", prefix) for word in argv[1:]]  # Jupyter would insert its own prefix
+    language = str(spec.get("language") or "")
+    spec = {**spec, "argv": [program, *arguments], "language": language, "resource_dir": str(file.parent)}
+    _check_kernel_spec(spec)
+    return spec
+
+
+def _check_kernel_spec(spec: Mapping[str, Any]) -> None:
     from jupyter_client.kernelspec import KernelSpec
 
     try:
@@ -187,12 +186,11 @@ def _checked(spec: dict[str, Any]) -> dict[str, Any]:
     except TraitError as error:
         raise ValueError(str(error)) from error
     if wrong := [name for name, value in made.env.items() if not isinstance(value, str)]:
-        raise ValueError(f"its environment variable '{wrong[0]}' is no text")
-    return spec
+        raise ValueError(f"its environment variable '{wrong[0]}' is not a text")
 
 
-def _program(name: str, prefix: str) -> str | None:
-    """Return where a kernel's program is: a bare name first in the environment, and Python nowhere else."""
+def _find_program(name: str, prefix: str) -> str | None:
+    """Return the path of a kernel's program. A bare name is looked up in the environment first, Python nowhere else."""
     inside = shutil.which(name, path=os.path.join(prefix, "bin"))
     return inside or (None if name.startswith("python") else shutil.which(name))
 
@@ -201,23 +199,23 @@ def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
     kernel = dict(environment.kernel or {})
     name = kernel.pop("name")
     file = Path(kernel["resource_dir"], "kernel.json")
-    # One that is made up as it is asked for (nb_conda_kernels) may have no file.
+    # A kernel spec that its manager makes up on request (nb_conda_kernels) may have no file.
     with contextlib.suppress(OSError, ValueError):
         kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
     runs = kernel["language"]
-    if language and runs and not _same(runs, language):
+    if language and runs and not _is_same_language(runs, language):
         raise EnvironmentUnusable(
-            f"The notebook is written in {language}, and kernel '{environment.name}' runs {runs}. "
-            "Pick an environment with a kernel for it."
+            f"The notebook is written in {language}, but kernel '{environment.name}' runs {runs}. "
+            f"Pick an environment that has a kernel for {language}."
         )
     program = kernel["argv"][0]
     if os.path.isabs(program) and not os.path.exists(program):
-        raise EnvironmentUnusable(f"Kernel '{environment.name}' starts {program}, which is not there.")
+        raise EnvironmentUnusable(f"Kernel '{environment.name}' cannot start: {program} does not exist.")
     return _kernel(name, kernel, language)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+def _is_same_language(language: str, other: str) -> bool:
+    return language.casefold() == other.casefold()
 
 
 def python_of(prefix: str) -> str:
@@ -242,24 +240,35 @@ def _ipykernel(prefix: str) -> dict[str, Any]:
     return {"argv": argv, "display_name": "Python 3", "language": "python"}
 
 
-def _missing(
+def _explain_missing(
     environment: Environment, wanted: str, specs: Mapping[str, Mapping[str, Any]], broken: list[str]
 ) -> str:
-    """Return what a user is told; `wanted` is the notebook's language, else its kernel's name, else empty."""
+    """Return the message for an environment without a fitting kernel.
+
+    Parameters
+    ----------
+    wanted
+        The notebook's language, else its kernel's name, else empty.
+    specs
+        The kernel specs that there are.
+    broken
+        What is wrong with the kernel specs that cannot be used.
+    """
     prefix = environment.prefix or sys.prefix
-    python = wanted in ("", "python")
-    what = f"has no kernel for {wanted or 'a notebook'}"
+    message = f"Environment '{environment.name}' ({prefix}) has no kernel for {wanted or 'a notebook'}"
     if specs:
-        what += ", only " + ", ".join(
+        message += ", only " + ", ".join(
             f"{name} ({spec['language']})" if spec["language"] else name
             for name, spec in sorted(specs.items())
         )
-    if python:
-        pip = f"{python_of(prefix)} -m pip install"
-        install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip
+    if wanted in ("", "python"):
         if os.path.exists(python_of(prefix)) or is_conda(prefix):
-            what += f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
+            pip = f"{python_of(prefix)} -m pip install"
+            install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip
+            message += f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
         else:
-            what += f": its {python_of(prefix)} is not there, or leads nowhere. It has to be made anew"
-    remarks = "".join(f" {one}." for one in broken)
-    return f"Environment '{environment.name}' ({prefix}) {what}.{remarks}"
+            message += (
+                f": {python_of(prefix)} does not exist, or is a broken link. Create the environment again"
+            )
+    remarks = "".join(f" {remark}." for remark in broken)
+    return f"{message}.{remarks}"

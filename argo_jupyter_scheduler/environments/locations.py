@@ -1,7 +1,7 @@
-"""Runtime environments and where they lie on disk.
+"""Where environments lie on disk.
 
-Server and steps both use this: the server offers and checks environments, a step finds the one of its run. What the server
-knows of it reaches the step in ``run.json``; the patterns come along for a run whose definition has changed meanwhile.
+The server uses this to offer and check environments, a step to find the environment of its run. What the server knows about that
+reaches the step in ``run.json``, together with patterns for an environment that the server did not find.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+import sys
+from collections.abc import Iterable, Sequence
 
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
 
-NAME_LENGTH = 256
-"""Characters in the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
+MAX_NAME_CHARACTERS = 256
+"""What fits into the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def same(one: str, other: str) -> bool:
+def is_same_folder(path: str, other: str) -> bool:
     """Return whether two paths lead to one folder."""
-    return os.path.realpath(one) == os.path.realpath(other)
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def is_conda(prefix: str) -> bool:
@@ -39,42 +39,71 @@ def is_virtual(prefix: str) -> bool:
 
 
 def is_environment(prefix: str) -> bool:
-    """Return whether a folder can be offered as an environment: one of these, or another installation of Python."""
+    """Return whether a folder can be offered as an environment: conda's, a virtual one, or another installation of Python."""
     return is_conda(prefix) or is_virtual(prefix) or os.path.isfile(os.path.join(prefix, "bin", "python"))
 
 
+def own_environment() -> Environment:
+    """Return the environment that this package is installed in."""
+    return Environment(_name_of(sys.prefix), description=f"This server's own environment, {sys.prefix}")
+
+
+def environment_at(prefix: str, kind: str) -> Environment:
+    """Return the environment in a folder, under the name that conda would give it.
+
+    Parameters
+    ----------
+    prefix
+        The folder.
+    kind
+        What the dialog calls environments of this kind.
+    """
+    prefix = prefix.rstrip("/")
+    return Environment(_name_of(prefix), prefix, description=f"{kind}: {prefix}")
+
+
+def _name_of(prefix: str) -> str:
+    is_base = os.path.isdir(os.path.join(prefix, "condabin"))
+    return "base" if is_base else os.path.basename(prefix.rstrip("/")) or prefix
+
+
 def is_name(text: str) -> bool:
-    """Return whether `text` can be a part of a path and leads nowhere else."""
-    return text not in ("", ".", "..") and "/" not in text and text.isprintable() and len(text) <= NAME_LENGTH
+    """Return whether `text` can be one part of a path, and leads nowhere else."""
+    return (
+        text not in ("", ".", "..")
+        and "/" not in text
+        and text.isprintable()
+        and len(text) <= MAX_NAME_CHARACTERS
+    )
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a pattern that names no environment.
+    """Refuse a pattern that cannot name an environment.
 
     Raises
     ------
     ValueError
-        With the reason.
+        It is not a full path, or does not have the right placeholders.
     """
     known = {"name", "namespace"}
     names = set(_PLACEHOLDER.findall(pattern))
     if not os.path.isabs(pattern) or "name" not in names or not names <= known:
         raise ValueError(
             f"'{pattern}' must be a full path with {{name}} in it, such as /opt/conda/envs/{{name}}; "
-            "{namespace} is possible for conda-store."
+            "{namespace} is allowed too, for conda-store."
         )
 
 
 def expand(pattern: str, **values: str) -> str:
-    """Return a pattern with its placeholders replaced, each by a value as it is."""
+    """Return a pattern with its placeholders replaced by values."""
     return _PLACEHOLDER.sub(lambda match: values[match[1]], pattern)
 
 
 def candidates(patterns: Iterable[str], name: str) -> list[str]:
     """Return where an environment of this name can lie.
 
-    conda-store's environments are shown as ``{namespace}-{name}``, in which either part may have hyphens, or as
-    ``{namespace}/{name}`` where that is ambiguous.
+    conda-store's environments are shown as ``{namespace}-{name}``, and either part may have hyphens. Ambiguous ones are shown as
+    ``{namespace}/{name}``.
     """
     found = []
     for pattern in patterns:
@@ -91,7 +120,7 @@ def candidates(patterns: Iterable[str], name: str) -> list[str]:
 
 
 def existing(patterns: Iterable[str]) -> list[Environment]:
-    """Return the environments that the patterns find on disk; several may have the same name."""
+    """Return the environments on disk that match the patterns. Several may have the same name."""
     found = []
     for pattern in patterns:
         expression, wildcard = "", ""
@@ -100,7 +129,7 @@ def existing(patterns: Iterable[str]) -> list[Environment]:
             if number % 2 == 0:
                 expression += re.escape(part)
                 wildcard += glob.escape(part)
-            else:  # one that stands twice must be the same text both times
+            else:  # a placeholder that appears twice must match the same text both times
                 expression += f"(?P={part})" if part in seen else f"(?P<{part}>[^/]+)"
                 wildcard += "*"
                 seen.append(part)
@@ -113,16 +142,11 @@ def existing(patterns: Iterable[str]) -> list[Environment]:
 
 
 def is_visible(prefix: str) -> bool:
-    """Return whether this machine sees where an environment lies, so that its absence here tells that it is nowhere."""
+    """Return whether this machine sees the folder above an environment, so an environment missing here is missing everywhere."""
     return os.path.isdir(os.path.dirname(prefix.rstrip("/")))
 
 
-def settings_of(environment: Environment) -> dict[str, Any]:
-    """Return what ``run.json`` has of an environment, for `locate`."""
-    return {key: value for key, value in asdict(environment).items() if key != "description"}
-
-
-def locate(name: str, settings: Mapping[str, Any]) -> Environment:
+def locate(name: str, settings: RunSettings) -> Environment:
     """Return a run's environment, on the machine where it runs.
 
     Parameters
@@ -130,41 +154,40 @@ def locate(name: str, settings: Mapping[str, Any]) -> Environment:
     name
         The row's ``runtime_environment_name``.
     settings
-        The content of ``run.json``.
+        The run's settings.
 
     Raises
     ------
     EnvironmentUnusable
-        It is not there: with its name, where it was looked for, and the nearest names.
+        It is not there. The message has its name, where it was looked for, and the nearest names.
     """
-    found = settings.get("environment") or {}
-    if found.get("name") == name:
-        environment = Environment(**found)
-        if environment.kernel or environment.is_own or os.path.isdir(environment.prefix):
-            return environment
-        places = [environment.prefix]
-    elif name == settings.get("own_environment", name):
+    found = settings.environment
+    if found is not None and found.name == name:
+        if found.kernel or found.is_own or os.path.isdir(found.prefix):
+            return found
+        paths = [found.prefix]
+    elif settings.own_environment in (None, name):
         return Environment(name)
     else:
-        places = candidates(settings.get("environment_patterns", []), name)
-        prefixes = [place for place in places if os.path.isdir(place)]
+        paths = candidates(settings.environment_patterns, name)
+        prefixes = [path for path in paths if os.path.isdir(path)]
         if len(prefixes) > 1:
             raise EnvironmentUnusable(f"Environment '{name}' is ambiguous: it is {' and '.join(prefixes)}.")
         if prefixes:
             return Environment(name, prefixes[0])
-    raise EnvironmentUnusable(_not_found(name, places, settings))
+    raise EnvironmentUnusable(_not_found(name, paths, settings))
 
 
-def _not_found(name: str, places: Sequence[str], settings: Mapping[str, Any]) -> str:
-    others = [one.name for one in existing(settings.get("environment_patterns", []))]
-    for place in places:
-        folder = os.path.dirname(place.rstrip("/"))
+def _not_found(name: str, paths: Sequence[str], settings: RunSettings) -> str:
+    others = [environment.name for environment in existing(settings.environment_patterns)]
+    for path in paths:
+        folder = os.path.dirname(path.rstrip("/"))
         if os.path.isdir(folder):
-            others += [one for one in os.listdir(folder) if os.path.isdir(os.path.join(folder, one))]
-    if settings.get("own_environment"):
-        others.append(settings["own_environment"])
-    looked = " and ".join(places) or "a folder of this name, which cannot be one's"
+            others += [entry for entry in os.listdir(folder) if os.path.isdir(os.path.join(folder, entry))]
+    if settings.own_environment:
+        others.append(settings.own_environment)
+    searched = f"Searched: {' and '.join(paths)}." if paths else "No folder can have this name."
     return (
-        f"Environment '{name}' is not there: looked for {looked}. It may have been removed or renamed, or is not mounted where "
-        f"the notebook runs. There: {nearest_names(name, others)}."
+        f"Environment '{name}' not found. {searched} It may have been removed or renamed, or it is not mounted where the notebook "
+        f"runs. Available: {nearest_names(name, others)}."
     )

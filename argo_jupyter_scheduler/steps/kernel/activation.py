@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from argo_jupyter_scheduler.environments.kernels import Kernel
-from argo_jupyter_scheduler.environments.locations import is_conda, is_virtual, same
+from argo_jupyter_scheduler.environments.locations import is_conda, is_same_folder, is_virtual
 from argo_jupyter_scheduler.steps.kernel import limits
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
     if not is_conda(prefix) and not is_virtual(prefix):
         return True
     active = environ.get("CONDA_PREFIX" if is_conda(prefix) else "VIRTUAL_ENV")
-    return bool(active and same(active, prefix))
+    return bool(active and is_same_folder(active, prefix))
 
 
 def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -68,7 +68,7 @@ def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
         The variables outside.
     """
     active = environ.get("CONDA_PREFIX")
-    if active and is_conda(prefix) and not same(active, prefix):
+    if active and is_conda(prefix) and not is_same_folder(active, prefix):
         environ = _deactivated(active, environ)
     inside = {key: value for key, value in environ.items() if key not in ("PYTHONHOME", "VIRTUAL_ENV")}
     inside["PATH"] = os.pathsep.join([os.path.join(prefix, "bin"), inside.get("PATH", os.defpath)])

@@ -16,7 +16,7 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 
 from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
-from argo_jupyter_scheduler.environments.locations import same
+from argo_jupyter_scheduler.environments.locations import is_same_folder
 from argo_jupyter_scheduler.steps.kernel import activation, limits
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.atomic import write_whole
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.5
 
 def is_possible(kernel: Kernel) -> bool:
     """Return whether a kernel's environment is another one, with a papermill of its own."""
-    other = bool(kernel.prefix) and not same(kernel.prefix, sys.prefix)
+    other = bool(kernel.prefix) and not is_same_folder(kernel.prefix, sys.prefix)
     return other and has_package(kernel.prefix, "papermill")
 
 

@@ -1,0 +1,65 @@
+"""The output formats that this installation can make."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import shutil
+
+LABELS = {
+    "ipynb": "Notebook",
+    "html": "HTML",
+    "markdown": "Markdown",
+    "script": "Script",
+    "pdf": "PDF",
+    "webpdf": "PDF (by a browser)",
+    "qtpdf": "PDF (by Qt)",
+    "qtpng": "PNG (by Qt)",
+    "latex": "LaTeX",
+    "rst": "reStructuredText",
+    "asciidoc": "AsciiDoc",
+    "slides": "Slides",
+    "log": "Log",
+}
+"""Labels of the formats, in the dialog's order. Other exporters are offered by their own name."""
+
+_ALIASES = frozenset({"notebook", "python", "custom"})
+"""nbconvert's names for what is offered under another name (ipynb, script), or is not a format (custom)."""
+
+_PROGRAMS = {
+    "pdf": ("xelatex", "pandoc"),
+    "latex": ("pandoc",),
+    "rst": ("pandoc",),
+    "asciidoc": ("pandoc",),
+}
+"""Programs without which nbconvert cannot make a format, see its documentation's *Installing nbconvert*."""
+
+_MODULES = {"webpdf": "playwright", "qtpdf": "PyQt5", "qtpng": "PyQt5"}
+"""Modules without which nbconvert cannot make a format."""
+
+
+@functools.cache
+def list_output_formats() -> dict[str, str]:
+    """Return the formats that this installation can make, with their labels."""
+    from importlib.metadata import entry_points
+
+    names = {"ipynb", "log"} | {point.name for point in entry_points(group="nbconvert.exporters")}
+    made = {name for name in names - _ALIASES if "." not in name and _can_make(name)}
+    ordered = [name for name in LABELS if name in made] + sorted(made - set(LABELS))
+    return {name: LABELS.get(name, name) for name in ordered}
+
+
+def _can_make(name: str) -> bool:
+    """Return whether a format works here. The dialog ticks all that are offered, so one that fails would spoil each run."""
+    from importlib.util import find_spec
+
+    has_programs = all(shutil.which(program) for program in _PROGRAMS.get(name, ()))
+    has_module = name not in _MODULES or find_spec(_MODULES[name]) is not None
+    return has_programs and has_module and (name != "webpdf" or _has_playwright_a_browser())
+
+
+def _has_playwright_a_browser() -> bool:
+    """Return whether ``playwright install chromium`` was run; nbconvert uses that browser only."""
+    folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or os.path.expanduser("~/.cache/ms-playwright")
+    return bool(glob.glob(os.path.join(glob.escape(folder), "chromium*")))
