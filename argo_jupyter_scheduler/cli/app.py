@@ -70,8 +70,12 @@ class ArgoSchedulerApp(JupyterApp):
         """
         self.parse_command_line(argv)
         if self.subapp is None:
-            given = f"Unknown command '{self.extra_args[0]}'. " if self.extra_args else "A command is missing. "
-            available = nearest_names(self.extra_args[0], SUBCOMMANDS) if self.extra_args else ", ".join(SUBCOMMANDS)
+            given = (
+                f"Unknown command '{self.extra_args[0]}'. " if self.extra_args else "A command is missing. "
+            )
+            available = (
+                nearest_names(self.extra_args[0], SUBCOMMANDS) if self.extra_args else ", ".join(SUBCOMMANDS)
+            )
             raise WrongArguments(f"{given}Available: {available}.")
 
     def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> StrictLoader:

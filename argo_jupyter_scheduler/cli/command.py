@@ -35,8 +35,10 @@ class SchedulerCommand(JupyterApp):
 
     version = __version__
     raise_config_file_errors = True
-    aliases = ALIASES
-    flags = FLAGS
+    aliases: dict[Any, Any] = ALIASES
+    flags: dict[Any, Any] = FLAGS
+    classes: list[Any] = []  # noqa: RUF012
+    config_file: str  # a trait of JupyterApp
     operands: tuple[str, ...] = ()
     """Names of the arguments that are no options; all must be given."""
 
@@ -59,7 +61,9 @@ class SchedulerCommand(JupyterApp):
         if len(given) < len(self.operands):
             raise WrongArguments(f"{self.operands[len(given)]} is missing. See: {self.name} --help")
         if len(given) > len(self.operands):
-            raise WrongArguments(f"Unexpected argument '{given[len(self.operands)]}'. See: {self.name} --help")
+            raise WrongArguments(
+                f"Unexpected argument '{given[len(self.operands)]}'. See: {self.name} --help"
+            )
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the command line, which may set the scheduler's traits too."""
@@ -82,7 +86,8 @@ class SchedulerCommand(JupyterApp):
         InvalidConfiguration
             A file cannot be read; names it and the line.
         """
-        named, self.config_file = self.config_file, ""
+        named = str(self.config_file)
+        self.config_file = ""
         if named and not Path(named).is_file():
             raise InvalidConfiguration(f"Configuration file '{named}' not found.")
         try:

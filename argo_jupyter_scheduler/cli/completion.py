@@ -66,8 +66,8 @@ class CompletionCommand(SchedulerCommand):
     """
     examples = "\n".join(
         (
-            "eval \"$(jupyter argo-scheduler completion bash)\"    # in ~/.bashrc",
-            "eval \"$(jupyter argo-scheduler completion zsh)\"     # in ~/.zshrc, after compinit",
+            'eval "$(jupyter argo-scheduler completion bash)"    # in ~/.bashrc',
+            'eval "$(jupyter argo-scheduler completion zsh)"     # in ~/.zshrc, after compinit',
             "jupyter argo-scheduler completion fish | source     # in ~/.config/fish/config.fish",
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, select
+from sqlalchemy import ColumnClause, select
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
 from argo_jupyter_scheduler.storage import schema
@@ -70,7 +70,7 @@ def find_job(database: Database | None, beginning: str) -> JobRow:
     return job
 
 
-def _find_ids(database: Database, column: Column[str], beginning: str) -> list[str]:
+def _find_ids(database: Database, column: ColumnClause[str], beginning: str) -> list[str]:
     matching = column.startswith(beginning.lower(), autoescape=True)
     with database.engine.connect() as connection:
         return list(connection.execute(select(column).where(matching).order_by(column)).scalars())

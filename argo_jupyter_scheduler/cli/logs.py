@@ -60,7 +60,9 @@ class LogsCommand(SchedulerCommand):
         scheduler = self.make_scheduler(Path.cwd(), create=False)
         database = scheduler.jobs.database
         path = RunFolder(scheduler.staging_path, row.job_id).log
-        is_live: Callable[[], bool] = (lambda: database.is_live(row.job_id)) if self.follow else (lambda: False)
+        is_live: Callable[[], bool] = (
+            (lambda: database.is_live(row.job_id)) if self.follow else (lambda: False)
+        )
         pieces = []
         for piece in read_growing(path, is_live):
             pieces.append(piece)

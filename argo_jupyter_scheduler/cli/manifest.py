@@ -42,7 +42,8 @@ class ManifestCommand(SchedulerCommand):
     schedule: str = Text(config=True, help="Of a job definition, such as '0 6 * * *'. By default a run now.")
     timezone: str = Text(config=True, help="Of the schedule, such as Europe/Berlin. By default UTC.")
     argo_version: str = Text(
-        config=True, help="For which version of Argo, such as 3.5. By default the newest, whatever your Argo is."
+        config=True,
+        help="For which version of Argo, such as 3.5. By default the newest, whatever your Argo is.",
     )
 
     aliases = {  # noqa: RUF012
@@ -120,7 +121,7 @@ def build_manifest(
     from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
     from argo_jupyter_scheduler.jobs import validation
 
-    validation.notebook_metadata(validation.input_path(scheduler.root_dir, input_uri))
+    validation.read_metadata(validation.find_input(scheduler.jobs.settings.root_dir, input_uri))
     engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
         raise InvalidJob(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.schema import JobRow
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
 INPUT_FORMAT = "input"
 """What Jupyter-Scheduler calls the staged notebook among the outputs."""

@@ -24,7 +24,9 @@ class OutputsCommand(SchedulerCommand):
     )
     operands = ("JOB",)
 
-    output_dir: str = Text(config=True, help="Folder where the files are copied; their paths there are printed.")
+    output_dir: str = Text(
+        config=True, help="Folder where the files are copied; their paths there are printed."
+    )
 
     aliases = {**ALIASES, "output-dir": "OutputsCommand.output_dir"}  # noqa: RUF012
     flags = {  # noqa: RUF012

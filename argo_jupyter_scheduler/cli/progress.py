@@ -136,5 +136,7 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.leave = self._leave and self._shown is not None  # a job that was refused had no progress
+            self._bar.leave = (
+                self._leave and self._shown is not None
+            )  # a job that was refused had no progress
             self._bar.close()

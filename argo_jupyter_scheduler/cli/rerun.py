@@ -10,9 +10,9 @@ from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS
 from argo_jupyter_scheduler.cli.progress import ProgressBar, count_cells
 from argo_jupyter_scheduler.cli.run import WithParameters
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.storage.schema import JobRow
 from argo_jupyter_scheduler.storage.atomic import copy_whole
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
 
 class RerunCommand(WithParameters):
@@ -26,7 +26,10 @@ class RerunCommand(WithParameters):
     JOB is the id of a job, or its beginning. Parameters that are given replace those of the job.
     """
     examples = "\n".join(
-        ("jupyter argo-scheduler rerun 3f2a", "jupyter argo-scheduler rerun 3f2a -p days 7 --output-dir reports")
+        (
+            "jupyter argo-scheduler rerun 3f2a",
+            "jupyter argo-scheduler rerun 3f2a -p days 7 --output-dir reports",
+        )
     )
     operands = ("JOB",)
 

@@ -47,7 +47,9 @@ class RunCommand(WithParameters):
     )
     operands = ("NOTEBOOK",)
 
-    environment: str = Text(config=True, help="Environment to run in. By default the one that the dialog picks.")
+    environment: str = Text(
+        config=True, help="Environment to run in. By default the one that the dialog picks."
+    )
     output_formats: list[str] = TextList(
         config=True, help="Output format. Can be repeated. By default ipynb and html."
     )

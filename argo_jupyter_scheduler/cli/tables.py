@@ -23,7 +23,9 @@ def render_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [tuple(titles), *(tuple(row) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(titles) - 1)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
         for line in lines
     )
 
@@ -81,4 +83,3 @@ def one_line(text: str | None) -> str:
 def hide_secrets(parameters: Mapping[str, str] | None) -> dict[str, str]:
     """Return a notebook's parameters without the token for Slack."""
     return {name: "***" if name == TOKEN else value for name, value in (parameters or {}).items()}
-

@@ -17,8 +17,8 @@ from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob,
 from argo_jupyter_scheduler.domain.messages import job_not_found
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.schema import JobRow
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
 POLL_SECONDS = 0.1
 RECONCILE_SECONDS = 5.0
@@ -114,5 +114,3 @@ def outcome_as_json(row: JobRow, files: list[OutputFile]) -> dict[str, object]:
         "status_message": row.status_message,
         "files": [file.as_json() for file in files],
     }
-
-
