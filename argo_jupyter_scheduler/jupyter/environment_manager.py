@@ -95,6 +95,32 @@ class ArgoEnvironmentManager(EnvironmentManager):
         )
 
 
+def configure_environments(
+    manager: EnvironmentManager, settings: EnvironmentSettings, log: logging.Logger
+) -> Environments:
+    """Hand the configuration to this package's environment manager; return what the manager in use knows.
+
+    Parameters
+    ----------
+    manager
+        An `ArgoEnvironmentManager`, which was made without a configuration, or another one, which stays as it is.
+    settings
+        Which environments are offered.
+    log
+        The server's log.
+    """
+    if isinstance(manager, ArgoEnvironmentManager):
+        manager.configure(settings, _find_kernel_spec_manager(), log)
+    return environments_of(manager)
+
+
+def _find_kernel_spec_manager() -> KernelSpecManager | None:
+    """Return the kernel spec manager of the server that this process is; None where it is not a server."""
+    from jupyter_server.serverapp import ServerApp
+
+    return ServerApp.instance().kernel_spec_manager if ServerApp.initialized() else None
+
+
 def environments_of(manager: EnvironmentManager) -> Environments:
     """Return what an environment manager knows about environments.
 

@@ -1,4 +1,4 @@
-"""The panel's *Download*: copies a run's files from the staging area to the user's folder."""
+"""The seam to Jupyter-Scheduler's downloads: copies a run's files from the staging area to the user's folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from jupyter_scheduler.job_files_manager import Downloader, JobFilesManager
 
 
 class ArgoJobFilesManager(JobFilesManager):
-    """Downloads within Jupyter's root folder, and answers when the files are there.
+    """Downloads into JupyterLab's root folder, and answers when the files are there.
 
-    Jupyter-Scheduler's own takes a path relative to the root folder as one relative to the server's working folder, which is
-    another where `root_dir` is set, and answers before the copy, so that a reload shows no links.
+    Jupyter-Scheduler's own manager copies to a path relative to the server's working folder, which is not the root folder where
+    `root_dir` is set. It also answers before it copies, so a reloaded panel shows no links.
     """
 
     async def copy_from_staging(self, job_id: str, redownload: bool | None = False) -> None:
