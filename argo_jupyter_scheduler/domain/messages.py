@@ -20,6 +20,10 @@ PROCESS_GONE = "The run's process is gone: it was killed, or this machine was re
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
+NO_SLACK_TOKEN = (
+    "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
+    "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
+)
 
 
 def input_gone(name: str) -> str:

@@ -25,9 +25,9 @@ from argo_jupyter_scheduler.domain.run_settings import ComputeLimits, RunSetting
 from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Snapshot
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.locks import is_locked, locked
+from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything it starts: finds what a killed run left behind."""

@@ -57,7 +57,7 @@ def test_an_id_that_is_the_beginning_of_another_one(database: Database) -> None:
 
 
 def test_a_job_that_is_not_found(three: Database) -> None:
-    with pytest.raises(InvalidJob, match="Several job ids begin with 'aa'. .*Available: aaa-1, aab-2"):
+    with pytest.raises(InvalidJob, match=r"Several job ids begin with 'aa'. .*Available: aaa-1, aab-2"):
         find_job(three, "aa")
     for beginning in ("c", "", "%", "_"):
         with pytest.raises(JobNotFound, match="List jobs with: jupyter argo-scheduler jobs"):
