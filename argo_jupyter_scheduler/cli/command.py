@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.application import JupyterApp
+from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, TraitError
 from traitlets.config.loader import JSONFileConfigLoader
 
@@ -146,13 +147,14 @@ class SchedulerCommand(JupyterApp):
         InvalidConfiguration
             It cannot be used.
         """
-        from jupyter_scheduler.extension import SchedulerApp
         from sqlalchemy.engine import make_url
 
         from argo_jupyter_scheduler.storage.database import Database
 
+        # As `SchedulerApp.db_url`; that class takes seconds to import, and a list needs nothing else of Jupyter-Scheduler.
+        configured = self.config.SchedulerApp.get("db_url")
         try:
-            url = make_url(SchedulerApp(config=self.config).db_url)
+            url = make_url(str(configured or f"sqlite:///{jupyter_data_dir()}/scheduler.sqlite"))
             if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
                 return None  # to connect would create it
             database = Database(url.render_as_string(hide_password=False))

@@ -77,7 +77,8 @@ def duration_seconds(job: JobRow, now: int | None = None) -> float | None:
 
 def one_line(text: str | None) -> str:
     """Return text without line breaks and other control characters, for a cell of a table."""
-    return " ".join((text or "").split()) or NOTHING
+    printable = "".join(character if character.isprintable() else " " for character in text or "")
+    return " ".join(printable.split()) or NOTHING
 
 
 def hide_secrets(parameters: Mapping[str, str] | None) -> dict[str, str]:
