@@ -13,12 +13,12 @@ from papermill.cli import _resolve_type
 
 from argo_jupyter_scheduler.engines.argo.manifests import literal
 from argo_jupyter_scheduler.steps.notebook.parameters import for_environment, for_notebook, typed
+from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import output_filename
-from argo_jupyter_scheduler.storage.atomic import write_whole
 
 
 @given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))
