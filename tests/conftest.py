@@ -13,12 +13,13 @@ import psutil
 import pytest
 from jupyter_scheduler.orm import create_tables
 
-from argo_jupyter_scheduler.engines import local
+from argo_jupyter_scheduler.engines.local import kill_run
 from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
+from tests.support.processes import started_runs
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -50,10 +51,8 @@ def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 def no_run_is_left() -> Iterator[None]:
     """End the runs on this machine that a test did not wait for."""
     yield
-    for job_id, process in list(local._children.items()):
-        if process.poll() is None:
-            local._kill(job_id, psutil.Process(process.pid))
-            process.wait(10)
+    for pid, job_id in started_runs().items():
+        kill_run(job_id, psutil.Process(pid))
 
 
 @pytest.fixture
