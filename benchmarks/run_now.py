@@ -3,7 +3,7 @@
 ``python benchmarks/run_now.py [--runs 5] [--json FILE]``
 
 Everything is measured in one run, and figures of runs are ratios against the shell's median, since machines are noisy. With
-``ARGO_SERVER`` set, and the variables that docs/developing.md names, the real Argo is measured too.
+``ARGO_SERVER`` set, and the variables that CONTRIBUTING.md names, the real Argo is measured too.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 ``python benchmarks/schedules.py [--runs 5] [--json FILE]``
 
 Lists are measured beside those of Jupyter-Scheduler's own backend on the same database. With ``ARGO_SERVER`` set, and the variables
-that docs/developing.md names, a schedule of every minute is followed on the real Argo for `--runs` minutes.
+that CONTRIBUTING.md names, a schedule of every minute is followed on the real Argo for `--runs` minutes.
 """
 
 from __future__ import annotations
@@ -138,11 +138,11 @@ def mender(cycles: int = 9) -> dict[str, float]:
             argo_server=f"http://127.0.0.1:{port.value}",
         )
         used = []
-        scheduler.mender.mend()
+        scheduler.reconciler.reconcile()
         calls.value = 0
         for _ in range(cycles):
             begun = time.process_time()
-            scheduler.mender.mend()
+            scheduler.reconciler.reconcile()
             used.append(time.process_time() - begun)
         requests = calls.value / cycles
         process.terminate()

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
-
-if TYPE_CHECKING:
-    from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.jobs.reconciler import Reconciler
+from argo_jupyter_scheduler.jobs.service import JobService
 
 IDLE_FACTOR = 4
 """How many times longer the interval is while nothing is in progress."""
 
 MAX_WAIT_SECONDS = 60.0
 """Longest time between two attempts while the engine does not answer."""
+
+
+class Services(Protocol):
+    """What the loop needs of `ArgoScheduler`."""
+
+    jobs: JobService
+    reconciler: Reconciler
+
+    def start(self) -> None:
+        """Do what needs the network before the first run."""
 
 
 class ArgoTaskRunner(BaseTaskRunner):
@@ -38,7 +47,7 @@ class ArgoTaskRunner(BaseTaskRunner):
         help="Without Argo: seconds between two checks of which job definitions are due.",
     )
 
-    def __init__(self, scheduler: ArgoScheduler, config: Any = None) -> None:
+    def __init__(self, scheduler: Services, config: Any = None) -> None:
         super().__init__(config=config)
         self.scheduler = scheduler
 

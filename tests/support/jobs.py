@@ -42,7 +42,7 @@ PLACES: list[Any] = ["local", "argo", "argo-pod-per-step", *REAL_ARGO]
 
 
 def real_argo() -> dict[str, Any]:
-    """Traits for a real Argo, whose pods see this machine's folders; see docs/developing.md."""
+    """Traits for a real Argo, whose pods see this machine's folders; see CONTRIBUTING.md."""
     folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
     kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     names = {folder: "folder" + folder.replace("/", "-") for folder in folders}

@@ -1,0 +1,125 @@
+"""The services of `jobs` with a real database and real files, and an engine that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from argo_jupyter_scheduler.domain.environment import Environment
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.options import Bounds
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
+from argo_jupyter_scheduler.engines.base import Engine, Snapshot
+from argo_jupyter_scheduler.jobs.definitions import DefinitionService
+from argo_jupyter_scheduler.jobs.reconciler import Reconciler
+from argo_jupyter_scheduler.jobs.service import JobService
+from argo_jupyter_scheduler.jobs.settings import JobSettings
+from argo_jupyter_scheduler.jobs.validation import Validation
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+
+class SmallEngine(Engine):
+    """Remembers what it is asked; raises `failure` once where there is one."""
+
+    name = "argo"
+    keeps_schedules = True
+
+    def __init__(self) -> None:
+        self.submitted: list[JobRow] = []
+        self.stopped: list[str] = []
+        self.schedules: dict[str, DefinitionRow] = {}
+        self.calls = 0
+        self.failure: BaseException | None = None
+        self.snapshot = Snapshot()
+
+    def _called(self) -> None:
+        self.calls += 1
+        if self.failure:
+            failure, self.failure = self.failure, None
+            raise failure
+
+    def owns(self, job: JobRow) -> bool:
+        return job.pid is None
+
+    def complete_settings(self, settings: RunSettings) -> RunSettings:
+        return replace(settings, engine="argo", namespace="dev")
+
+    def submit(self, job: JobRow) -> None:
+        self._called()
+        self.submitted.append(job)
+
+    def stop(self, job: JobRow) -> None:
+        self._called()
+        self.stopped.append(job.job_id)
+
+    def delete(self, job: JobRow) -> None:
+        self._called()
+
+    def observe(
+        self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
+    ) -> Snapshot:
+        return self.snapshot
+
+    def schedule(self, definition: DefinitionRow) -> None:
+        self._called()
+        self.schedules[definition.job_definition_id] = definition
+
+    def unschedule(self, job_definition_id: str) -> None:
+        self._called()
+        self.schedules.pop(job_definition_id, None)
+
+    def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:
+        return [id_ for id_ in definition_ids if id_ not in self.schedules]
+
+
+class OneEnvironment:
+    """This package's own environment, called ``venv``, and nothing else."""
+
+    own: Environment | None = Environment("venv")
+
+    def __init__(self) -> None:
+        self.lookups = 0
+
+    def find(self, name: str) -> Environment | None:
+        self.lookups += 1
+        if name != "venv":
+            raise InvalidJob(f"Environment '{name}' not found. Available: venv.")
+        return self.own
+
+    def find_kernel(self, notebook_kernel: str, environment: Environment | None) -> Mapping[str, Any] | None:
+        return None
+
+    def default_name(self) -> str:
+        return "venv"
+
+
+class Services:
+    """`jobs`, `definitions` and `reconciler` of a server that is not there."""
+
+    def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+        self.root, self.staging = folder / "root", folder / "staging"
+        self.root.mkdir()
+        self.staging.mkdir()
+        self.database = database
+        self.engine = SmallEngine()
+        self.environments = OneEnvironment()
+        job_settings = JobSettings(self.root, self.staging, **settings)
+        validation = Validation(
+            environments=self.environments,
+            output_formats=lambda: ["ipynb", "html"],
+            compute_types=job_settings.compute_types,
+            slack=lambda: self.jobs.slack_settings(),
+            bounds=Bounds(),
+            shares_machine=False,
+        )
+        self.jobs = JobService(job_settings, database, self.engine, self.engine, validation)
+        self.definitions = DefinitionService(self.jobs)
+        self.reconciler = Reconciler(self.jobs, self.definitions)
+
+    def write(self, name: str, text: str) -> str:
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).write_text(text)
+        return name
