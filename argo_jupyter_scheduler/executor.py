@@ -19,9 +19,9 @@ _SUPPORTED = {
 
 
 class ArgoExecutor(ExecutionManager):
-    """Tells what this backend can do, and whether a notebook can be executed.
+    """Says which features this backend has, and whether a notebook can be executed.
 
-    Runs are executed by the engines; `execute` serves whoever uses this class alone, with Jupyter-Scheduler's own `Scheduler`.
+    The engines execute runs. `execute` serves those who use this class alone, with Jupyter-Scheduler's own `Scheduler`.
     """
 
     def execute(self) -> None:
@@ -59,6 +59,6 @@ class ArgoExecutor(ExecutionManager):
         """Return whether the file is a notebook; one without a kernel gets the environment's."""
         try:
             nbformat.read(input_path, as_version=4)
-        except Exception:  # nbformat raises whatever its parsers raise
+        except Exception:  # nbformat raises what its parsers raise
             return False
         return True

@@ -39,7 +39,7 @@ from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.jobs.validation import Validation
 from argo_jupyter_scheduler.jupyter import models, tables
 from argo_jupyter_scheduler.jupyter.environment_manager import configure_environments
-from argo_jupyter_scheduler.jupyter.errors import run_in_thread, user_facing_errors
+from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_thread, user_facing_errors
 from argo_jupyter_scheduler.storage.database import Database
 
 tables.widen_columns()
@@ -83,7 +83,8 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         )
         self.check_compute_types()
         settings = make_job_settings(self, root_dir, self.staging_path)
-        engine, local_engine = make_engines(make_engine_settings(self, self.staging_path), database)
+        with configuration_errors():
+            engine, local_engine = make_engines(make_engine_settings(self, self.staging_path), database)
         environment_settings = make_environment_settings(self)
         execution_manager = self.execution_manager_class
         validation = Validation(
@@ -105,6 +106,8 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
     def start(self) -> None:
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
         self.jobs.engine.start()
+        if self.slack_channel and not self.jobs.engine.has_slack_token:
+            self.log.warning(messages.NO_SLACK_TOKEN)
 
     def close(self) -> None:
         """Release connections."""

@@ -102,7 +102,9 @@ class EnvironmentTraits(HasTraits):
             ) from error
         return str(proposal.value)
 
-    def environment_settings(self) -> EnvironmentSettings:
+    def environment_settings(
+        self, compute_types: tuple[str, ...] = (), default_compute_type: str = ""
+    ) -> EnvironmentSettings:
         """Return what the environment manager needs, as configured."""
         conda_store = None
         if self.use_conda_store_env:
@@ -113,6 +115,8 @@ class EnvironmentTraits(HasTraits):
             allowed=_filter(self.environments_filter),
             default=self.default_environment,
             conda_store=conda_store,
+            compute_types=compute_types,
+            default_compute_type=default_compute_type,
         )
 
     def patterns_of_runs(self) -> list[str]:

@@ -7,12 +7,6 @@ from typing import Any
 
 from traitlets import Bool, Callable, Dict, Enum, Float, HasTraits, Integer, List, Unicode, Union, default
 
-TEMPLATES = frozenset(
-    {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "init_containers"}
-    | {"service_account", "volume_mounts", "volumes", "working_dir"}
-)
-"""Traits whose texts KubeSpawner expands."""
-
 
 def _cores(help: str, default: float | None = None) -> Any:  # noqa: A002 (traitlets' name)
     return Union([Float(), Unicode()], default_value=default, allow_none=True, config=True, help=help)

@@ -70,13 +70,8 @@ class SlackTraits(HasTraits):
     def _default_slack_base_url(self) -> str:
         return os.environ.get("SLACK_BASE_URL", "")
 
-    def slack_settings(self, has_token: bool) -> SlackSettings:
+    def slack_settings(self) -> SlackSettings:
         """Return the settings of all runs, as configured.
-
-        Parameters
-        ----------
-        has_token
-            Whether runs get a token from the server's configuration, where they are.
 
         Raises
         ------
@@ -96,18 +91,10 @@ class SlackTraits(HasTraits):
             raise TraitError(
                 'slack_token_secret needs a name and a key, such as {"name": "slack", "key": "token"}.'
             )
-        settings = SlackSettings(
+        return SlackSettings(
             channel=self.slack_channel,
             notify=self.slack_notify,
-            has_token=has_token,
             time_limit=self.slack_time_limit,
             file_limit=self.slack_file_limit,
             base_url=self.slack_base_url,
         )
-        if settings.channel and not has_token:
-            self.log.warning(
-                "A channel of Slack is configured, but no token: only jobs with a %s of their own send messages there. Set "
-                "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret.",
-                slack.TOKEN,
-            )
-        return settings

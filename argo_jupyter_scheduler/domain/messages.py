@@ -17,9 +17,15 @@ WORKFLOW_GONE = (
     "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
 )
 PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
+NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
+TIMED_OUT = "The run took longer than its option timeout allows."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
+NO_SLACK_TOKEN = (
+    "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
+    "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
+)
 
 
 def input_gone(name: str) -> str:
@@ -38,3 +44,8 @@ def job_not_found(job_id: str) -> str:
 def definition_not_found(job_definition_id: str) -> str:
     """Return the message for an unknown job definition."""
     return f"Job definition {job_definition_id} not found."
+
+
+def compute_type_gone(name: str, available: str) -> str:
+    """Return the message for a run whose compute type was removed from the configuration."""
+    return f"Compute type '{name}' no longer exists. Available: {available}."

@@ -23,5 +23,5 @@ SCHEDULED_STEPS: tuple[str, ...] = (CREATE_JOB_ID, *STEPS)
 ALWAYS: frozenset[str] = frozenset({RENAME_FILES, SEND_TO_SLACK, FAILURE})
 """Steps that also run after an earlier one failed. `failure` runs *only* then."""
 
-TELL: frozenset[str] = frozenset({SEND_TO_SLACK, FAILURE})
-"""Steps that tell how the run ended: not for whom a pod's end came from outside, since Argo knows better why."""
+REPORTING_STEPS: frozenset[str] = frozenset({SEND_TO_SLACK, FAILURE})
+"""Steps that report how the run ended. A pod that was ended from outside skips them: Argo knows better why."""

@@ -1,8 +1,8 @@
 """Job definitions: rows, staged inputs and the engine's schedules, kept in line.
 
-The definition's row is the truth. A change writes files first, then the row in one statement, then calls the engine once; if any of
-it fails, all is what it was before, and the user gets the reason. Changes of one definition wait for each other. A mark in the staging
-area stands for as long as a change is in progress, so the reconciler finishes one that was interrupted (`finish_changes`).
+The definition's row is the truth. A change writes files first, then the row in one statement, then calls the engine once. If any
+of it fails, all is what it was before, and the user gets the reason. Changes of one definition wait for each other. A mark in the
+staging area stands for as long as a change is in progress, so the reconciler finishes one that was interrupted.
 """
 
 from __future__ import annotations

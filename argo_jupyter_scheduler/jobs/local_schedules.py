@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.clock import now_ms

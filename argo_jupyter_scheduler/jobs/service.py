@@ -22,7 +22,6 @@ from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.jobs.requests import JobRequest, RunRequest
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
     PreparedNotebook,
     Validation,
     check_input_filename,

@@ -1,10 +1,13 @@
 """The seams to Jupyter-Scheduler and Jupyter Server.
 
-Contract: besides the two doors and the command line, this is the only room that imports `jupyter_scheduler` or `jupyter_server`. Each
-module is one seam: the environment manager (what the dialog offers), the job files manager (*Download*), the task runner (the server's
-loop), the request models, the tables, and the translation of errors into those that handlers show.
+Contract: besides the two doors and the command line, this is the only room that imports `jupyter_scheduler` or
+`jupyter_server`. Each module is one seam: the environment manager (what the dialog offers), the job files manager
+(*Download*), the task runner (the server's loop), the request models, the tables, and the translation of errors into
+those that handlers show.
 
-Invariants: modules here are thin. They translate and call; what they decide belongs to `jobs`, `environments` or `domain`.
+Invariants: modules here are thin. They translate and call; what they decide belongs to `jobs`, `environments` or
+`domain`.
 
-New code goes here when Jupyter-Scheduler or Jupyter Server offers a new place to plug in: a handler, a model, a manager.
+New code goes here when Jupyter-Scheduler or Jupyter Server offers a new place to plug in: a handler, a model, a
+manager.
 """

@@ -9,11 +9,21 @@ from typing import ParamSpec, TypeVar
 
 from jupyter_scheduler.exceptions import IdempotencyTokenError, InputUriError, SchedulerError
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
+from traitlets import TraitError
 
-from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, DuplicateJob
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, DuplicateJob, InvalidPod
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def configuration_errors() -> Iterator[None]:
+    """Name the trait that asks for pods that are not possible, as traitlets does for all other traits."""
+    try:
+        yield
+    except InvalidPod as error:
+        raise TraitError(f"c.ArgoScheduler.{error}") from error
 
 
 @contextlib.contextmanager

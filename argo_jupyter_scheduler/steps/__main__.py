@@ -21,11 +21,11 @@ from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.argo_failures import explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
-from argo_jupyter_scheduler.domain.options import read as read_options
+from argo_jupyter_scheduler.domain.options import read_options
 from argo_jupyter_scheduler.notify import slack
-from argo_jupyter_scheduler.steps import termination as ending
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.run_log import tee
+from argo_jupyter_scheduler.steps.termination import end_at_once
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import use_timezone
@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--failures", default="", help="Argo's {{workflow.failures}}, for the exit handler")
     parser.add_argument("--attempt", type=int, default=0, help="Argo's {{retries}}: which attempt this is")
     parser.add_argument("--retries", type=int, default=0, help="how many attempts may follow the first")
-    parser.add_argument("--local", action="store_true", help="one of this machine's runs: wait for its turn")
+    parser.add_argument("--local", action="store_true", help="a run of this machine: claim the job first")
     parser.add_argument("--definition-id", help="for a scheduled run on Argo: its job definition")
     parser.add_argument("--workflow", help="for a scheduled run on Argo: {{workflow.name}}")
     parser.add_argument("--created", help="for a scheduled run on Argo: {{workflow.creationTimestamp}}")
     options = parser.parse_args(arguments)
 
-    staging_path = unquote(options.staging_path)  # see workflows.literal
+    staging_path = unquote(options.staging_path)  # Argo expands braces, so they are quoted
     folder = RunFolder(staging_path, options.job_id)
     scheduled = None
     if options.definition_id:
@@ -68,17 +68,20 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.local:
         return run_steps(options.steps, context)
 
-    from argo_jupyter_scheduler.engines.local import own_run
+    from argo_jupyter_scheduler.steps.local_queue import claimed_job
 
-    with own_run(context.database, staging_path, options.job_id) as mine:
-        return run_attempts(options.steps, context) if mine else 0
+    with claimed_job(context.database, staging_path, options.job_id) as is_claimed:
+        return run_attempts(options.steps, context) if is_claimed else 0
 
 
 def run_attempts(steps: list[str], context: Context) -> int:
-    """Run `steps` on this machine as often as the job's options say, which on Argo the manifest does; return the exit code."""
-    job = context.database.get_job(context.job_id) or {}
+    """Run `steps` on this machine as often as the job's options say; return the exit code. On Argo the manifest says it."""
+    job = context.database.get_job(context.job_id)
+    if job is None:
+        log.info("Job %s was deleted: nothing to do.", context.job_id)
+        return 0
     try:
-        asked = read_options(job)
+        asked = read_options(job.tags, job.runtime_environment_parameters)
     except ArgoSchedulerError as error:  # a row that another backend wrote
         context.error = str(error)
         return run_steps(steps, context, local=True)
@@ -93,10 +96,10 @@ def run_attempts(steps: list[str], context: Context) -> int:
 
 def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
     """Run `steps` as `plan` says which run after a failed one; return 0 if none failed, else 1."""
-    signal.signal(signal.SIGTERM, ending.at_once)
+    signal.signal(signal.SIGTERM, end_at_once)
     if plan.CREATE_JOB_ID in steps:
         _run_step(plan.CREATE_JOB_ID, context)  # makes the folder in which the log lies
-    use_timezone(context.folder.read("run.json").get("timezone"))
+    use_timezone(context.folder.read_settings().timezone)
     attempt = f"Attempt {context.attempt + 1} of {context.retries + 1}"
     with tee(context.folder.log):
         log.info("argo-jupyter-scheduler %s", __version__)
@@ -111,9 +114,9 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
             if name == plan.CREATE_JOB_ID or (context.error and name not in plan.ALWAYS):
                 continue
             if name == plan.FAILURE and plan.SUCCESS in steps and not context.error:
-                continue  # this process saw the run succeed; the exit handler's knows that it did not
-            if name in plan.TELL and context.ended and not local:
-                continue  # why it was told to end (a deadline, a drained node, a next run), Argo knows better
+                continue  # this process saw the run succeed; the exit handler knows that it did not
+            if name in plan.REPORTING_STEPS and context.ended and not local:
+                continue  # Argo knows better why it was told to end: a deadline, a drained node, a next run
             _run_step(name, context)
     return 1 if context.error else 0
 

@@ -12,10 +12,13 @@ from argo_jupyter_scheduler.storage.folders import RunFolder
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
+RESULT = "result.json"
+"""The private file in which `main` leaves its result for the steps after it, which may run in other pods."""
+
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What Argo tells a scheduled run of itself.
+    """What Argo tells a scheduled run about itself.
 
     Attributes
     ----------
@@ -32,6 +35,22 @@ class Scheduled:
     created: str
 
 
+@dataclass(frozen=True)
+class Result:
+    """How `main` ended.
+
+    Attributes
+    ----------
+    succeeded
+        Whether the notebook was executed and every format was made; False as long as `main` has not ended.
+    error
+        The reason if not, for the user; None where `main` does not know it.
+    """
+
+    succeeded: bool = False
+    error: str | None = None
+
+
 @dataclass
 class Context:
     """One run, as its steps see it.
@@ -45,15 +64,15 @@ class Context:
     folder
         Where its files are.
     reason
-        Why the run ended, for whom the run itself could not tell: Argo's exit handler and the task runner; else empty.
+        Why the run ended, where the run itself could not say it: Argo's exit handler and the reconciler know it; else empty.
     stopped
-        Whether that was because somebody, or the next run, ended it.
+        Whether a person, or the next run, ended it.
     scheduled
         For a scheduled run on Argo, whose row and folder `create-job-id` makes.
     attempt, retries
         Which attempt this is, from 0, and how many there may be after the first.
     deadline
-        When the run's time is over (``time.monotonic``); None where nothing or Argo limits it.
+        When the run's time is over (``time.monotonic``); None where nothing, or Argo, limits it.
     slack_token
         The token of the server's configuration, for runs that have none of their own.
     """
@@ -73,12 +92,22 @@ class Context:
     ended: bool = field(default=False, init=False)
     """Whether that was because this process was told to end, or its time was over."""
     over: bool = field(default=False, init=False)
-    """Whether the run has ended before this process came to it: no step is left to run."""
+    """Whether the run was over before this process came to it, or its row is gone: no step is left to run."""
 
     @property
     def is_tried_again(self) -> bool:
         """Whether another attempt follows this failed one."""
         return bool(self.error) and not self.over and self.attempt < self.retries
+
+    def read_result(self) -> Result:
+        """Return how `main` ended, in whichever process."""
+        content = self.folder.read(RESULT)
+        error = content.get("error")
+        return Result(bool(content.get("succeeded")), str(error) if error else None)
+
+    def write_result(self, result: Result) -> None:
+        """Leave how `main` ended for later steps."""
+        self.folder.write(RESULT, {"succeeded": result.succeeded, "error": result.error})
 
     def outcome(self) -> tuple[str, str]:
         """Return the run's end status and why, judged by its files first: what `main` says it did, it did.
@@ -88,18 +117,20 @@ class Context:
         status : str
             COMPLETED, FAILED or STOPPED.
         message : str
-            The reason; empty for COMPLETED, and for FAILED where somebody else will know it.
+            The reason; empty for COMPLETED, and for FAILED where a later step will know it.
         """
-        result = self.folder.read("result.json")
-        error = self.error or result.get("error")
+        result = self.read_result()
+        error = self.error or result.error
         if error:
-            return FAILED, str(error)
-        if result.get("succeeded"):
+            return FAILED, error
+        if result.succeeded:
             return COMPLETED, ""
         if self.stopped:
             return STOPPED, self.reason
-        job = self.database.get_job(self.job_id) or {}
-        waited = job.get("status_message") if job.get("status") in WAITING else None
-        if self.reason and waited and waited not in self.reason:  # such as an image that could not be pulled
-            return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited}"
+        job = self.database.get_job(self.job_id)
+        waited_for = job.status_message if job and job.status in WAITING else None
+        if (
+            self.reason and waited_for and waited_for not in self.reason
+        ):  # such as an image that could not be pulled
+            return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
         return FAILED, self.reason

@@ -1,18 +1,19 @@
 """The step `create-job-id`: gives a scheduled run its own row and its own staging folder.
 
-The run's id is its workflow's, so a second attempt meets what the first one made.
+The run's id is its workflow's, so a second attempt finds what the first one made.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.domain.messages import PAUSED, input_gone
+from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+REPLACE = "Replace"
+"""The concurrency policy under which a run ends its definition's earlier ones."""
 
 
 def run(context: Context) -> None:
@@ -21,10 +22,10 @@ def run(context: Context) -> None:
     Raises
     ------
     RunError
-        The definition's input is not there.
+        The definition's input is missing.
     """
     database, scheduled = context.database, context.scheduled
-    if scheduled is None or context.folder.read("run.json"):
+    if scheduled is None or context.folder.has_settings():
         return  # an earlier attempt did it
     created = milliseconds(scheduled.created)
     definition_id = scheduled.job_definition_id
@@ -32,20 +33,29 @@ def run(context: Context) -> None:
         log.info("Job definition %s was deleted, or this run has ended: nothing to do.", definition_id)
         context.over = True
         return
-    definition = database.get_definition(definition_id) or {}
-    if not definition.get("active") and created > definition.get("update_time", 0):
-        database.mark_stopped(context.job_id, PAUSED)
+    definition = database.get_definition(definition_id)
+    if definition is None or (not definition.active and created > definition.update_time):
+        database.mark_stopped(context.job_id, PAUSED if definition else DEFINITION_DELETED)
         context.over = True
         return
-    settings = RunFolder(context.folder.path.parent, definition_id).read("run.json")
-    if settings.get("concurrency_policy") == "Replace":
-        # Argo has ended the earlier runs before it made this one; nobody else could say so.
+    source = RunFolder(context.folder.path.parent, definition_id)
+    if source.read_settings().concurrency_policy == REPLACE:
+        # Argo has ended the earlier runs before it made this one; nobody else could write that.
         database.stop_replaced_runs(definition_id, before=created)
     try:
-        copy_input(context.folder.path.parent, database.get_job(context.job_id) or {})
+        _copy_input_of_run(context, source)
     except RunError:  # the input may just have been replaced by one of another name
         database.insert_run(context.job_id, definition_id, created, scheduled.workflow)
-        copy_input(context.folder.path.parent, database.get_job(context.job_id) or {})
+        _copy_input_of_run(context, source)
+
+
+def _copy_input_of_run(context: Context, source: RunFolder) -> None:
+    job = context.database.get_job(context.job_id)
+    if job is None:
+        log.info("Job %s was deleted: nothing to do.", context.job_id)
+        context.over = True
+        return
+    copy_input(source, context.folder, job)
 
 
 def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow) -> None:

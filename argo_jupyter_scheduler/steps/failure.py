@@ -1,7 +1,7 @@
 """The step `failure`: writes the end status of a run that did not succeed, with the reason.
 
 It runs in the process of a failed run, and as Argo's exit handler for whatever killed that process. The second of the two
-finds the row ended and changes nothing.
+finds an end status in the row and changes nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def run(context: Context) -> None:
 
 
 def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
-    """Write the end of a run that could not do it itself; see `Context.outcome`.
+    """Write the end status of a run; see `Context.outcome`.
 
     Parameters
     ----------
     only_if
-        The statuses from which it may become FAILED.
+        The statuses from which the run may become FAILED.
     """
     status, message = context.outcome()
     if status == COMPLETED:  # what killed the run came after its work was done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argo_jupyter_scheduler.domain.errors import RunError
+from argo_jupyter_scheduler.domain.messages import NOT_EXECUTED
 from argo_jupyter_scheduler.steps.context import Context
 
 
@@ -12,10 +13,10 @@ def run(context: Context) -> None:
     Raises
     ------
     RunError
-        `main` has not succeeded: with a pod a step, this one runs after a failed `main` too, and its own failure is what
-        makes the workflow Failed.
+        `main` has not succeeded: with a pod a step, this step runs after a failed `main` too, and its own failure makes the
+        workflow Failed.
     """
-    result = context.folder.read("result.json")
-    if not result.get("succeeded"):
-        raise RunError(result.get("error") or "The notebook was not executed.")
+    result = context.read_result()
+    if not result.succeeded:
+        raise RunError(result.error or NOT_EXECUTED)
     context.database.mark_completed(context.job_id)

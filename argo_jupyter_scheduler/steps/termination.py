@@ -1,9 +1,9 @@
 """Ends what a run does when it is told to (SIGTERM), or when its time is over (SIGALRM).
 
-An error that a signal's handler raises appears wherever the process happens to be: in logging, which swallows it, in a task of
-asyncio, where nobody looks for it, in the midst of writing the notebook. So nothing is raised at first. The kernel is ended, and
-papermill, which waits for it, writes what there is and says that it died. Only where that does not help (a kernel elsewhere, a
-conversion that hangs) the handler raises, again and again, what neither logging nor asyncio keeps to itself.
+An error that a signal handler raises appears wherever the process happens to be: in logging, which swallows it, in a task of
+asyncio, where nobody looks for it, while the notebook is being written. So at first nothing is raised. The kernel is ended, and
+papermill, which waits for it, writes what there is and reports that it died. Only where that does not help (a kernel elsewhere, a
+conversion that hangs) the handler raises KeyboardInterrupt, again and again: neither logging nor asyncio swallows that.
 """
 
 from __future__ import annotations
@@ -18,53 +18,51 @@ from types import FrameType
 import psutil
 
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunTimedOut
+from argo_jupyter_scheduler.domain.messages import TERMINATED, TIMED_OUT
 
-TOLD = "The run was ended from outside before it had finished (SIGTERM)."
-TIME_IS_OVER = "The run took longer than its option timeout allows."
-
-PATIENCE = 20
-"""Seconds for papermill to see that its kernel is gone and to write the notebook; pods are usually given 30 to end."""
+SAVE_SECONDS = 20
+"""How long papermill has to notice that its kernel is gone and to write the notebook; pods usually have 30 s to end."""
 
 
-def at_once(signum: int, frame: FrameType | None) -> None:
-    """Raise `RunEnded`, for whatever does not take long: a handler of SIGTERM."""
+def end_at_once(signum: int, frame: FrameType | None) -> None:
+    """Raise `RunEnded`: a handler of SIGTERM for whatever does not take long."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what is left to do takes a moment
-    raise RunEnded(TOLD)
+    raise RunEnded(TERMINATED)
 
 
 @contextlib.contextmanager
-def by_signals(deadline: float | None, patience: int) -> Iterator[None]:
+def ended_by_signals(deadline: float | None, patience_seconds: int) -> Iterator[None]:
     """Let SIGTERM, and the end of a time, end what is done here.
 
     Parameters
     ----------
     deadline
         When the time is over (``time.monotonic``); None for never.
-    patience
-        Seconds for it to end by itself, at least 1, once the process groups are ended that it started, as kernels are.
+    patience_seconds
+        How long it has to end by itself, at least 1 s, once the process groups that it started, such as kernels, are ended.
 
     Raises
     ------
     RunEnded
-        The process was told to end. It then ignores further SIGTERMs: once is enough.
+        The process was told to end. It then ignores further SIGTERMs.
     RunTimedOut
         The time is over.
     """
-    why: list[RunEnded] = []
+    reasons: list[RunEnded] = []
     groups: set[int] = set()
 
     def end(signum: int, frame: FrameType | None) -> None:
-        if why and signum == signal.SIGTERM:
+        if reasons and signum == signal.SIGTERM:
             return
         signal.setitimer(signal.ITIMER_REAL, 1)
-        why.append(RunEnded(TOLD) if signum == signal.SIGTERM else RunTimedOut(TIME_IS_OVER))
+        reasons.append(RunEnded(TERMINATED) if signum == signal.SIGTERM else RunTimedOut(TIMED_OUT))
         family = psutil.Process().children(recursive=True)
-        groups.update(_groups(family))
-        _kill(groups, signal.SIGTERM if len(why) == 1 else signal.SIGKILL)
-        if len(why) % patience == 0:
-            for one in family:
+        groups.update(_find_groups(family))
+        _signal_groups(groups, signal.SIGTERM if len(reasons) == 1 else signal.SIGKILL)
+        if len(reasons) % patience_seconds == 0:
+            for member in family:
                 with contextlib.suppress(psutil.Error):
-                    one.kill()
+                    member.kill()
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
@@ -76,28 +74,28 @@ def by_signals(deadline: float | None, patience: int) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not why:
+        if not reasons:
             raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, before)
-    if why:
-        _kill(groups, signal.SIGKILL)  # what took no notice
-        if type(why[0]) is RunEnded:
+    if reasons:
+        _signal_groups(groups, signal.SIGKILL)  # what ignored SIGTERM
+        if type(reasons[0]) is RunEnded:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise why[0]
+        raise reasons[0]
 
 
-def _groups(family: Iterable[psutil.Process]) -> set[int]:
-    """Return the process groups of this process's family that are not its own."""
+def _find_groups(family: Iterable[psutil.Process]) -> set[int]:
+    """Return the process groups of this process's descendants, without its own."""
     found = set()
-    for one in family:
+    for member in family:
         with contextlib.suppress(OSError):
-            found.add(os.getpgid(one.pid))
+            found.add(os.getpgid(member.pid))
     return found - {os.getpgrp()}
 
 
-def _kill(groups: Iterable[int], number: signal.Signals) -> None:
+def _signal_groups(groups: Iterable[int], number: signal.Signals) -> None:
     for group in groups:
         with contextlib.suppress(OSError):  # gone, or somebody else's
             os.killpg(group, number)

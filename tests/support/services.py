@@ -89,6 +89,9 @@ class OneEnvironment:
             raise InvalidJob(f"Environment '{name}' not found. Available: venv.")
         return self.own
 
+    def find_known(self, name: str) -> Environment | None:
+        return self.own if name == "venv" else None
+
     def find_kernel(self, notebook_kernel: str, environment: Environment | None) -> Mapping[str, Any] | None:
         return None
 

@@ -63,6 +63,10 @@ class ArgoApi:
         self.connection = connection
         self._pool = urllib3.PoolManager(maxsize=10, **_tls(connection))
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
     @functools.cached_property
     def version(self) -> tuple[int, ...]:
         """The server's version, such as (3, 4, 4), asked for once; of an unknown build, a high one."""

@@ -37,7 +37,9 @@ from argo_jupyter_scheduler.engines.argo.pods.names import (
     OVERRIDE_LABEL,
 )
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.settings import Policy
 from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 WORKFLOW_FIELDS = frozenset(
     {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}
@@ -58,33 +60,7 @@ PLACEMENT = frozenset(
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How Argo treats runs.
-
-    Attributes
-    ----------
-    concurrency
-        ``Allow``, ``Forbid`` or ``Replace``: what becomes of a schedule's run that is still under way at the next one.
-    starting_deadline_seconds
-        How late a scheduled run may begin; 0 for not at all.
-    successful_limit, failed_limit
-        How many finished workflows of a schedule are kept.
-    ttl_seconds
-        How long a finished workflow is kept.
-    active_deadline_seconds
-        How long a run may take; 0 for as long as it wants.
-    """
-
-    concurrency: str = "Replace"
-    starting_deadline_seconds: int = 0
-    successful_limit: int = 4
-    failed_limit: int = 20
-    ttl_seconds: int = 24 * 3600
-    active_deadline_seconds: int = 0
-
-
-@dataclass(frozen=True)
-class Site:
+class ManifestSettings:
     """What all runs share.
 
     Attributes
@@ -124,7 +100,7 @@ class Site:
     staging_path: str
     pod_per_step: bool
     shape: PodShape
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     helper_resources: Mapping[str, Any] = field(default_factory=dict)
     helper_shape: PodShape | None = None
     creator: str = ""
@@ -132,12 +108,12 @@ class Site:
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     retries: int = 0
     slack: SlackSettings = field(default_factory=SlackSettings)
-    slack_token_secret: dict[str, str] = field(default_factory=dict)
+    slack_token_secret: Mapping[str, str] = field(default_factory=dict)
     configured: Mapping[str, Any] = field(default_factory=dict)
 
 
-def for_run(site: Site, row: Mapping[str, Any]) -> Site:
-    """Return a site with what a job or a definition asks for: its compute type as it is now, and its options.
+def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> ManifestSettings:
+    """Return a settings with what a job or a definition asks for: its compute type as it is now, and its options.
 
     Parameters
     ----------
@@ -149,22 +125,22 @@ def for_run(site: Site, row: Mapping[str, Any]) -> Site:
     InvalidJob
         There is no such compute type any more, or an option cannot be.
     """
-    asked = options.read(row)
-    shape = site.shape
-    name = row.get("compute_type")
+    asked = options.read_options(row.tags, row.runtime_environment_parameters)
+    shape = settings.shape
+    name = row.compute_type
     if name:
-        if name not in site.compute_types:
+        if name not in settings.compute_types:
             raise InvalidJob(
-                f"There is no compute type '{name}' any more. Possible: {nearest_names(name, site.compute_types)}."
+                f"There is no compute type '{name}' any more. Possible: {nearest_names(name, settings.compute_types)}."
             )
-        shape = shape.changed(**site.compute_types[name])
+        shape = shape.changed(**settings.compute_types[name])
     if asked.image:
         shape = shape.changed(image=asked.image)
-    deadline = asked.timeout or site.policy.active_deadline_seconds
-    policy = replace(site.policy, active_deadline_seconds=deadline)
+    deadline = asked.timeout or settings.policy.active_deadline_seconds
+    policy = replace(settings.policy, active_deadline_seconds=deadline)
     # Helper pods are what and where they would be without that: no node with a GPU is started to write a row, and an image that
     # cannot be pulled does not keep the exit handler from telling.
-    return replace(site, shape=shape, helper_shape=site.shape, policy=policy, retries=asked.retries)
+    return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
 
 
 def literal(text: str) -> str:
@@ -172,7 +148,7 @@ def literal(text: str) -> str:
     return text.replace("%", "%25").replace("{", "%7B")
 
 
-def build_workflow(job: dict[str, Any], site: Site) -> dict[str, Any]:
+def build_workflow(job: JobRow, settings: ManifestSettings) -> dict[str, Any]:
     """Return the manifest of one run, as Argo's API takes it.
 
     Parameters
@@ -180,20 +156,22 @@ def build_workflow(job: dict[str, Any], site: Site) -> dict[str, Any]:
     job
         The run's row. Of what a user typed in it, nothing gets into the manifest.
     """
-    job_id = job["job_id"]
-    tells = slack.is_asked_for(job["parameters"], site.slack)
+    job_id = job.job_id
+    tells = slack.is_asked_for(job.parameters, settings.slack)
     steps = tuple(name for name in plan.STEPS if tells or name != plan.SEND_TO_SLACK)
     with Workflow(
         name=workflow_name(job_id),
-        labels={**site.shape.labels, **MANAGER, JOB_LABEL: job_id, **_nebari_labels(site)},
-        **_common(site),
+        labels={**settings.shape.labels, **MANAGER, JOB_LABEL: job_id, **_nebari_labels(settings)},
+        **_common(settings),
     ) as workflow:
-        _templates(steps, ["--job-id", job_id], site, tells)
+        _templates(steps, ["--job-id", job_id], settings, tells)
     manifest: dict[str, Any] = workflow.to_dict()
     return manifest
 
 
-def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bool = False) -> dict[str, Any]:
+def build_cron_workflow(
+    definition: DefinitionRow, settings: ManifestSettings, one_schedule: bool = False
+) -> dict[str, Any]:
     """Return the manifest of a definition's cron workflow.
 
     It names the definition's id; what is run, each run reads from the definition's row.
@@ -205,26 +183,29 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     one_schedule
         Whether Argo is one that knows `schedule` only (before 3.6); later ones know `schedules`, and 3.6 and 3.7 refuse both.
     """
-    definition_id = definition["job_definition_id"]
-    policy = site.policy
+    definition_id = definition.job_definition_id
+    policy = settings.policy
     identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
     identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
-    labels = {**site.shape.labels, **MANAGER, DEFINITION_LABEL: definition_id}
+    labels = {**settings.shape.labels, **MANAGER, DEFINITION_LABEL: definition_id}
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
-        labels={**labels, **_nebari_labels(site)},
-        timezone=definition["timezone"] or DEFAULT_TIMEZONE,
-        cron_suspend=not definition["active"],
+        labels={**labels, **_nebari_labels(settings)},
+        timezone=definition.timezone or DEFAULT_TIMEZONE,
+        cron_suspend=not definition.active,
         concurrency_policy=policy.concurrency,
         starting_deadline_seconds=policy.starting_deadline_seconds,
         successful_jobs_history_limit=policy.successful_limit,
         failed_jobs_history_limit=policy.failed_limit,
-        schedules=[definition["schedule"]],
-        **_common(site),
+        schedules=[str(definition.schedule)],
+        **_common(settings),
     ) as cron_workflow:
         # The step is always among those of a pod, so that its parameters may come and go; only a pod of its own is spared.
         _templates(
-            plan.SCHEDULED_STEPS, identity, site, slack.is_asked_for(definition["parameters"], site.slack)
+            plan.SCHEDULED_STEPS,
+            identity,
+            settings,
+            slack.is_asked_for(definition.parameters, settings.slack),
         )
     manifest: dict[str, Any] = cron_workflow.to_dict()
     # hera's `workflow_metadata` is another one, of the workflow's own specification. Nebari's label stays off here: its admission
@@ -235,17 +216,17 @@ def build_cron_workflow(definition: dict[str, Any], site: Site, one_schedule: bo
     return manifest
 
 
-def _nebari_labels(site: Site) -> dict[str, str]:
+def _nebari_labels(settings: ManifestSettings) -> dict[str, str]:
     """Return labels of what is created; a cron workflow's runs get them from their parent."""
-    return {OVERRIDE_LABEL: "true", **({CREATOR_LABEL: site.creator} if site.creator else {})}
+    return {OVERRIDE_LABEL: "true", **({CREATOR_LABEL: settings.creator} if settings.creator else {})}
 
 
-def _common(site: Site) -> dict[str, Any]:
+def _common(settings: ManifestSettings) -> dict[str, Any]:
     """Return what a workflow's specification has beside its templates."""
-    spec, policy = site.shape.spec, site.policy
+    spec, policy = settings.shape.spec, settings.policy
     own = {name: spec[name] for name in WORKFLOW_FIELDS if name in spec}
     return {
-        "namespace": site.namespace,
+        "namespace": settings.namespace,
         "entrypoint": "steps",
         "on_exit": "exit",
         "ttl_strategy": TTLStrategy(seconds_after_completion=policy.ttl_seconds),
@@ -254,7 +235,7 @@ def _common(site: Site) -> dict[str, Any]:
     }
 
 
-def _templates(steps: tuple[str, ...], identity: list[str], site: Site, tells: bool) -> None:
+def _templates(steps: tuple[str, ...], identity: list[str], settings: ManifestSettings, tells: bool) -> None:
     """Add the templates to hera's workflow of the surrounding ``with``.
 
     Parameters
@@ -266,19 +247,19 @@ def _templates(steps: tuple[str, ...], identity: list[str], site: Site, tells: b
     tells
         Whether Slack is told, so that a pod for that is worth its time.
     """
-    if site.pod_per_step:
-        _pod_per_step([name for name in steps if tells or name != plan.SEND_TO_SLACK], identity, site)
+    if settings.pod_per_step:
+        _pod_per_step([name for name in steps if tells or name != plan.SEND_TO_SLACK], identity, settings)
     else:
-        main = _container("main", steps, identity, site)
+        main = _container("main", steps, identity, settings)
         with Steps(name="steps"):
             Step(name="main", template=main.name)
-    _exit_handler(steps, identity, site)
+    _exit_handler(steps, identity, settings)
 
 
-def _pod_per_step(steps: list[str], identity: list[str], site: Site) -> None:
+def _pod_per_step(steps: list[str], identity: list[str], settings: ManifestSettings) -> None:
     names = [name for name in steps if name != plan.FAILURE]  # that one is the exit handler's
     for name in names:
-        _container(name, [name], identity, site)
+        _container(name, [name], identity, settings)
     with Steps(name="steps"):
         for name in names:
             # After `main`, the others go on: `success` judges by what it left, and its failure makes the workflow Failed.
@@ -290,7 +271,7 @@ def _pod_per_step(steps: list[str], identity: list[str], site: Site) -> None:
             )
 
 
-def _exit_handler(steps: tuple[str, ...], identity: list[str], site: Site) -> None:
+def _exit_handler(steps: tuple[str, ...], identity: list[str], settings: ManifestSettings) -> None:
     """Add what Argo runs in the end, whatever became of the pods: `failure`, unless the workflow succeeded.
 
     What a killed `main` has left (the notebook up to that cell, the log) is published first, and Slack is told if it was not; the
@@ -302,7 +283,7 @@ def _exit_handler(steps: tuple[str, ...], identity: list[str], site: Site) -> No
         plan.FAILURE,
         [name for name in steps if name == plan.CREATE_JOB_ID or name in plan.ALWAYS],
         [*identity, "--failures", "{{inputs.parameters.failures}}"],
-        site,
+        settings,
         inputs=[Parameter(name="failures", value="{{workflow.failures}}")],
     )
     with Steps(name="exit"):
@@ -313,37 +294,37 @@ def _container(
     name: str,
     steps: tuple[str, ...] | list[str],
     arguments: list[str],
-    site: Site,
+    settings: ManifestSettings,
     *,
     inputs: list[Parameter] | None = None,
 ) -> Container:
-    shape, spec = site.shape, dict(site.shape.spec)
-    resources = shape.container.get("resources") if plan.MAIN in steps else site.helper_resources
+    shape, spec = settings.shape, dict(settings.shape.spec)
+    resources = shape.container.get("resources") if plan.MAIN in steps else settings.helper_resources
     program = shape  # whose image and Python are used
-    if plan.MAIN not in steps and site.helper_shape:
-        program = site.helper_shape if site.helper_shape.image else shape
+    if plan.MAIN not in steps and settings.helper_shape:
+        program = settings.helper_shape if settings.helper_shape.image else shape
         spec = {name: value for name, value in spec.items() if name not in PLACEMENT}
-        spec |= {name: value for name, value in site.helper_shape.spec.items() if name in PLACEMENT}
-    if resources and site.nebari:
+        spec |= {name: value for name, value in settings.helper_shape.spec.items() if name in PLACEMENT}
+    if resources and settings.nebari:
         resources = _both_sides(resources)
     container = {
         **shape.container,
         "image": program.image,
-        "env": _environment(steps, site) or None,
+        "env": _environment(steps, settings) or None,
         "resources": resources or None,
     }
     pod = {name: value for name, value in spec.items() if name in TEMPLATE_FIELDS}
     security_context = pod.pop("securityContext", None)
     other = {name: value for name, value in spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS}
-    retries = site.retries if plan.MAIN in steps else 0
+    retries = settings.retries if plan.MAIN in steps else 0
     if retries:
         arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]
     return Container(
         name=name,
         command=[program.python, "-m", "argo_jupyter_scheduler.steps", *steps],
         args=[
-            *("--db-url", literal(site.db_url)),
-            *("--staging-path", literal(site.staging_path)),
+            *("--db-url", literal(settings.db_url)),
+            *("--staging-path", literal(settings.staging_path)),
             *arguments,
         ],
         inputs=inputs,
@@ -371,17 +352,17 @@ def _both_sides(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}
 
 
-def _environment(steps: tuple[str, ...] | list[str], site: Site) -> list[dict[str, Any]]:
+def _environment(steps: tuple[str, ...] | list[str], settings: ManifestSettings) -> list[dict[str, Any]]:
     """Return a pod's environment variables. The Slack token is there by reference only, and only in pods that send messages.
 
     Our own reference is optional: a pod whose Secret is missing would not start, for ever, and no message is worth a run.
     """
-    env = list(site.shape.container.get("env") or [])
+    env = list(settings.shape.container.get("env") or [])
     others = [one for one in env if one["name"] not in slack.NAMES]
     if plan.SEND_TO_SLACK not in steps:
         return others
-    if site.slack_token_secret:
-        reference = {**site.slack_token_secret, "optional": True}
+    if settings.slack_token_secret:
+        reference = {**settings.slack_token_secret, "optional": True}
         return [*others, {"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]
     return [*others, *slack_token_references(env)]
 

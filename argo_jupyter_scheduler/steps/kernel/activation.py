@@ -1,9 +1,9 @@
-"""Starts a kernel in its environment, activated as conda does it.
+"""Activates a kernel's environment as conda does it.
 
-The same variables, package and user settings and activation scripts as ``conda activate`` gives (see conda's *Deep dive into
-activation*), read from the environment itself, in one shell that then becomes the kernel; the environment that is active before,
-the server's own, is left first. So it needs no conda program, which a pod need not have; ``conda run`` would cost each run half a
-second, and stand between the kernel and its signals.
+Variables, package and user settings and activation scripts are those of ``conda activate`` (see conda's *Deep dive into
+activation*). They are read from the environment itself, in one shell that then becomes the kernel. The environment that is active
+before, the server's own, is deactivated first. So no conda program is needed, which a pod may not have. ``conda run`` would cost
+each run half a second, and stand between the kernel and its signals.
 """
 
 from __future__ import annotations
@@ -15,19 +15,13 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from argo_jupyter_scheduler.environments.kernels import Kernel
 from argo_jupyter_scheduler.environments.locations import is_conda, is_same_folder, is_virtual
-from argo_jupyter_scheduler.steps.kernel import limits
-
-if TYPE_CHECKING:
-    from jupyter_client.manager import AsyncKernelManager
 
 UNSET = "***unset***"
-"""What conda writes for a variable that an environment takes away."""
+"""What conda writes for a variable that an environment removes."""
 
-_SCRIPT = """activate() {
+_ACTIVATE = """activate() {
   for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
     . "$script"
   done
@@ -35,7 +29,7 @@ _SCRIPT = """activate() {
 activate
 exec "$@"
 """
-"""Sources the scripts in the order of their names, within a function as conda does; the kernel keeps the shell's pid."""
+"""Sources the scripts in the order of their names, in a function as conda does; the kernel keeps the shell's pid."""
 
 _DEACTIVATE = """deactivate() {
   for script; do
@@ -45,14 +39,14 @@ _DEACTIVATE = """deactivate() {
 deactivate "$@" >&2
 exec env -0
 """
-"""The same on the way out, in the order that is given, and tells the variables that are left."""
+"""Sources deactivation scripts in the given order, and prints the variables that are left."""
 
 DEACTIVATE_SECONDS = 20
-"""How long deactivation scripts may take; usually it is milliseconds."""
+"""How long deactivation scripts may take; usually they take milliseconds."""
 
 
 def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
-    """Return whether an environment is active already, or is none that can be, such as the system's Python."""
+    """Return whether an environment is active already, or cannot be activated, such as the system's Python."""
     if not is_conda(prefix) and not is_virtual(prefix):
         return True
     active = environ.get("CONDA_PREFIX" if is_conda(prefix) else "VIRTUAL_ENV")
@@ -60,7 +54,7 @@ def is_active(prefix: str, environ: Mapping[str, str]) -> bool:
 
 
 def variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a process in an environment, without what its scripts set.
+    """Return the environment variables of a process in an environment, without those that its scripts set.
 
     Parameters
     ----------
@@ -99,8 +93,8 @@ def _deactivated(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
     for name in _settings(Path(prefix)):
         outside.pop(name, None)
     folders = outside.get("PATH", os.defpath).split(os.pathsep)
-    outside["PATH"] = os.pathsep.join(one for one in folders if one != os.path.join(prefix, "bin"))
-    # Beneath it, others may be stacked; conda would come back to them.
+    outside["PATH"] = os.pathsep.join(folder for folder in folders if folder != os.path.join(prefix, "bin"))
+    # Others may be stacked beneath it; conda would return to them.
     return {
         name: value
         for name, value in outside.items()
@@ -144,39 +138,4 @@ def command(prefix: str, argv: list[str]) -> list[str]:
     if not is_conda(prefix) or not list(Path(prefix, "etc", "conda", "activate.d").glob("*.sh")):
         return argv
     shell = shutil.which("bash") or "/bin/sh"
-    return [shell, "-c", _SCRIPT, shell, *argv]
-
-
-def kernel_manager_class(
-    kernel: Kernel, bounds: Mapping[str, int], base: type[AsyncKernelManager]
-) -> type[AsyncKernelManager]:
-    """Return a class for nbclient's ``kernel_manager_class`` whose kernel is `kernel`, in its environment and within bounds.
-
-    Parameters
-    ----------
-    bounds
-        As `limits.of` returns them.
-    base
-        The class to extend, see `kernel_manager`.
-    """
-    from jupyter_client.kernelspec import KernelSpec
-
-    fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
-    if kernel.prefix:
-        fields["argv"] = command(kernel.prefix, fields["argv"])
-    spec = KernelSpec(**fields)
-
-    class EnvironmentKernelManager(base):  # type: ignore[misc,valid-type]
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return spec
-
-        async def start_kernel(self, **options: Any) -> None:
-            if kernel.prefix:
-                options["env"] = variables(kernel.prefix, os.environ)
-            await super().start_kernel(**options)
-            pid = getattr(self.provisioner, "pid", None)  # only a provisioner of this machine has one
-            if pid:
-                limits.limit(pid, bounds)
-
-    return EnvironmentKernelManager
+    return [shell, "-c", _ACTIVATE, shell, *argv]

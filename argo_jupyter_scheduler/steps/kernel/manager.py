@@ -1,7 +1,8 @@
-"""How a run's kernel is reached.
+"""Starts a run's kernel and communicates with it.
 
-Jupyter lets the system choose a kernel's ports, and gives them free again until the kernel has started. Another run that starts on
-this machine at the same moment may get them; then its kernel answers, or rather does not, and what is sent waits for ever.
+Jupyter lets the system choose a kernel's ports, and releases them until the kernel has started. Another run that starts on this
+machine at the same moment may get them. Then the kernels are confused, and a message waits for ever. So runs of this machine choose
+ports that follow from their process.
 """
 
 from __future__ import annotations
@@ -10,28 +11,33 @@ import asyncio
 import contextlib
 import os
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
 
-LOWEST, BLOCKS = 15_000, 3_500
-"""Below the ports that Linux gives to whoever asks for any (32768 and above)."""
+from argo_jupyter_scheduler.environments.kernels import Kernel
+from argo_jupyter_scheduler.steps.kernel import activation
+from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, limit_process
 
-NAMES = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
+LOWEST_PORT, PORT_BLOCKS = 15_000, 3_500
+"""Below the ports that Linux gives to any program that asks (32768 and above)."""
+
+PORT_NAMES = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
 
 SEND_SECONDS = 60
-"""How long something may wait to be sent to a kernel; it takes no time, unless nobody is there."""
+"""How long a message may wait to be sent to a kernel; it takes no time, unless nobody is there."""
 
 
-def ports_of(process: int) -> list[int]:
+def choose_ports(pid: int) -> list[int]:
     """Return five ports that no other run of this machine takes, since they follow from its process; none if all are in use."""
     for attempt in range(100):
-        first = LOWEST + len(NAMES) * ((process + 997 * attempt) % BLOCKS)
-        ports = list(range(first, first + len(NAMES)))
+        first = LOWEST_PORT + len(PORT_NAMES) * ((pid + 997 * attempt) % PORT_BLOCKS)
+        ports = list(range(first, first + len(PORT_NAMES)))
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for port in ports:
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
@@ -43,7 +49,7 @@ class _PatientChannel(AsyncZMQSocketChannel):
     async def get_msg(  # type: ignore[override]
         self, timeout: float | None = None
     ) -> dict[str, Any]:
-        # Others have their turn first. Else, while a cell prints without end, nobody would look whether the kernel is alive.
+        # Other tasks have their turn first. Else, while a cell prints without end, nothing would check whether the kernel is alive.
         await asyncio.sleep(0)
         return await super().get_msg(timeout)
 
@@ -53,23 +59,55 @@ class _Client(AsyncKernelClient):
 
 
 class RunKernelManager(AsyncKernelManager):
-    """Starts a run's kernel and speaks to it, but waits for nobody for ever."""
+    """Starts a kernel in its environment and within its limits; see `make_manager_class`."""
 
     client_factory = Type(_Client)
+
+    run_kernel: ClassVar[Kernel]
+    run_limits: ClassVar[KernelLimits]
+    run_kernel_spec: ClassVar[KernelSpec]
+    shares_machine: ClassVar[bool]
 
     def _context_default(self) -> zmq.asyncio.Context:
         context = super()._context_default()
         context.setsockopt(zmq.SNDTIMEO, SEND_SECONDS * 1000)
         return context
 
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The spec of the chosen kernel, whatever Jupyter would find by its name."""
+        return self.run_kernel_spec
 
-class LocalKernelManager(RunKernelManager):
-    """The same beside other runs of this machine."""
-
-    async def start_kernel(self, **options: object) -> None:
-        """Start the kernel on ports of its own."""
-        ports = ports_of(os.getpid())
-        self.cache_ports = not ports
-        for name, port in zip(NAMES, ports, strict=False):
-            setattr(self, name, port)
+    async def start_kernel(self, **options: Any) -> None:
+        """Start the kernel."""
+        if self.shares_machine:
+            ports = choose_ports(os.getpid())
+            self.cache_ports = not ports
+            for name, port in zip(PORT_NAMES, ports, strict=False):
+                setattr(self, name, port)
+        if self.run_kernel.prefix:
+            options["env"] = activation.variables(self.run_kernel.prefix, os.environ)
         await super().start_kernel(**options)
+        pid = getattr(self.provisioner, "pid", None)  # only a provisioner of this machine has one
+        if pid:
+            limit_process(pid, self.run_limits)
+
+
+def make_manager_class(kernel: Kernel, limits: KernelLimits, shares_machine: bool) -> type[RunKernelManager]:
+    """Return a class for nbclient's ``kernel_manager_class``, which nbclient instantiates itself.
+
+    Parameters
+    ----------
+    shares_machine
+        Whether other runs are on this machine. A pod's ports are its own.
+    """
+    fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
+    if kernel.prefix:
+        fields["argv"] = activation.command(kernel.prefix, fields["argv"])
+    attributes = {
+        "run_kernel": kernel,
+        "run_limits": limits,
+        "run_kernel_spec": KernelSpec(**fields),
+        "shares_machine": shares_machine,
+    }
+    return type("BoundKernelManager", (RunKernelManager,), attributes)

@@ -1,11 +1,13 @@
-"""Makes the formats that were asked for from the executed notebook."""
+"""Converts the executed notebook to the requested formats."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import log
-from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.atomic import write_whole
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 NOT_CONVERTED = frozenset({"ipynb", "log"})
 """Formats that papermill and the run itself write."""
@@ -16,7 +18,7 @@ def warm_up() -> None:
     import nbconvert.exporters.html  # noqa: F401
 
 
-def convert(folder: RunFolder, input_filename: str, output_formats: list[str]) -> None:
+def convert(folder: RunFolder, input_filename: str, output_formats: Iterable[str]) -> None:
     """Write ``output.<format>`` for each format; without an executed notebook there is nothing to write.
 
     Raises

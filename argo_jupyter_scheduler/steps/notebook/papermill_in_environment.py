@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
 from argo_jupyter_scheduler.environments.locations import is_same_folder
-from argo_jupyter_scheduler.steps.kernel import activation, limits
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.steps.kernel import activation
+from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, limit_process
 from argo_jupyter_scheduler.storage.atomic import write_whole
+from argo_jupyter_scheduler.storage.folders import RunFolder
 
 POLL_SECONDS = 0.5
 
 
 def is_possible(kernel: Kernel) -> bool:
     """Return whether a kernel's environment is another one, with a papermill of its own."""
-    other = bool(kernel.prefix) and not is_same_folder(kernel.prefix, sys.prefix)
-    return other and has_package(kernel.prefix, "papermill")
+    is_other = bool(kernel.prefix) and not is_same_folder(kernel.prefix, sys.prefix)
+    return is_other and has_package(kernel.prefix, "papermill")
 
 
 def execute(
@@ -36,7 +37,7 @@ def execute(
     output: str,
     folder: RunFolder,
     values: dict[str, Any],
-    bounds: Mapping[str, int],
+    limits: KernelLimits,
     on_cell_start: Callable[..., None],
 ) -> None:
     """Execute a notebook with the environment's own papermill.
@@ -51,19 +52,21 @@ def execute(
         The run's.
     values
         The notebook's parameters.
-    bounds
-        As `limits.of` returns them.
+    limits
+        Limits of papermill's process, and so of its kernel.
     on_cell_start
-        Called with each cell and its index once it is seen to be executed.
+        Called with each cell and its index once it is being executed.
 
     Raises
     ------
     papermill.exceptions.PapermillExecutionError
         A cell raised.
     NotebookFailed
-        papermill failed otherwise.
+        papermill failed in another way.
     """
-    parameters = folder.private / "parameters.yaml"  # not on a command line, which everybody sees
+    parameters = (
+        folder.private / "parameters.yaml"
+    )  # not on the command line, which every user of the machine sees
     write_whole(parameters, yaml.safe_dump(values))
     argv = [python_of(kernel.prefix), "-m", "papermill", source, output]
     argv += ["--kernel", kernel.name, "--language", kernel.language, "--cwd", str(folder.path)]
@@ -79,7 +82,7 @@ def execute(
         text=True,
         errors="replace",
     ) as process:
-        limits.limit(process.pid, bounds)
+        limit_process(process.pid, limits)
         lines = [""]
         printer = threading.Thread(target=_copy, args=(process, lines), daemon=True)
         printer.start()
@@ -111,7 +114,7 @@ def _copy(process: subprocess.Popen[str], lines: list[str]) -> None:
 
 
 class _Follower:
-    """Tells of each cell that papermill has begun to execute, as the output that it writes shows."""
+    """Reports each cell that papermill has begun to execute, as its output shows."""
 
     def __init__(self, output: Path, on_cell_start: Callable[..., None]) -> None:
         self._output = output
@@ -119,7 +122,7 @@ class _Follower:
         self._seen = 0
 
     def notebook(self) -> nbformat.NotebookNode | None:
-        """Return the output as it is now, None where there is none yet."""
+        """Return the output as it is now; None where papermill has not written it yet."""
         try:
             return nbformat.read(self._output, as_version=4)
         except (OSError, ValueError):  # papermill does not write it whole

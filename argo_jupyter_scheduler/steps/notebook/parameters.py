@@ -1,4 +1,4 @@
-"""What a user types into the dialog's *Parameters*, as the notebook gets it."""
+"""The job's parameters, as the notebook and its kernel's environment variables get them."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def as_environment(parameters: Mapping[str, object] | None) -> Iterator[None]:
-    """Give what this process starts meanwhile the parameters as environment variables, and no secret that is meant for its steps.
+    """Give processes that are started meanwhile the parameters as environment variables, and none of the steps' secrets.
 
-    Afterwards all is as it was: the next run of this machine, which this process starts, has parameters of its own.
+    Afterwards the environment is as before: this process starts the next run of this machine, which has parameters of its own.
     """
     changes: dict[str, str | None] = {
         **dict.fromkeys((*slack.NAMES, PASSWORD_VARIABLE)),

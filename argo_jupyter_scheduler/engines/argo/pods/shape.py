@@ -84,32 +84,42 @@ class PodShape:
             spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] in used]
         return replace(shape, container=_without_empties(container), spec=_without_empties(spec))
 
-    def changed(self, **traits: Any) -> PodShape:
-        """Return this shape changed by traits of `ArgoScheduler`, such as ``mem_limit="2G", cpu_guarantee=0.5``; they win.
-
-        What is None or empty stays as it is. A guarantee or limit of 0 takes away the one that there is.
+    @classmethod
+    def read(cls, traits: Part) -> PodShape:
+        """Return what traits of `ArgoScheduler` ask for, such as ``mem_limit="2G"``; None and empty values are skipped.
 
         Raises
         ------
         InvalidPod
-            Kubernetes would refuse it; says which trait and why.
+            Says which trait is not valid, and why.
         """
         for trait in traits:
             if trait not in TRAITS:
                 near = difflib.get_close_matches(trait, TRAITS) or TRAITS
-                raise InvalidPod(trait, f"there is no such trait of a pod. Possible: {', '.join(near)}")
-        own = PodShape()
+                raise InvalidPod(trait, f"there is no such trait of a pod. Available: {', '.join(near)}")
+        shape = PodShape()
         for trait, read in TRAITS.items():
             value = traits.get(trait)
             if value is None or value in ("", [], {}, ()):
                 continue
             try:
-                own = own._overlaid(read(value))
+                shape = shape._overlaid(read(value))
                 _refuse_variables(value)
             except ValueError as error:
                 raise InvalidPod(trait, str(error)) from None
-        for resource, problem in checks.misfits(own.container.get("resources") or {}):
+        for resource, problem in checks.misfits(shape.container.get("resources") or {}):
             raise InvalidPod(_LIMITS.get(resource, "extra_resource_limits"), problem)
+        return shape
+
+    def changed(self, **traits: Any) -> PodShape:
+        """Return this shape changed by traits, which win; see `read`. A guarantee or limit of 0 takes away the one that exists.
+
+        Raises
+        ------
+        InvalidPod
+            Says which trait is not valid, and why.
+        """
+        own = PodShape.read(traits)
         shape = self.merged(own)
         shape._check(own, traits)
         return shape

@@ -10,109 +10,128 @@ Argo takes no manifest.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from traitlets import TraitError
-
-from argo_jupyter_scheduler.config.pod import TEMPLATES
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
-from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod
-from argo_jupyter_scheduler.engines.argo.pods import names as naming
-from argo_jupyter_scheduler.engines.argo.pods.shape import TRAITS, PodShape
+from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.settings import PodSettings
+
+TEMPLATES = frozenset(
+    {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "init_containers"}
+    | {"service_account", "volume_mounts", "volumes", "working_dir"}
+)
+"""Traits whose texts KubeSpawner expands."""
 
 PLACEHOLDER = "set-by-nebari"
 """An image's name where Nebari sets the image and this server does not know its own."""
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 GPU = "nvidia.com/gpu"
 """What Nebari's profiles call a GPU."""
 
 
-def on_nebari(scheduler: Any) -> bool:
-    """Return whether Nebari's admission controller gives the pods their shape."""
-    if scheduler.nebari != "auto":
-        return bool(scheduler.nebari == "on")
-    return "CONDA_STORE_SERVICE" in os.environ and "CONDA_STORE_SERVICE_NAMESPACE" in os.environ
-
-
-def creator() -> str:
+def find_creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
-    names = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
-    return next(filter(None, map(naming.label_value, names)), "")
+    users = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
+    return next(filter(None, map(names.label_value, users)), "")
 
 
-def pod_shape(scheduler: Any, namespace: str) -> PodShape:
+def needs_own_pod(settings: PodSettings) -> bool:
+    """Return whether this server's own pod has to be read for the shape of runs' pods."""
+    if settings.inherit == "off" or (settings.inherit == "auto" and settings.nebari):
+        return False
+    return settings.inherit == "on" or own_pod.in_cluster(settings.service_account_path)
+
+
+def check(settings: PodSettings) -> None:
+    """Refuse traits that are not valid, as far as that is known without this server's own pod.
+
+    Raises
+    ------
+    InvalidPod
+        Says which trait and why.
+    """
+    PodShape.read(_expanded_traits(settings))
+    for name, traits in settings.compute_types.items():
+        with _of_compute_type(name):
+            PodShape.read(_expand(traits, _template_names(settings)))
+    helper_resources(settings)
+
+
+def build_shape(settings: PodSettings, inherited: PodShape) -> PodShape:
     """Return the shape of runs' pods.
 
     Parameters
     ----------
-    scheduler
-        The `ArgoScheduler`.
-    namespace
-        Of the workflows.
+    inherited
+        What runs inherit from this server's own pod, see `inherit_shape`.
 
     Raises
     ------
-    TraitError
-        Kubernetes would refuse it; says which trait and why.
+    InvalidPod
+        Says which trait and why.
     """
-    nebari = on_nebari(scheduler)
-    shape = _of_server(nebari).merged(_of_own_pod(scheduler, namespace, nebari))
-    shape = shape.merged(PodShape(python=scheduler.python_executable))
-    traits = {trait: getattr(scheduler, trait) for trait in TRAITS}
+    shape = _shape_of_server(settings.nebari).merged(inherited)
+    shape = shape.merged(PodShape(python=settings.python))
+    shape = shape.changed(**_expanded_traits(settings))
+    if settings.hook is None:
+        return shape
     try:
-        names = _template_names(scheduler, namespace)
-        for trait in TEMPLATES:
-            traits[trait] = _expanded(trait, traits[trait], names)
-        traits["environment"] = {**_kept(scheduler.env_keep), **traits["environment"]}
-        return _hooked(scheduler, shape.changed(**traits))
-    except InvalidPod as error:
-        raise TraitError(f"c.ArgoScheduler.{error}") from error
+        return shape.of_pod(settings.hook(shape.pod()))
+    except Exception as error:  # an administrator's code raises what it likes
+        raise InvalidPod("modify_pod_hook", f"{type(error).__name__}: {error}".rstrip(".")) from error
 
 
-def compute_types(scheduler: Any, namespace: str, shape: PodShape) -> dict[str, dict[str, Any]]:
+def expand_compute_types(settings: PodSettings, shape: PodShape) -> dict[str, dict[str, Any]]:
     """Return what each compute type changes of a run's shape: traits of a pod, with their templates expanded.
 
     Raises
     ------
-    TraitError
-        Kubernetes would refuse it; says which compute type, which trait and why.
+    InvalidPod
+        Says which compute type, which trait and why.
     """
     found = {}
-    for name, traits in scheduler.compute_types.items():
-        try:
-            names = _template_names(scheduler, namespace)
-            found[name] = {
-                trait: _expanded(trait, value, names) if trait in TEMPLATES else value
-                for trait, value in traits.items()
-            }
+    for name, traits in settings.compute_types.items():
+        with _of_compute_type(name):
+            found[name] = _expand(traits, _template_names(settings))
             shape.changed(**found[name])
-        except InvalidPod as error:
-            raise TraitError(f"c.ArgoScheduler.compute_types, '{name}': {error}") from error
     return found
 
 
-def helper_resources(scheduler: Any) -> dict[str, Any]:
+@contextlib.contextmanager
+def _of_compute_type(name: str) -> Iterator[None]:
+    """Name the compute type in errors."""
+    try:
+        yield
+    except InvalidPod as error:
+        raise InvalidPod(f"compute_types, '{name}'", str(error).rstrip(".")) from error
+
+
+def helper_resources(settings: PodSettings) -> dict[str, Any]:
     """Return what helper pods ask for, instead of what a run does.
 
     Raises
     ------
-    TraitError
-        Kubernetes would refuse it; says which trait and why.
+    InvalidPod
+        Says which trait and why.
     """
-    names = ("cpu_guarantee", "cpu_limit", "mem_guarantee", "mem_limit")
     try:
-        shape = PodShape().changed(**{name: getattr(scheduler, f"helper_{name}") for name in names})
+        shape = PodShape().changed(**settings.helper_traits)
     except InvalidPod as error:
-        raise TraitError(f"c.ArgoScheduler.helper_{error}") from error
+        raise InvalidPod(f"helper_{error.trait}", error.reason) from error
     resources: dict[str, Any] = dict(shape.container.get("resources") or {})
-    if on_nebari(scheduler):  # resources are merged with the user's there, ours win
+    if settings.nebari:  # resources are merged with the user's there, ours win
         resources = {side: {**(resources.get(side) or {}), GPU: "0"} for side in ("requests", "limits")}
     return resources
 
 
-def _of_server(nebari: bool) -> PodShape:
+def _shape_of_server(nebari: bool) -> PodShape:
     """Return what this server knows of itself. Nebari's controller sets all of it, but the image must have a name."""
     image = os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC")
     if nebari:
@@ -130,66 +149,63 @@ def _is_server() -> bool:
     return bool(ServerApp.initialized())
 
 
-def _of_own_pod(scheduler: Any, namespace: str, nebari: bool) -> PodShape:
-    service_account = Path(scheduler.service_account_path)
-    wanted = scheduler.inherit_pod
-    if wanted == "off" or (wanted == "auto" and nebari):
-        return PodShape()
-    if wanted == "auto" and not own_pod.in_cluster(service_account):
-        if "KUBERNETES_SERVICE_HOST" in os.environ:
-            scheduler.log.info(
-                "Runs do not inherit the shape of this server's pod, which has no service account."
-            )
+def inherit_shape(settings: PodSettings) -> PodShape:
+    """Return what runs inherit from this server's own pod, which is read from Kubernetes; nothing where it cannot be read."""
+    if not needs_own_pod(settings):
+        if settings.inherit == "auto" and not settings.nebari and "KUBERNETES_SERVICE_HOST" in os.environ:
+            log.info("Runs do not inherit the shape of this server's pod, which has no service account.")
         return PodShape()
     try:
-        own = own_pod.read(service_account)
+        own = own_pod.read(settings.service_account_path)
     except PodUnknown as error:
-        scheduler.log.warning("Runs do not inherit the shape of this server's pod. %s", error)
+        log.warning("Runs do not inherit the shape of this server's pod. %s", error)
         return PodShape()
     user = os.getuid(), os.getgid()
-    shape, notes = inheritance.inherited(own, scheduler.inherit_service_account, user)
-    if own.namespace != namespace:
+    shape, notes = inheritance.inherited(own, settings.inherit_service_account, user)
+    if own.namespace != settings.namespace:
         notes.append(
-            f"Runs are in namespace {namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that its pod "
-            "uses must be in both. See c.ArgoScheduler.argo_namespace."
+            f"Runs are in namespace {settings.namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that "
+            "its pod uses must be in both. See c.ArgoScheduler.argo_namespace."
         )
     for note in notes:
-        scheduler.log.warning(note)
+        log.warning(note)
     return shape
 
 
-def _template_names(scheduler: Any, namespace: str) -> dict[str, str]:
+def _template_names(settings: PodSettings) -> dict[str, str]:
     environ = os.environ
-    return naming.template_names(
+    return names.template_names(
         environ.get("JUPYTERHUB_USER", ""),
         environ.get("JUPYTERHUB_SERVER_NAME", ""),
-        namespace,
+        settings.namespace,
         environ.get("HOSTNAME", ""),
-        scheduler.slug_scheme,
+        settings.slug_scheme,
     )
 
 
-def _expanded(trait: str, value: Any, names: dict[str, str]) -> Any:
-    try:
-        return naming.expanded(value, names)
-    except ValueError as error:
-        raise InvalidPod(trait, str(error)) from None
+def _expanded_traits(settings: PodSettings) -> dict[str, Any]:
+    """Return the traits with their templates expanded, and the variables that are kept."""
+    traits = _expand(settings.traits, _template_names(settings))
+    traits["environment"] = {**_kept(settings.env_keep), **(traits.get("environment") or {})}
+    return traits
 
 
-def _kept(names: list[str]) -> dict[str, str]:
+def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """Return traits with their templates expanded."""
+    found = dict(traits)
+    for trait in TEMPLATES & found.keys():
+        try:
+            found[trait] = names.expanded(found[trait], known)
+        except ValueError as error:
+            raise InvalidPod(trait, str(error)) from None
+    return found
+
+
+def _kept(kept: Iterable[str]) -> dict[str, str]:
     """Return the variables of this server's environment that runs get too."""
-    for name in names:
+    for name in kept:
         if inheritance.stays(name, os.environ.get(name, "")):
             raise InvalidPod(
                 "env_keep", f"{name} is a secret, which anybody could read in a manifest; see environment"
             )
-    return {name: os.environ[name] for name in names if name in os.environ}
-
-
-def _hooked(scheduler: Any, shape: PodShape) -> PodShape:
-    if scheduler.modify_pod_hook is None:
-        return shape
-    try:
-        return shape.of_pod(scheduler.modify_pod_hook(scheduler, shape.pod()))
-    except Exception as error:  # an administrator's code raises what it likes
-        raise InvalidPod("modify_pod_hook", f"{type(error).__name__}: {error}".rstrip(".")) from error
+    return {name: os.environ[name] for name in kept if name in os.environ}

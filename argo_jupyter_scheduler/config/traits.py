@@ -1,0 +1,36 @@
+"""Everything that can be configured, as one class."""
+
+from __future__ import annotations
+
+import os
+
+from traitlets import Enum, Integer, default
+
+from argo_jupyter_scheduler.config.argo import ArgoTraits
+from argo_jupyter_scheduler.config.compute import ComputeTraits
+from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.slack import SlackTraits
+from argo_jupyter_scheduler.config.workflows import WorkflowTraits
+
+
+class SchedulerTraits(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits):
+    """The traits of `ArgoScheduler`."""
+
+    engine = Enum(
+        ("auto", "argo", "local"),
+        default_value="auto",
+        config=True,
+        help="""Where notebooks run: `argo`, `local` (this machine), or `auto`: Argo where the environment variable ARGO_SERVER
+        or the trait `argo_server` is set, else this machine.""",
+    )
+    max_concurrent_runs = Integer(
+        min=1,
+        config=True,
+        help="""How many runs may be under way at once on this machine; others wait as QUEUED. The default is the number of
+        cores. Has no effect on Argo.""",
+    )
+
+    @default("max_concurrent_runs")
+    def _default_max_concurrent_runs(self) -> int:
+        return os.cpu_count() or 1
