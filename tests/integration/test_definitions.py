@@ -160,7 +160,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"schedule": "  "}, "schedule is empty"),
     ({"timezone": "Mars/X"}, "no time zone 'Mars/X'"),
     ({"name": "x" * 500}, "500 characters"),
-    ({"runtime_environment_name": "nope"}, "no environment 'nope'"),
+    ({"runtime_environment_name": "nope"}, "Environment 'nope' not found"),
     ({"output_formats": ["docx"]}, "no output format 'docx'"),
     ({"parameters": {"a b": "1"}}, "no variable name"),
     ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
