@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from argo_jupyter_scheduler.domain.text import nearest_names
 
 PARAMETER_OPTIONS = ("-p", "--parameter")
 
+_OPTION = re.compile(r"--?[A-Za-z]")
 _NUMBER = re.compile(r"-\.?\d.*")
 
 
@@ -96,22 +98,29 @@ class StrictLoader(KVArgParseConfigLoader):
         WrongArguments
             With the reason.
         """
+        self._check_options()
         try:
             return super().load_config(*arguments, **options)
         except ArgumentError as error:
-            raise WrongArguments(str(error)) from error
+            own = error.__cause__
+            raise WrongArguments(str(own if isinstance(own, WrongArguments) else error)) from error
 
     def _create_parser(self) -> None:
         super()._create_parser()
         self.parser.error = _refuse  # argparse's own prints a usage that names all traits, and exits
 
-    def _handle_unrecognized_alias(self, name: str) -> NoReturn:
-        known = [option for option in (*self.aliases, *self.flags) if len(option) > 1]
-        raise WrongArguments(f"Unknown option '{name}'. Available: {nearest_names(name, known)}.")
+    def _check_options(self) -> None:
+        """Refuse options that are neither an alias nor a flag; argparse would take them for traits."""
+        known = {f"--{name}" if len(name) > 1 else f"-{name}" for name in (*self.aliases, *self.flags)}
+        own = itertools.takewhile(lambda argument: argument != "--", self.argv)
+        for option in (argument.partition("=")[0] for argument in own if _OPTION.match(argument)):
+            if "." not in option and option not in known:
+                raise WrongArguments(f"Unknown option '{option}'. Available: {nearest_names(option, known)}.")
 
     def _exec_config_str(self, name: str, value: Any, trait: Any = None) -> None:
         section, _, key = name.partition(".")
-        known = [one.partition(".")[2] for one in self.argparse_traits if one.startswith(f"{section}.")]
+        traits = [trait for trait in self.argparse_traits if trait.startswith(f"{section}.")]
+        known = [name.partition(".")[2] for name in traits]
         if known and key not in known:
             raise WrongArguments(f"{section} has no trait '{key}'. Available: {nearest_names(key, known)}.")
         super()._exec_config_str(name, value, trait)

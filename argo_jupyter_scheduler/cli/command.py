@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.application import JupyterApp
-from traitlets import Bool
+from traitlets import Bool, TraitError
 from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler import __version__
@@ -71,7 +71,11 @@ class SchedulerCommand(JupyterApp):
             from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
             self.classes = [*self.classes, ArgoScheduler]
-        super().parse_command_line(argv)
+        try:
+            # Without its decorator, which logs a wrong value and exits.
+            JupyterApp.parse_command_line.__wrapped__(self, argv)
+        except TraitError as error:
+            raise WrongArguments(str(error)) from error
 
     def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> StrictLoader:
         return StrictLoader(argv, aliases, flags, classes=classes, log=self.log)

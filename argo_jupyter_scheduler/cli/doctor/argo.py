@@ -21,7 +21,6 @@ import urllib3
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.doctor.storage import find_main_container
-from argo_jupyter_scheduler.config.settings import is_on_nebari
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
     EngineError,
@@ -31,7 +30,6 @@ from argo_jupyter_scheduler.domain.errors import (
 from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.engines.argo.pods import own_pod
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 NO_JOB = str(uuid.uuid4())
 """An id that no job has."""
@@ -58,7 +56,7 @@ ROLE_ADVICE = "Give the token's account a Role with these verbs on these resourc
 TRIAL_ADVICE = "Try it with: jupyter argo-scheduler doctor --run"
 
 
-def check_server(scheduler: ArgoScheduler, engine: ArgoEngine, run: bool) -> Iterator[Finding]:
+def check_server(engine: ArgoEngine, run: bool) -> Iterator[Finding]:
     """Check Argo's server: whether it answers, its version, the token and its rights.
 
     Parameters
@@ -87,7 +85,7 @@ def check_server(scheduler: ArgoScheduler, engine: ArgoEngine, run: bool) -> Ite
     token = _check_token(api)
     yield token
     if token.status != PROBLEM:
-        yield from _check_rights(scheduler, engine, run)
+        yield from _check_rights(engine, run)
 
 
 def _check_version(api: ArgoApi) -> Finding:
@@ -201,11 +199,11 @@ def _create_nameless(api: ArgoApi, kind: str) -> None:
     api.call("POST", kind, "", {"cronWorkflow": body})
 
 
-def _check_rights(scheduler: ArgoScheduler, engine: ArgoEngine, run: bool) -> Iterator[Finding]:
+def _check_rights(engine: ArgoEngine, run: bool) -> Iterator[Finding]:
     """Return which rights are granted, which are missing, and which are not known, a finding each."""
     namespace = engine.api.connection.namespace
     answers: dict[bool | None, dict[str, list[str]]] = {True: {}, False: {}, None: {}}
-    is_granted = _ask_kubernetes(Path(scheduler.service_account_path), engine.api)
+    is_granted = _ask_kubernetes(engine.settings.pods.service_account_path, engine.api)
     for right in list_rights(engine):
         allowed = _ask_argo(right.ask) if right.ask else None
         if allowed is None:
@@ -310,14 +308,15 @@ def check_pods(engine: ArgoEngine, manifest: dict[str, Any], dry_run: bool) -> F
     return ok("pods", described)
 
 
-def check_image(scheduler: ArgoScheduler, manifest: dict[str, Any]) -> Finding:
+def check_image(engine: ArgoEngine, manifest: dict[str, Any]) -> Finding:
     """Return whether the pods have this package, as far as that is known without a pod."""
     main = find_main_container(manifest)
     name, python = main["image"], main["command"][0]
-    other = scheduler.image or scheduler.modify_pod_hook
+    pods = engine.settings.pods
+    is_configured = pods.traits.get("image") or pods.hook
     own = (
-        is_on_nebari(scheduler)
-        or not other
+        pods.nebari
+        or not is_configured
         or name in (os.environ.get("JUPYTER_IMAGE"), os.environ.get("JUPYTER_IMAGE_SPEC"))
     )
     if own and python == sys.executable:

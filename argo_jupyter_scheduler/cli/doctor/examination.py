@@ -67,10 +67,10 @@ def _check_engine(scheduler: ArgoScheduler, run: bool) -> Iterator[Finding]:
     if not isinstance(engine, ArgoEngine):
         why = "c.ArgoScheduler.engine" if scheduler.argo_server else "no Argo is configured, see ARGO_SERVER"
         yield ok("engine", f"this machine ({why}), up to {scheduler.max_concurrent_runs} runs at once")
-        yield from storage.check_storage(scheduler, None)
+        yield from storage.check_storage(Path(scheduler.staging_path), scheduler.jobs.database)
         return
     is_usable = True
-    for finding in argo.check_server(scheduler, engine, run):
+    for finding in argo.check_server(engine, run):
         yield finding
         is_usable = is_usable and not (finding.status == PROBLEM and finding.check in ("argo", "token"))
     try:
@@ -78,12 +78,13 @@ def _check_engine(scheduler: ArgoScheduler, run: bool) -> Iterator[Finding]:
         manifest = engine.workflow(JobRow(job_id=argo.NO_JOB, parameters={}, compute_type=compute_type))
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
-        yield from storage.check_storage(scheduler, None)
+        yield from storage.check_storage(Path(scheduler.staging_path), scheduler.jobs.database)
         return
     yield argo.check_pods(engine, manifest, dry_run=is_usable)
     if not run:
-        yield argo.check_image(scheduler, manifest)
-    yield from storage.check_storage(scheduler, manifest)
+        yield argo.check_image(engine, manifest)
+    pods = storage.read_run_pods(manifest, engine.settings.pods)
+    yield from storage.check_storage(Path(scheduler.staging_path), scheduler.jobs.database, pods)
 
 
 def _check_environments(scheduler: ArgoScheduler) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
-from argo_jupyter_scheduler.config.settings import is_on_nebari
 from argo_jupyter_scheduler.domain.errors import PodUnknown
-from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod
-from argo_jupyter_scheduler.engines.argo.pods import visibility as places
+from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod, visibility
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.engines.argo.settings import PodSettings
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
 
 MIN_FREE_BYTES = 200_000_000
@@ -39,33 +38,59 @@ CONTAINER_FILE_SYSTEMS = frozenset({"overlay", "aufs"})
 Manifest = dict[str, Any]
 
 
-def check_storage(scheduler: ArgoScheduler, manifest: Manifest | None) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class RunPods:
+    """The pods of runs, as far as storage is concerned.
+
+    Attributes
+    ----------
+    container
+        The one in which the notebook runs.
+    spec
+        The specification of the workflow.
+    nebari
+        Whether Nebari gives them the user's volumes.
+    own
+        This server's own pod, where it can be read; None elsewhere.
+    """
+
+    container: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    nebari: bool = False
+    own: PodShape | None = None
+
+
+def read_run_pods(manifest: Manifest, settings: PodSettings) -> RunPods:
+    """Return the pods of a run's manifest."""
+    own = None
+    if not settings.nebari:
+        with contextlib.suppress(PodUnknown):
+            own, *_ = inheritance.inherited(own_pod.read(settings.service_account_path))
+    return RunPods(find_main_container(manifest), manifest["spec"], settings.nebari, own)
+
+
+def check_storage(staging_path: Path, database: Database, pods: RunPods | None = None) -> Iterator[Finding]:
     """Check the staging area and the database.
 
     Parameters
     ----------
-    manifest
-        A run's; None where runs are not in pods, or their shape is unknown.
+    pods
+        None where runs are not in pods, or the shape of the pods is unknown.
     """
-    nebari = manifest is not None and is_on_nebari(scheduler)
-    own = _read_own_shape(scheduler) if manifest and not nebari else None
-    yield _check_path("staging", Path(scheduler.staging_path), manifest, nebari, own)
-    database = scheduler.jobs.database
+    yield _check_path("staging", staging_path, pods)
     url = make_url(database.url)
     if url.get_backend_name() != "sqlite" or not url.database:
-        yield _check_database_server(database, manifest)
+        yield _check_database_server(database, pods)
         return
     file = Path(str(url.database))
-    found = _check_path("database", file, manifest, nebari, own)
+    found = _check_path("database", file, pods)
     yield found
     if found.status != PROBLEM:
         yield _check_locks(file)
         yield _check_rows(database, file)
 
 
-def _check_path(
-    check: str, path: Path, manifest: Manifest | None, nebari: bool, own: PodShape | None
-) -> Finding:
+def _check_path(check: str, path: Path, pods: RunPods | None) -> Finding:
     there = _existing_folder(path)
     kind = _file_system_of(there)
     try:
@@ -76,11 +101,7 @@ def _check_path(
     if trouble:
         advice = f"Let the user of JupyterLab (uid {os.getuid()}) write there."
         return problem(check, f"{path} cannot be written: {trouble}.", advice)
-    described: str | Finding = f"{path} ({kind})"
-    if nebari:
-        described = f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
-    elif manifest:
-        described = _describe_in_pods(check, path, kind, manifest, own)
+    described = _describe_in_pods(check, path, kind, pods) if pods else f"{path} ({kind})"
     if isinstance(described, Finding):
         return described
     free = shutil.disk_usage(there).free
@@ -90,34 +111,26 @@ def _check_path(
     return ok(check, f"{described}, {free / 1e9:.1f} GB free")
 
 
-def _describe_in_pods(
-    check: str, path: Path, kind: str, manifest: Manifest, own: PodShape | None
-) -> str | Finding:
+def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str | Finding:
     """Return how the pods see a path of this server, or a finding about why they do not."""
+    if pods.nebari:
+        return f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
-    advice = f"{places.ADVICE} Or set {trait}."
-    shape = PodShape(container=find_main_container(manifest), spec=manifest["spec"])
-    if trouble := places.unseen(shape, path):
+    advice = f"{visibility.ADVICE} Or set {trait}."
+    shape = PodShape(container=pods.container, spec=pods.spec)
+    if trouble := visibility.unseen(shape, path):
         return problem(check, trouble, advice)
-    mount, volume = places.place_of(shape, path)
+    mount, volume = visibility.place_of(shape, path)
     if kind in CONTAINER_FILE_SYSTEMS and "hostPath" not in volume:
-        return problem(
-            check,
-            f"{path} is in this container's own file system ({kind}), but the pods mount '{mount['name']}' there.",
-            advice,
-        )
-    if (
-        own
-        and (here := places.place_of(own, path))
-        and here[0]
-        and _describe_volume(*here) != _describe_volume(mount, volume)
-    ):
-        return warning(
-            check,
-            f"{path} is on {_describe_volume(*here)} here, and on {_describe_volume(mount, volume)} in the pods.",
-            advice,
-        )
-    return f"{path} ({kind}), in the pods on {_describe_volume(mount, volume)}"
+        where = f"{path} is in this container's own file system ({kind})"
+        return problem(check, f"{where}, but the pods mount '{mount['name']}' there.", advice)
+    in_pods = _describe_volume(mount, volume)
+    if pods.own:
+        own_mount, own_volume = visibility.place_of(pods.own, path)
+        here = _describe_volume(own_mount, own_volume)
+        if own_mount and here != in_pods:
+            return warning(check, f"{path} is on {here} here, and on {in_pods} in the pods.", advice)
+    return f"{path} ({kind}), in the pods on {in_pods}"
 
 
 def _describe_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str:
@@ -126,14 +139,6 @@ def _describe_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str
     claim = own_pod.claim_of(volume)
     source = json.dumps({key: value for key, value in volume.items() if key != "name"})
     return f"claim {claim}{folder}" if claim else f"volume {source}{folder}"
-
-
-def _read_own_shape(scheduler: ArgoScheduler) -> PodShape | None:
-    """Return the shape of this server's own pod, where that can be read."""
-    try:
-        return inheritance.inherited(own_pod.read(Path(scheduler.service_account_path)))[0]
-    except PodUnknown:
-        return None
 
 
 def find_main_container(manifest: Manifest) -> dict[str, Any]:
@@ -244,7 +249,7 @@ def describe_unreadable(file: Path, why: str) -> Finding:
     return problem("rows", f"{file} is not a database of Jupyter-Scheduler: {why}", advice)
 
 
-def _check_database_server(database: Database, manifest: Manifest | None) -> Finding:
+def _check_database_server(database: Database, pods: RunPods | None) -> Finding:
     url = database.url
     try:
         if database.has_tables():
@@ -252,8 +257,8 @@ def _check_database_server(database: Database, manifest: Manifest | None) -> Fin
     except SQLAlchemyError as error:
         why = " ".join(str(getattr(error, "orig", error)).split())  # a driver's text has several lines
         return problem("database", f"{url} cannot be used: {why}", "Check c.SchedulerApp.db_url.")
-    if manifest and database.environment:
-        given = {variable["name"] for variable in find_main_container(manifest).get("env") or []}
+    if pods and database.environment:
+        given = {variable["name"] for variable in pods.container.get("env") or []}
         if PASSWORD_VARIABLE not in given:
             return warning(
                 "database",
