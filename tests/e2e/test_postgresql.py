@@ -164,7 +164,7 @@ async def test_runs_that_the_mender_writes_or_ends(
 
     argo.broken = "no such service account"
     await next_minute()
-    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(scheduler.reconciler.reconcile) for _ in range(6)))
     end = time.monotonic() + 30
     while (newest := (await jobs.runs(story.id))[0])["status"] != "FAILED":
         assert time.monotonic() < end, newest
