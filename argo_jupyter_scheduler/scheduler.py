@@ -40,6 +40,7 @@ from argo_jupyter_scheduler.jobs.validation import Validation
 from argo_jupyter_scheduler.jupyter import models, tables
 from argo_jupyter_scheduler.jupyter.environment_manager import configure_environments
 from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_thread, user_facing_errors
+from argo_jupyter_scheduler.jupyter.server import find_working_dir
 from argo_jupyter_scheduler.storage.database import Database
 
 tables.widen_columns()
@@ -84,7 +85,9 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         self.check_compute_types()
         settings = make_job_settings(self, root_dir, self.staging_path)
         with configuration_errors():
-            engine, local_engine = make_engines(make_engine_settings(self, self.staging_path), database)
+            engine, local_engine = make_engines(
+                make_engine_settings(self, self.staging_path, find_working_dir()), database
+            )
         environment_settings = make_environment_settings(self)
         execution_manager = self.execution_manager_class
         validation = Validation(

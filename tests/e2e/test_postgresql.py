@@ -20,8 +20,8 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.domain.status import LIVE
-from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
 from tests.stand_ins.argo import ArgoStandIn
@@ -131,7 +131,7 @@ async def test_stop_delete_and_a_kill_on_this_machine(jobs: Jobs, staging_path: 
     row = [one for one in psutil.process_iter(["cmdline"]) if killed in (one.info["cmdline"] or [])]
     row[0].kill()
     job = await jobs.wait(killed)
-    assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
+    assert (job["status"], job["status_message"]) == ("FAILED", PROCESS_GONE)
     assert (await jobs.get(stopped))["status"] == "STOPPED"
     assert {path.name for path in staging_path.iterdir()} == {stopped, killed}
     assert (await jobs.request("GET", "jobs"))["total_count"] == 2
@@ -164,7 +164,7 @@ async def test_runs_that_the_mender_writes_or_ends(
 
     argo.broken = "no such service account"
     await next_minute()
-    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(scheduler.reconciler.reconcile) for _ in range(6)))
     end = time.monotonic() + 30
     while (newest := (await jobs.runs(story.id))[0])["status"] != "FAILED":
         assert time.monotonic() < end, newest

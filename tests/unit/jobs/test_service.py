@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, DuplicateJob, EngineUnavailable, InvalidJob
+from argo_jupyter_scheduler.domain.errors import (
+    ArgoSchedulerError,
+    DuplicateJob,
+    EngineUnavailable,
+    InvalidJob,
+)
 from argo_jupyter_scheduler.jobs.requests import JobRequest
 from argo_jupyter_scheduler.storage.database import Database
-
 from tests.support.jobs import notebook
 from tests.support.services import Services
 from tests.support.statements import statements
@@ -23,7 +27,12 @@ def services(database: Database, tmp_path: Path) -> Services:
 
 
 def request(**fields: object) -> JobRequest:
-    given = {"input_uri": "n.ipynb", "input_filename": "n.ipynb", "runtime_environment_name": "venv", "name": "n"}
+    given = {
+        "input_uri": "n.ipynb",
+        "input_filename": "n.ipynb",
+        "runtime_environment_name": "venv",
+        "name": "n",
+    }
     return JobRequest(**{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -35,7 +44,12 @@ def test_a_submit_looks_the_environment_up_once_and_writes_the_row_once(services
     assert services.environments.lookups == 1
     [job] = services.engine.submitted
     assert services.database.get_job(job_id) == job
-    assert (job.status, job.tags, job.parameters, job.pid) == ("QUEUED", ("timeout:1h", "a"), {"x": "1"}, None)
+    assert (job.status, job.tags, job.parameters, job.pid) == (
+        "QUEUED",
+        ("timeout:1h", "a"),
+        {"x": "1"},
+        None,
+    )
     settings = services.jobs.folder(job_id).read_settings()
     assert (settings.engine, settings.origin, settings.own_environment) == ("argo", "n.ipynb", "venv")
 
@@ -60,7 +74,10 @@ REFUSED = [
     ({"runtime_environment_name": "x"}, "Environment 'x' not found. Available: venv."),
     ({"output_formats": ("docx",)}, "Output format 'docx' not found. Available: html, ipynb."),
     ({"compute_type": "big"}, "Compute type 'big' not found. Available: none."),
-    ({"parameters": {"x y": "1"}}, "'x y' is not a valid parameter name. Use letters, digits and underscores."),
+    (
+        {"parameters": {"x y": "1"}},
+        "'x y' is not a valid parameter name. Use letters, digits and underscores.",
+    ),
     ({"name": "n" * 257}, "The name has 257 characters. Use at most 256."),
     ({"tags": ("timeout:soon",)}, "Option timeout"),
 ]
@@ -86,7 +103,9 @@ def test_an_engine_that_fails_leaves_nothing(services: Services) -> None:
     assert list(services.staging.iterdir()) == services.database.list_live_jobs() == []
 
 
-def test_an_input_of_a_row_that_leads_out_of_its_folder_is_refused(services: Services, tmp_path: Path) -> None:
+def test_an_input_of_a_row_that_leads_out_of_its_folder_is_refused(
+    services: Services, tmp_path: Path
+) -> None:
     """Rows of earlier versions were not checked."""
     with contextlib.closing(sqlite3.connect(tmp_path / "scheduler.sqlite")) as connection, connection:
         connection.execute(
