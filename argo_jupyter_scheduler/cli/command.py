@@ -14,7 +14,7 @@ from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.arguments import StrictLoader, WrongArguments
-from argo_jupyter_scheduler.domain.errors import InvalidConfiguration
+from argo_jupyter_scheduler.domain.errors import InvalidConfiguration, JobNotFound
 
 if TYPE_CHECKING:  # importing it takes a second, which --help and a progress bar need not wait for
     from argo_jupyter_scheduler.scheduler import ArgoScheduler
@@ -26,6 +26,9 @@ CONFIGURATION_FILES = (
     "jupyter_server_config",
 )
 """Files that are read, without their suffix: the server's configuration wins over that of its extension Jupyter-Scheduler."""
+
+STAGING_SECTIONS = ("ArgoScheduler", "Scheduler", "BaseScheduler")
+"""Sections of the configuration that set the staging area, the most specific first."""
 
 ALIASES = {name: JupyterApp.aliases[name] for name in ("log-level", "config")}
 FLAGS = {"debug": JupyterApp.flags["debug"]}
@@ -139,11 +142,13 @@ class SchedulerCommand(JupyterApp):
             why = getattr(error, "orig", None) or error  # SQLAlchemy's own text has several lines
             raise InvalidConfiguration(f"The scheduler cannot be started: {why}") from error
 
-    def open_database(self) -> Database | None:
-        """Return the database of jobs, or None if nothing has been stored yet.
+    def open_database(self) -> Database:
+        """Return the database of jobs, without importing a server.
 
         Raises
         ------
+        JobNotFound
+            Nothing has been stored yet.
         InvalidConfiguration
             It cannot be used.
         """
@@ -151,17 +156,27 @@ class SchedulerCommand(JupyterApp):
 
         from argo_jupyter_scheduler.storage.database import Database
 
-        # As `SchedulerApp.db_url`; that class takes seconds to import, and a list needs nothing else of Jupyter-Scheduler.
+        # As `SchedulerApp.db_url`; that class takes seconds to import.
         configured = self.config.SchedulerApp.get("db_url")
         try:
             url = make_url(str(configured or f"sqlite:///{jupyter_data_dir()}/scheduler.sqlite"))
-            if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-                return None  # to connect would create it
-            database = Database(url.render_as_string(hide_password=False))
-            return database if database.has_tables() else None
-        except Exception as error:
+            is_file = url.get_backend_name() == "sqlite"
+            if not is_file or Path(str(url.database)).is_file():  # to connect would create the file
+                database = Database(url.render_as_string(hide_password=False))
+                if database.has_tables():
+                    return database
+        except Exception as error:  # a database's driver raises what it likes
             why = getattr(error, "orig", None) or error
             raise InvalidConfiguration(f"The database cannot be used: {why}") from error
+        raise JobNotFound("There are no jobs yet: the database has not been created.")
+
+    def find_staging_path(self) -> Path:
+        """Return the staging area, without importing a server. Several traits can set it: `ArgoScheduler` inherits them."""
+        sections = (self.config[name] for name in STAGING_SECTIONS)
+        configured = next(
+            (section["staging_path"] for section in sections if "staging_path" in section), None
+        )
+        return Path(str(configured or Path(jupyter_data_dir(), "scheduler_staging_area")))
 
 
 def _place(error: Exception) -> str:

@@ -15,7 +15,7 @@ from argo_jupyter_scheduler.cli.tables import (
 )
 from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
 
 TITLES = ("DEFINITION", "STATE", "SCHEDULE", "TIME ZONE", "NEXT RUN", "NAME")
@@ -44,8 +44,10 @@ class DefinitionsCommand(SchedulerCommand):
             The database cannot be used.
         """
         self.load_configuration()
-        database = self.open_database()
-        rows = list_definitions(database) if database else []
+        try:
+            rows = list_definitions(self.open_database())
+        except JobNotFound:  # nothing has been stored yet
+            rows = []
         if self.as_json:
             print(render_json([definition_as_json(row) for row in rows]))
         else:

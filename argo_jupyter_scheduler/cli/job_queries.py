@@ -44,13 +44,8 @@ def list_definitions(database: Database) -> list[DefinitionRow]:
         return [schema.decode(DefinitionRow, row) for row in connection.execute(query).mappings()]
 
 
-def find_job(database: Database | None, beginning: str) -> JobRow:
+def find_job(database: Database, beginning: str) -> JobRow:
     """Return the job whose id begins so.
-
-    Parameters
-    ----------
-    database
-        None where no job was stored yet.
 
     Raises
     ------
@@ -59,12 +54,12 @@ def find_job(database: Database | None, beginning: str) -> JobRow:
     InvalidJob
         There are several; names some.
     """
-    found = _find_ids(database, schema.jobs.c.job_id, beginning) if database and beginning else []
+    found = _find_ids(database, schema.jobs.c.job_id, beginning) if beginning else []
     if len(found) > 1 and beginning not in found:
         raise InvalidJob(
             f"Several job ids begin with '{beginning}'. Give more characters. Available: {_listed(found)}."
         )
-    job = database.get_job(beginning if beginning in found else found[0]) if database and found else None
+    job = database.get_job(beginning if beginning in found else found[0]) if found else None
     if job is None:
         raise JobNotFound(f"Job '{beginning}' not found. List jobs with: jupyter argo-scheduler jobs")
     return job

@@ -18,6 +18,7 @@ from argo_jupyter_scheduler.cli.tables import (
     render_table,
 )
 from argo_jupyter_scheduler.domain import status
+from argo_jupyter_scheduler.domain.errors import JobNotFound
 from argo_jupyter_scheduler.storage.schema import JobRow
 
 STATUSES = (*status.LIVE, status.COMPLETED, status.FAILED, status.STOPPED)
@@ -62,8 +63,10 @@ class JobsCommand(SchedulerCommand):
             The database cannot be used.
         """
         self.load_configuration()
-        database = self.open_database()
-        rows = list_jobs(database, self.limit, self.status, self.definition) if database else []
+        try:
+            rows = list_jobs(self.open_database(), self.limit, self.status, self.definition)
+        except JobNotFound:  # nothing has been stored yet
+            rows = []
         if self.as_json:
             print(render_json([job_as_json(row) for row in rows]))
         else:

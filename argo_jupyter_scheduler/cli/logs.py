@@ -11,6 +11,8 @@ from traitlets import Bool
 
 from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
 POLL_SECONDS = 0.2
 
@@ -50,40 +52,40 @@ class LogsCommand(SchedulerCommand):
         """
         self.load_configuration()
         from argo_jupyter_scheduler.cli.job_queries import find_job
-        from argo_jupyter_scheduler.cli.tables import render_json
-        from argo_jupyter_scheduler.cli.waiting import outcome
-        from argo_jupyter_scheduler.domain.status import LIVE
-        from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-        from argo_jupyter_scheduler.storage.folders import RunFolder
+        from argo_jupyter_scheduler.cli.tables import describe_outcome, render_json
 
-        row = find_job(self.open_database(), self.extra_args[0])
-        scheduler = self.make_scheduler(Path.cwd(), create=False)
-        database = scheduler.jobs.database
-        path = RunFolder(scheduler.staging_path, row.job_id).log
-        is_live: Callable[[], bool] = (
-            (lambda: database.is_live(row.job_id)) if self.follow else (lambda: False)
-        )
+        database = self.open_database()
+        row = find_job(database, self.extra_args[0])
+        text = self._print_log(row, lambda: self.follow and database.is_live(row.job_id))
+        row = database.get_job(row.job_id) or row
+        if not text and row.pid is None:
+            text = self._print_pods_log(row)
+        if self.as_json:
+            print(render_json({"job_id": row.job_id, "status": row.status, "lines": text.splitlines()}))
+        elif self.follow:
+            print(describe_outcome(row), file=sys.stderr)
+        elif not text:
+            raise InvalidJob(f"Job {row.job_id} has no log ({row.status}).")
+        return 0
+
+    def _print_log(self, row: JobRow, is_growing: Callable[[], bool]) -> str:
         pieces = []
-        for piece in read_growing(path, is_live):
+        for piece in read_growing(RunFolder(self.find_staging_path(), row.job_id).log, is_growing):
             pieces.append(piece)
             if not self.as_json:
                 print(piece, end="", flush=True)
-        text = "".join(pieces)
-        row = database.get_job(row.job_id) or row
+        return "".join(pieces)
+
+    def _print_pods_log(self, row: JobRow) -> str:
+        from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+
+        scheduler = self.make_scheduler(Path.cwd(), create=False)
         engine = scheduler.jobs.engine
-        if not text and isinstance(engine, ArgoEngine) and engine.owns(row):
-            text = "".join(f"{line}\n" for line in engine.log(row))
-            print("" if self.as_json else text, end="")
-        if self.as_json:
-            print(render_json({"job_id": row.job_id, "status": row.status, "lines": text.splitlines()}))
-            return 0
-        if not text and row.status not in LIVE:
-            raise InvalidJob(f"Job {row.job_id} has no log.")
-        if not text:
-            print(f"The run has not printed anything yet ({row.status}).", file=sys.stderr)
-        elif self.follow:
-            print(outcome(row), file=sys.stderr)
-        return 0
+        text = "".join(f"{line}\n" for line in engine.log(row)) if isinstance(engine, ArgoEngine) else ""
+        scheduler.close()
+        if not self.as_json:
+            print(text, end="")
+        return text
 
 
 def read_growing(path: Path, is_growing: Callable[[], bool]) -> Iterator[str]:

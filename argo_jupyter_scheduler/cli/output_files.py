@@ -7,12 +7,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import find_output
 from argo_jupyter_scheduler.storage.schema import JobRow
-
-INPUT_FORMAT = "input"
-"""What Jupyter-Scheduler calls the staged notebook among the outputs."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +34,16 @@ class OutputFile:
         return {"format": self.output_format, "path": str(self.path)}
 
 
-def find_output_files(scheduler: ArgoScheduler, row: JobRow) -> list[OutputFile]:
+def find_output_files(staging_path: Path, row: JobRow) -> list[OutputFile]:
     """Return the files that a run made, as far as they exist: outputs first, then what the notebook wrote or changed."""
-    paths = scheduler.get_staging_paths(scheduler.get_job(row.job_id, False))
+    folder = staging_path / row.job_id
+    paths = {
+        output_format: find_output(folder, row.input_filename, row.create_time, output_format)
+        for output_format in row.output_formats or ()
+    }
     outputs = [
-        OutputFile(output_format, Path(path), Path(path).name)
-        for output_format, path in paths.items()
-        if output_format != INPUT_FORMAT and Path(path).is_file()
+        OutputFile(output_format, path, path.name) for output_format, path in paths.items() if path.is_file()
     ]
-    folder = RunFolder(scheduler.staging_path, row.job_id).path
     known = {file.path for file in outputs} | {folder / row.input_filename}
     written = [
         OutputFile("", folder / name, name)

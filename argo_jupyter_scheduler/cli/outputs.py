@@ -48,7 +48,7 @@ class OutputsCommand(SchedulerCommand):
         from argo_jupyter_scheduler.cli.tables import render_json
 
         row = find_job(self.open_database(), self.extra_args[0])
-        files = find_output_files(self.make_scheduler(Path.cwd(), create=False), row)
+        files = find_output_files(self.find_staging_path(), row)
         if self.output_dir:
             try:
                 files = copy_files(files, Path(self.output_dir))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from argo_jupyter_scheduler.domain.status import COMPLETED
 
 LINE_INTERVAL_SECONDS = 1.0
-"""How long after a plain line the next one may come, unless the status has changed."""
+"""How long after a plain line the next one may come, unless the status has changed, and how often a bar shows the time."""
 
 BAR_FORMAT = "{desc} |{bar:20}| {elapsed}{postfix}"
 
@@ -105,6 +106,9 @@ class ProgressBar:
                 total=cells or None,
                 file=self._stream,
                 bar_format=BAR_FORMAT,
+                # 80 columns where a terminal does not know its size; tqdm would write nothing there.
+                ncols=shutil.get_terminal_size().columns - 1,
+                nrows=20,
                 mininterval=0,
                 leave=leave,
             )
@@ -112,14 +116,15 @@ class ProgressBar:
     def show(self, progress: Progress) -> None:
         """Show a progress, if it is another than before."""
         if progress == self._shown:
-            if self._bar is not None:
+            if self._bar is not None and time.monotonic() - self._shown_at > LINE_INTERVAL_SECONDS:
                 self._bar.refresh()  # the time goes on
+                self._shown_at = time.monotonic()
             return
         if self._bar is not None:
             self._bar.total, self._bar.n = progress.cells or None, progress.done
             self._bar.set_description_str(f"{self._title}: {progress.text}", refresh=False)
             self._bar.set_postfix_str(progress.status)
-            self._shown = progress
+            self._shown, self._shown_at = progress, time.monotonic()
         elif self._leave:
             self._write_line(progress)
 

@@ -64,9 +64,7 @@ class RerunCommand(WithParameters):
         from argo_jupyter_scheduler.cli.waiting import run_and_report
 
         row = find_job(self.open_database(), self.extra_args[0])
-        # Which folder is the root folder, this scheduler does not need to know before the notebook is at hand.
-        staging_path = self.make_scheduler(Path.cwd(), create=False).staging_path
-        with _copied_input(staging_path, row) as folder:
+        with _copied_input(self.find_staging_path(), row) as folder:
             scheduler = self.make_scheduler(folder.path)
             scheduler.start()
             model = CreateJob(
@@ -90,7 +88,7 @@ class RerunCommand(WithParameters):
 
 
 @contextlib.contextmanager
-def _copied_input(staging_path: str, row: JobRow) -> Iterator[RunFolder]:
+def _copied_input(staging_path: Path, row: JobRow) -> Iterator[RunFolder]:
     """Copy what a job was made from, without its outputs, to a folder of the staging area while this lasts.
 
     Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from jupyter_scheduler.models import CreateJob
 
 from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
 from argo_jupyter_scheduler.cli.progress import ProgressBar, progress_of
+from argo_jupyter_scheduler.cli.tables import describe_outcome, render_json
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.domain.messages import job_not_found
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
@@ -79,13 +79,13 @@ def run_and_report(
     row = scheduler.jobs.database.get_job(job_id)
     if row is None:
         raise JobNotFound(job_not_found(job_id))
-    files = _publish(find_output_files(scheduler, row), output_dir)
+    files = _publish(find_output_files(scheduler.jobs.settings.staging_path, row), output_dir)
     if as_json:
-        print(json.dumps(outcome_as_json(row, files), indent=1, ensure_ascii=False))
+        print(render_json(outcome_as_json(row, files)))
     else:
         for file in files:
             print(file.path, flush=True)
-    print(outcome(row), file=sys.stderr)
+    print(describe_outcome(row), file=sys.stderr)
     return int(row.status != COMPLETED)
 
 
@@ -97,13 +97,6 @@ def _publish(files: list[OutputFile], output_dir: Path | None) -> list[OutputFil
     except OSError as error:
         print(f"{output_dir} cannot be written: {error}. The files are in the staging area.", file=sys.stderr)
         return files
-
-
-def outcome(row: JobRow) -> str:
-    """Return how a job ended, in the words of the panel."""
-    if row.status == COMPLETED:
-        return row.status
-    return f"{row.status}: {row.status_message or 'no reason was given'}"
 
 
 def outcome_as_json(row: JobRow, files: list[OutputFile]) -> dict[str, object]:

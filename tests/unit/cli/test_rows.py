@@ -62,8 +62,6 @@ def test_a_job_that_is_not_found(three: Database) -> None:
     for beginning in ("c", "", "%", "_"):
         with pytest.raises(JobNotFound, match="List jobs with: jupyter argo-scheduler jobs"):
             find_job(three, beginning)
-    with pytest.raises(JobNotFound):
-        find_job(None, "a")
 
 
 def test_many_jobs_that_begin_alike(database: Database) -> None:
