@@ -27,6 +27,7 @@ from argo_jupyter_scheduler.jobs.validation import (
     check_input_filename,
     check_known,
     check_name,
+    check_text,
     find_input,
 )
 from argo_jupyter_scheduler.storage.database import Database
@@ -137,6 +138,7 @@ class JobService:
         InvalidJob, JobNotFound
             It cannot be changed so, or does not exist.
         """
+        check_text(name, "name")
         check_name(name)
         if compute_type:
             check_known([compute_type], self.settings.compute_types, "Compute type")
@@ -227,6 +229,7 @@ class JobService:
         InvalidJob
             It does not exist, or several notebooks are possible.
         """
+        check_text(input_uri, "input path")
         root = self.settings.root_dir
         if Path(input_uri).name == input_uri and "\0" not in input_uri and not (root / input_uri).exists():
             folders = map(self.folder, self.database.find_jobs_of_input(input_uri))

@@ -28,6 +28,7 @@ from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
 from tests.support.machine import Machine, machine, of  # noqa: F401 (a fixture)
 from tests.support.postgresql import PASSWORD, PostgreSQL, started
+from tests.support.rows import job_row
 
 LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
 ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)
@@ -252,11 +253,11 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     created = now_ms()
     token = run_token("d", created // 1000)
     asyncio.run(all_at_once(lambda n: database.insert_run("r", "d", created, token)))
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
     database.explain_waiting("r", "no node")
     database.stop_replaced_runs("d", created + 1)
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
         "STOPPED",
         True,
@@ -268,7 +269,7 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     insert(db_url, {"job_id": "one end"})
     ends = [lambda: database.mark_completed("one end"), lambda: database.mark_failed("one end", "why")]
     assert asyncio.run(all_at_once(lambda n: ends[n % 2]())) == 1
-    assert (database.get_job("one end") or {})["status"] not in LIVE
+    assert job_row(database, "one end").status not in LIVE
 
 
 def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> None:
@@ -279,7 +280,7 @@ def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> Non
             create_tables(url)  # as the server does at each start
         insert(url, {"job_id": "a", "parameters": {"word": "x" * 5000}})
         database = Database(url)
-        assert (database.get_job("a") or {})["parameters"] == {"word": "x" * 5000}
+        assert job_row(database, "a").parameters == {"word": "x" * 5000}
         database.dispose()
 
 

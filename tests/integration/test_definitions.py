@@ -23,6 +23,7 @@ from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
+from tests.support.rows import definition_row
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
@@ -264,7 +265,7 @@ class TestOnThisMachine:
     ) -> None:
         scheduler.concurrency_policy = "Allow"
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
-        begin = (database.get_definition(definition_id) or {})["update_time"] // 1000
+        begin = definition_row(database, definition_id).update_time // 1000
         servers = [LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])]
         for minute in range(1, 22):
             moment[0] += 60_000

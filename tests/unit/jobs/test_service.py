@@ -57,7 +57,7 @@ def test_a_submit_looks_the_environment_up_once_and_writes_the_row_once(services
 def test_a_token_is_used_once(services: Services) -> None:
     services.write("n.ipynb", notebook("1"))
     job_id = services.jobs.create_job(request(idempotency_token="t"))
-    with pytest.raises(DuplicateJob, match="^t$"):
+    with pytest.raises(DuplicateJob, match=r"^t$"):
         services.jobs.create_job(request(idempotency_token="t"))
     assert [path.name for path in services.staging.iterdir()] == [job_id]
     assert len(services.engine.submitted) == 1
@@ -67,7 +67,10 @@ REFUSED = [
     ({"input_uri": "../n.ipynb"}, "outside the root folder"),
     ({"input_uri": "no.ipynb"}, "does not exist"),
     ({"input_uri": "a\0.ipynb"}, "NUL"),
-    ({"input_uri": "\ud800.ipynb"}, "does not exist"),
+    ({"input_uri": "\ud800.ipynb"}, "not valid Unicode"),
+    ({"name": "\ud800"}, "The name contains characters that are not valid Unicode."),
+    ({"parameters": {"a": "\udfff"}}, "not valid Unicode"),
+    ({"tags": ("\ud800",)}, "not valid Unicode"),
     ({"input_uri": "text.ipynb"}, "is not a notebook"),
     ({"input_uri": "list.ipynb"}, "is not a notebook"),
     ({"input_filename": "../../n.ipynb"}, "plain file name"),

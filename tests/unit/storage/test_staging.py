@@ -77,7 +77,7 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     def change(name: str) -> None:
         unsettled = ChangeMarkers(tmp_path)
         for _ in range(100):
-            with unsettled.change(name):
+            with unsettled.mark_change(name):
                 pass
 
     with ThreadPoolExecutor() as pool:
@@ -87,21 +87,21 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(tmp_path: Path) -> None:
-    class Hasty(Unsettled):
-        ABANDONED = 0.4
+    class Hasty(ChangeMarkers):
+        ABANDONED_SECONDS = 0.4
 
     unsettled = Hasty(tmp_path)
-    with unsettled.change("a"):
+    with unsettled.mark_change("a"):
         time.sleep(0.8)
-        assert unsettled.left() == {}
-    with pytest.raises(OSError, match="disk"), unsettled.change("a"):
+        assert unsettled.find_abandoned() == {}
+    with pytest.raises(OSError, match="disk"), unsettled.mark_change("a"):
         raise OSError("disk full")
-    [[mark]] = unsettled.left().values()
-    with unsettled.change("a"):
+    [[mark]] = unsettled.find_abandoned().values()
+    with unsettled.mark_change("a"):
         pass
-    assert list(unsettled.left()) == ["a"]
+    assert list(unsettled.find_abandoned()) == ["a"]
     mark.unlink()
-    assert unsettled.left() == {}
+    assert unsettled.find_abandoned() == {}
 
 
 def test_a_name_of_all_the_length_that_there_is(tmp_path: Path) -> None:
