@@ -16,13 +16,18 @@ NO_REASON = "The run ended without giving a reason."
 WORKFLOW_GONE = (
     "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
 )
+POD_SHAPE_UNKNOWN = (
+    "The shape of the pods is unknown, so nothing can run on Argo. Either set c.ArgoScheduler.image to an image that has "
+    "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home. Or give this "
+    "server's pod a service account that may get pods, so that runs inherit from it (c.ArgoScheduler.inherit_pod)."
+)
 PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
 NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 TIMED_OUT = "The run took longer than its option timeout allows."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
-NO_SLACK_TOKEN = (
+NO_SLACK_TOKEN = (  # noqa: S105 (a sentence)
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
     "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
 )
