@@ -110,7 +110,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
         self.jobs.engine.start()
         if self.slack_channel and not self.jobs.engine.has_slack_token:
-            self.log.warning(messages.NO_SLACK_TOKEN)
+            self.log.warning(messages.SLACK_NOT_CONFIGURED)
 
     def close(self) -> None:
         """Release connections."""

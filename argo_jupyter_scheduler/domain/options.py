@@ -228,7 +228,8 @@ def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
         raise InvalidJob(
-            f"Option image: '{_short(str(value))}' is not the name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
+            f"Option image: '{_short(str(value))}' is not the name of an image, such as "
+            "'quay.io/jupyter/scipy-notebook:2025-10-20'."
         )
     return text
 
