@@ -257,8 +257,8 @@ class JobService:
         """Make a staging folder; return the relative paths of the files that came with the notebook."""
         folder.create()
         folder.write_settings(self.run_settings(prepared.environment, prepared.kernel, prepared.origin))
-        leave_out = self.settings.staging_path
-        return tuple(folder.stage(prepared.path, with_folder, leave_out, name=input_filename))
+        rules = self.settings.folder_rules if with_folder else None
+        return tuple(folder.stage(prepared.path, rules, name=input_filename))
 
     # Settings of runs
 

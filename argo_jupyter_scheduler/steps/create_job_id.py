@@ -10,6 +10,7 @@ from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 REPLACE = "Replace"
@@ -79,5 +80,6 @@ def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow
     if not (source.path / name).is_file():
         raise RunError(input_gone(name))
     folder.create()
-    folder.stage(source.path / name, bool(row.package_input_folder), leave_out=folder.path)
+    rules = FolderRules(left_out=[folder.path]) if row.package_input_folder else None
+    folder.stage(source.path / name, rules)
     folder.copy_settings(source)  # last: it says that everything is there
