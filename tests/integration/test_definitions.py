@@ -101,12 +101,12 @@ async def test_a_run_has_its_own_copy_of_the_input_folder(
     for _ in range(2):
         job = await story.next_run()
         assert (job["status"], await story.printed(job)) == ("COMPLETED", "good\n")
-        assert job["packaged_files"] == []  # the run made and changed nothing
+        assert job["packaged_files"] == ["data/x.txt"]  # which the run changed
     jobs.write("project/data/x.txt", "better")
     (jobs.root / "project" / "old.txt").unlink()
     await story.change(input_uri="project/n.ipynb")
     job = await story.next_run()
-    assert (await story.printed(job), job["packaged_files"]) == ("better\n", [])
+    assert (await story.printed(job), job["packaged_files"]) == ("better\n", ["data/x.txt"])
 
 
 async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awaitable[None]]) -> None:
