@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from jupyter_scheduler.orm import Job
 
-from argo_jupyter_scheduler.engines.local import KILLED
+from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -102,7 +102,7 @@ async def test_a_killed_run_is_told_too(
     source = notebook("print('so far')", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     job_id = await jobs.create("k.ipynb", source, parameters=parameters)
     job = await jobs.wait(job_id)
-    reason = KILLED if place == "local" else "Error (exit code 137)"
+    reason = PROCESS_GONE if place == "local" else "Error (exit code 137)"
     assert (job["status"], job["status_message"]) == ("FAILED", reason)
     message = only(slack)
     assert message.text.startswith(":x: *a job* has failed · k.ipynb · ")
@@ -265,7 +265,7 @@ class TestOnThisMachine:
         for job_id in "abcdefghijkl":
             folder = RunFolder(scheduler.staging_path, job_id)
             folder.create()
-            folder.write("run.json", scheduler.run_settings())
+            folder.write_settings(scheduler.jobs.run_settings(None, None, None))
             with scheduler.db_session() as session:  # of a process that is no more
                 session.add(Job(job_id=job_id, status="IN_PROGRESS", pid=2**22 + 1, **row))
                 session.commit()
@@ -273,8 +273,8 @@ class TestOnThisMachine:
         while database.list_live_jobs():
             await asyncio.sleep(0.05)
         assert time.monotonic() - begun < 9  # each takes 1 s
-        ends = {(database.get_job(job_id) or {})["status_message"] for job_id in "abcdefghijkl"}
-        assert ends == {f"{KILLED} (No message was sent to Slack: Slack did not answer within 1 s.)"}
+        ends = {job.status_message for job_id in "abcdefghijkl" if (job := database.get_job(job_id))}
+        assert ends == {f"{PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"}
 
 
 async def test_scheduled_runs_are_told_for_as_long_as_their_definition_has_a_channel(
