@@ -5,7 +5,6 @@ It reads the configuration, connects the rooms, and turns each call of Jupyter-S
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,9 @@ from argo_jupyter_scheduler.jobs.validation import Validation
 from argo_jupyter_scheduler.jupyter import models, tables
 from argo_jupyter_scheduler.jupyter.environment_manager import configure_environments
 from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_thread, user_facing_errors
+from argo_jupyter_scheduler.jupyter.server import find_working_dir
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.output_names import find_output
 
 tables.widen_columns()
 
@@ -84,7 +85,9 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         self.check_compute_types()
         settings = make_job_settings(self, root_dir, self.staging_path)
         with configuration_errors():
-            engine, local_engine = make_engines(make_engine_settings(self, self.staging_path), database)
+            engine, local_engine = make_engines(
+                make_engine_settings(self, self.staging_path, find_working_dir()), database
+            )
         environment_settings = make_environment_settings(self)
         execution_manager = self.execution_manager_class
         validation = Validation(
@@ -107,7 +110,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
         self.jobs.engine.start()
         if self.slack_channel and not self.jobs.engine.has_slack_token:
-            self.log.warning(messages.NO_SLACK_TOKEN)
+            self.log.warning(messages.SLACK_NOT_CONFIGURED)
 
     def close(self) -> None:
         """Release connections."""
@@ -154,13 +157,9 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Return where a job's files are, also when they were named in another time zone than today's."""
         paths: dict[str, str] = super().get_staging_paths(model)
         for output_format, path in paths.items():
-            if output_format == "input" or os.path.exists(path):
-                continue
-            stem = os.path.splitext(model.input_filename)[0]
-            same_format = Path(path).parent.glob(f"*.{output_format}")
-            found = [other for other in same_format if other.name.startswith(f"{stem}-")]
-            if len(found) == 1:
-                paths[output_format] = str(found[0])
+            if output_format != "input":
+                found = find_output(Path(path).parent, model.input_filename, model.create_time, output_format)
+                paths[output_format] = str(found)
         return paths
 
     # Job definitions

@@ -13,12 +13,13 @@ import psutil
 import pytest
 from jupyter_scheduler.orm import create_tables
 
-from argo_jupyter_scheduler.engines import local
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.engines.local import kill_run
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
+from tests.support.processes import started_runs
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -50,10 +51,8 @@ def no_argo(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 def no_run_is_left() -> Iterator[None]:
     """End the runs on this machine that a test did not wait for."""
     yield
-    for job_id, process in list(local._children.items()):
-        if process.poll() is None:
-            local._kill(job_id, psutil.Process(process.pid))
-            process.wait(10)
+    for pid, job_id in started_runs().items():
+        kill_run(job_id, psutil.Process(pid))
 
 
 @pytest.fixture
@@ -145,8 +144,8 @@ def jobs(
 ) -> Iterator[Jobs]:
     yield Jobs(jp_fetch, jp_root_dir)
     if request.node.get_closest_marker("argo"):  # whose schedules would go on for ever
-        for row in scheduler.database.list_schedules():
-            scheduler.definitions.delete(row["job_definition_id"])
+        for row in scheduler.jobs.database.list_schedules():
+            scheduler.definitions.delete(row.job_definition_id)
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def next_minute(
     """Let a minute pass: at once, but on a real Argo."""
     if place == "local":
         moment = [int(time.time() * 1000)]
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
 
         async def local() -> None:
             moment[0] += 60_000

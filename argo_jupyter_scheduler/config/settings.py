@@ -77,8 +77,13 @@ def make_environment_settings(traits: SchedulerTraits) -> EnvironmentSettings:
     return traits.environment_settings(tuple(traits.compute_types), traits.default_compute_type)
 
 
-def make_engine_settings(traits: SchedulerTraits, staging_path: str) -> EngineSettings:
+def make_engine_settings(traits: SchedulerTraits, staging_path: str, working_dir: str) -> EngineSettings:
     """Return what the engines need.
+
+    Parameters
+    ----------
+    working_dir
+        Where containers start, unless something else is inherited or configured.
 
     Raises
     ------
@@ -96,17 +101,17 @@ def make_engine_settings(traits: SchedulerTraits, staging_path: str) -> EngineSe
         max_concurrent_runs=traits.max_concurrent_runs,
         compute_limits=compute_limits,
         slack_token=traits.slack_token,
-        argo=_make_argo_settings(traits) if on_argo else None,
+        argo=_make_argo_settings(traits, working_dir) if on_argo else None,
     )
 
 
-def _make_argo_settings(traits: SchedulerTraits) -> ArgoSettings:
+def _make_argo_settings(traits: SchedulerTraits, working_dir: str) -> ArgoSettings:
     from argo_jupyter_scheduler.engines.argo.pods import shape_sources
 
     connection = traits.connection()
     settings = ArgoSettings(
         connection=connection,
-        pods=_make_pod_settings(traits, connection.namespace),
+        pods=_make_pod_settings(traits, connection.namespace, working_dir),
         pod_per_step=traits.pod_per_step,
         policy=Policy(
             concurrency=traits.concurrency_policy,
@@ -125,7 +130,7 @@ def _make_argo_settings(traits: SchedulerTraits) -> ArgoSettings:
     return settings
 
 
-def _make_pod_settings(traits: SchedulerTraits, namespace: str) -> PodSettings:
+def _make_pod_settings(traits: SchedulerTraits, namespace: str, working_dir: str) -> PodSettings:
     hook = traits.modify_pod_hook
     return PodSettings(
         traits={name: getattr(traits, name) for name in POD_TRAITS},
@@ -139,6 +144,7 @@ def _make_pod_settings(traits: SchedulerTraits, namespace: str) -> PodSettings:
         slug_scheme=traits.slug_scheme,
         service_account_path=Path(traits.service_account_path),
         namespace=namespace,
+        working_dir=working_dir,
         hook=(lambda pod: hook(traits, pod)) if hook else None,
     )
 

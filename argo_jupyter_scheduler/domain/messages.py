@@ -22,7 +22,8 @@ FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 TIMED_OUT = "The run took longer than its option timeout allows."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
-NO_SLACK_TOKEN = (
+NO_OUTPUT_FORMAT = "No output format is chosen. Choose at least one, such as Notebook or HTML."
+SLACK_NOT_CONFIGURED = (
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
     "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
 )

@@ -28,7 +28,7 @@ REPAIR_PERIOD_SECONDS = 60.0
 """Time between two looks at whether each active definition has its schedule."""
 
 WAIT_BEFORE_STOPPING_AGAIN_MS = 10_000
-"""How long a run may take to end after its row became STOPPED; then its engine is told again."""
+"""How long a run may take to end after its row became STOPPED; then the engine is asked to stop it again."""
 
 WATCH_AFTER_STOP_MS = 3_600_000
 """How long after a stop runs are looked for, though none is live."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
@@ -122,6 +123,8 @@ class Validation:
         InvalidJob, EnvironmentUnusable
             It cannot be done; says why.
         """
+        for column, value in values.items():
+            check_text(value, column.replace("_", " "))
         check_name(values.get("name"))
         check_known(values.get("output_formats") or (), self.output_formats(), "Output format")
         kernel_name, language = kernels.notebook_kernel(notebook.metadata)
@@ -182,12 +185,13 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     """
     if "\0" in input_uri:
         raise InvalidJob("The input path contains a NUL character.")
+    check_text(input_uri, "input path")
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
     try:
         is_file = path.is_file()
-    except (OSError, ValueError):  # too long, or half a surrogate pair
+    except OSError:  # too long
         is_file = False
     if not is_file:
         raise InvalidJob(f"Input path '{input_uri}' does not exist.")
@@ -211,6 +215,43 @@ def check_input_filename(name: str) -> str:
     if length > FILENAME_BYTES:
         raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
     return name
+
+
+def check_text(value: object, subject: str) -> None:
+    """Refuse text that no database or file system can store, such as half a surrogate pair.
+
+    Parameters
+    ----------
+    value
+        A text, or a collection of such; other values are not checked.
+
+    Raises
+    ------
+    InvalidJob
+        With the subject.
+    """
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            check_text(item, subject)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidJob(f"The {subject} contains characters that are not valid Unicode.") from None
+
+
+def check_output_formats(formats: Collection[str] | None) -> None:
+    """Refuse an empty choice; None, where a request does not say it, is a job without outputs.
+
+    Raises
+    ------
+    InvalidJob
+        No format is chosen.
+    """
+    if formats is not None and not formats:
+        raise InvalidJob(messages.NO_OUTPUT_FORMAT)
 
 
 def check_name(name: str | None) -> None:

@@ -8,7 +8,7 @@ names that the panel downloads. What only this package reads lies in ``.argo-jup
 ``lock``            of a definition: held while the definition is changed
 ``result.json``     how `main` ended, for the steps after it (which may run in other pods)
 ``progress.json``   which cell is being executed
-``slack-message``   there from just before a message appears in Slack; whoever finds it sends none
+``slack-message``   made just before a message appears in Slack; a process that finds it sends nothing
 ``slack.json``      why no message could be sent, for the step `failure` (which may run in another pod)
 ``process-….json``  on this machine: the process that runs the job, which holds it locked
 ``output.<format>`` outputs before `rename-files` publishes them
@@ -64,7 +64,7 @@ class RunFolder:
         self.private.mkdir(parents=True, exist_ok=True)
 
     def delete(self) -> None:
-        """Delete the folder and all within; a folder that is not there is no error."""
+        """Delete the folder and all within; a folder that does not exist is not an error."""
         for _ in range(3):  # a process that is just being killed may still write
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():

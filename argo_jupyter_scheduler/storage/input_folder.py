@@ -16,7 +16,7 @@ def copy_folder(source: Path, destination: Path, leave_out: Path) -> list[str]:
     """Copy the content of an input folder; return the relative paths of the copied files.
 
     Links to files are copied as files, links to folders as folders unless they lead to a folder above. Left out are
-    what is no regular file, dangling links, and `leave_out` (the staging area may lie within the folder, as in a home).
+    whatever is not a regular file, dangling links, and `leave_out` (the staging area may lie within the folder, as in a home).
     """
 
     def ignored(folder: str, names: list[str]) -> set[str]:

@@ -66,15 +66,6 @@ class _Row:
     create_time: int = 0
     update_time: int = 0
 
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
-
-    def keys(self) -> list[str]:
-        return [one.name for one in fields(self)]
-
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow(_Row):

@@ -20,14 +20,15 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.domain.status import LIVE
-from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
 from tests.support.machine import Machine, machine, of  # noqa: F401 (a fixture)
 from tests.support.postgresql import PASSWORD, PostgreSQL, started
+from tests.support.rows import job_row
 
 LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
 ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)
@@ -131,7 +132,7 @@ async def test_stop_delete_and_a_kill_on_this_machine(jobs: Jobs, staging_path: 
     row = [one for one in psutil.process_iter(["cmdline"]) if killed in (one.info["cmdline"] or [])]
     row[0].kill()
     job = await jobs.wait(killed)
-    assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
+    assert (job["status"], job["status_message"]) == ("FAILED", PROCESS_GONE)
     assert (await jobs.get(stopped))["status"] == "STOPPED"
     assert {path.name for path in staging_path.iterdir()} == {stopped, killed}
     assert (await jobs.request("GET", "jobs"))["total_count"] == 2
@@ -164,7 +165,7 @@ async def test_runs_that_the_mender_writes_or_ends(
 
     argo.broken = "no such service account"
     await next_minute()
-    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(scheduler.reconciler.reconcile) for _ in range(6)))
     end = time.monotonic() + 30
     while (newest := (await jobs.runs(story.id))[0])["status"] != "FAILED":
         assert time.monotonic() < end, newest
@@ -252,11 +253,11 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     created = now_ms()
     token = run_token("d", created // 1000)
     asyncio.run(all_at_once(lambda n: database.insert_run("r", "d", created, token)))
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
     database.explain_waiting("r", "no node")
     database.stop_replaced_runs("d", created + 1)
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
         "STOPPED",
         True,
@@ -268,7 +269,7 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     insert(db_url, {"job_id": "one end"})
     ends = [lambda: database.mark_completed("one end"), lambda: database.mark_failed("one end", "why")]
     assert asyncio.run(all_at_once(lambda n: ends[n % 2]())) == 1
-    assert (database.get_job("one end") or {})["status"] not in LIVE
+    assert job_row(database, "one end").status not in LIVE
 
 
 def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> None:
@@ -279,7 +280,7 @@ def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> Non
             create_tables(url)  # as the server does at each start
         insert(url, {"job_id": "a", "parameters": {"word": "x" * 5000}})
         database = Database(url)
-        assert (database.get_job("a") or {})["parameters"] == {"word": "x" * 5000}
+        assert job_row(database, "a").parameters == {"word": "x" * 5000}
         database.dispose()
 
 

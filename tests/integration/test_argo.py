@@ -18,10 +18,10 @@ from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
 from argo_jupyter_scheduler.domain.argo_failures import read_failures
+from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.local import KILLED
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
@@ -289,7 +289,7 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
     killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
     await jobs.wait(killed, until="IN_PROGRESS")
     psutil.Process((before.database.get_job(killed) or {})["pid"]).kill()
-    assert (await jobs.wait(killed))["status_message"] == KILLED
+    assert (await jobs.wait(killed))["status_message"] == PROCESS_GONE
     await jobs.wait(stopped, until="IN_PROGRESS")
     process = psutil.Process((before.database.get_job(stopped) or {})["pid"])
     await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})

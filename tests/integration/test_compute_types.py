@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,9 +17,8 @@ from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.engines.argo.live_objects import changed
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.steps.kernel.limits import limit
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook, outputs
+from tests.support.jobs import Jobs, Story, notebook
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {
@@ -67,39 +64,6 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
     await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
     assert (await jobs.get(job_id))["compute_type"] == "small"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
-async def test_on_this_machine_they_limit_the_kernel(jobs: Jobs) -> None:
-    source = notebook(SHOWS, "block = b'x' * (2 * 1024 ** 3)")
-    job_id = await jobs.create("n.ipynb", source, output_formats=["ipynb", "html", "log"])
-    job = await jobs.wait(job_id)
-    assert (job["status"], job["status_message"]) == ("FAILED", "MemoryError (cell 2, In [2])")
-    files = await jobs.download(job_id)
-    assert outputs(files["ipynb"]) == f"{GIGABYTE} 1\n"
-    assert "MemoryError" in files["html"].read_text()
-
-    job_id = await jobs.create("n.ipynb", compute_type="gpu", output_formats=["ipynb", "log"])
-    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
-    files = await jobs.download(job_id)
-    assert outputs(files["ipynb"]) == f"{4 * GIGABYTE} {len(os.sched_getaffinity(0))}\n"
-    words = "Of compute type gpu, extra_resource_limits, node_selector has no effect on this machine."
-    assert words in files["log"].read_text()
-
-    job_id = await jobs.create("n.ipynb", compute_type="tiny", output_formats=["log"])
-    job = await jobs.wait(job_id)
-    assert job["status_message"].endswith(
-        f"Kernel died before replying to kernel_info (kernel 'python3' of environment '{await jobs.environment()}')"
-        " (compute type tiny: 10 MB of memory)"
-    )
-    words = "Compute type tiny: the kernel has 10 MB of memory and 1 core, not 0.5."
-    assert words in (await jobs.download(job_id))["log"].read_text()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they have no effect")
-def test_what_the_system_does_not_allow_costs_no_run(caplog: pytest.LogCaptureFixture) -> None:
-    limit(os.getpid(), {"cores": 0})  # which no process can have
-    assert "has no effect on this machine: the kernel could not be limited (" in caplog.text
 
 
 @on_argo

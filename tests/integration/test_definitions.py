@@ -18,11 +18,12 @@ from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
+from tests.support.rows import definition_row
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
@@ -251,7 +252,9 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", FIRST)
-        servers = [LocalSchedules(scheduler, clock=lambda: moment[0]) for _ in range(2)]
+        servers = [
+            LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]) for _ in range(2)
+        ]
         moment[0] += 60_000
         await asyncio.gather(*(asyncio.to_thread(start_all, server) for server in servers))
         [job] = await jobs.runs(definition_id)
@@ -262,12 +265,12 @@ class TestOnThisMachine:
     ) -> None:
         scheduler.concurrency_policy = "Allow"
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
-        begin = (database.get_definition(definition_id) or {})["update_time"] // 1000
-        servers = [LocalSchedules(scheduler, clock=lambda: moment[0])]
+        begin = definition_row(database, definition_id).update_time // 1000
+        servers = [LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])]
         for minute in range(1, 22):
             moment[0] += 60_000
             if minute in (4, 9):  # a second one, and one after a restart
-                servers.append(LocalSchedules(scheduler, clock=lambda: moment[0]))
+                servers.append(LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]))
             for server in servers:
                 await asyncio.to_thread(start_all, server)
         found = [job["idempotency_token"] for job in await jobs.runs(definition_id)]
@@ -286,7 +289,7 @@ class TestOnThisMachine:
         scheduler.starting_deadline_seconds = deadline
 
         async def restart() -> list[dict[str, Any]]:
-            schedules = LocalSchedules(scheduler, clock=lambda: hour + 300_000)
+            schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: hour + 300_000)
             await asyncio.to_thread(start_all, schedules)
             return await jobs.runs(definition_id)
 
@@ -350,7 +353,7 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", FIRST)
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         for seconds in (3600, -3600):
             moment[0] += seconds * 1000
             await asyncio.to_thread(start_all, schedules)
@@ -390,7 +393,7 @@ class TestOnThisMachine:
     ) -> None:
         definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
         scheduler.concurrency_policy = "Forbid"
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         for _ in range(2):
             moment[0] += 60_000
             await asyncio.to_thread(start_all, schedules)

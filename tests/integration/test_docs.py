@@ -17,7 +17,7 @@ from jupyter_scheduler.extension import SchedulerApp
 from traitlets.config import Config, LoggingConfigurable
 from traitlets.config.loader import PyFileConfigLoader
 
-from argo_jupyter_scheduler.cli.doctor.argo import rights
+from argo_jupyter_scheduler.cli.doctor.argo import list_rights
 from argo_jupyter_scheduler.config.argo import ArgoTraits
 from argo_jupyter_scheduler.config.pod import PodTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
@@ -100,7 +100,7 @@ def test_the_roles_grant_what_is_needed(namespace: str, database: Database) -> N
     engine = ArgoEngine(
         Connection("https://x/", "dev", Token(), True, 1.0), database, site(pod_per_step=False)
     )
-    needed = {("argoproj.io", right.resource, right.verb) for right in rights(engine)}
+    needed = {("argoproj.io", right.resource, right.verb) for right in list_rights(engine)}
     needed |= {("argoproj.io", "workflowtaskresults", verb) for verb in ("create", "patch")}
     needed |= {("", kind, "get") for kind in ("pods", "persistentvolumeclaims")}
     assert granted == needed

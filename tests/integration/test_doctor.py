@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,8 +18,7 @@ import trustme
 import yaml
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.cli.app import ArgoSchedulerApp
-from argo_jupyter_scheduler.cli.doctor.storage import lock_trouble, unread
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
 from tests.support.jobs import notebook, real_argo
@@ -94,13 +94,6 @@ def test_a_run_on_this_machine(machine: Machine) -> None:
     }
 
 
-def test_a_file_system_without_locks(tmp_path: Path) -> None:
-    uri = (tmp_path / "a.sqlite").as_uri()
-    assert lock_trouble(uri) == ""
-    assert lock_trouble(f"{(tmp_path / 'b.sqlite').as_uri()}?vfs=unix-none").startswith("it has no locks")
-    assert lock_trouble((tmp_path / "no folder" / "c.sqlite").as_uri()) == "unable to open database file"
-
-
 # Configuration
 
 
@@ -161,10 +154,7 @@ def test_the_servers_configuration_wins_over_the_extensions(machine: Machine) ->
 def test_a_database_that_is_none(machine: Machine) -> None:
     machine.data.mkdir()
     (machine.data / "scheduler.sqlite").write_text("no database, whatever it is called")
-    assert "is no database of Jupyter-Scheduler's" in machine.doctor()["rows"][0]["message"]
-    assert (
-        unread(Path("x"), "database is locked").message == "x is kept by another program: database is locked"
-    )
+    assert "is not a database of Jupyter-Scheduler" in machine.doctor()["rows"][0]["message"]
     machine.configure(SchedulerApp={"db_url": "postgresql+psycopg://me:pw@127.0.0.1:1/rows"})
     [found] = machine.doctor()["database"]
     assert (found["status"], "pw" in found["message"]) == ("problem", False)
@@ -573,10 +563,10 @@ def test_a_manifest_is_what_is_posted(
     on_argo(**traits)
     monkeypatch.chdir("/")
     (machine.home / "n.ipynb").write_text(notebook("1"))
-    path = str(machine.home / "n.ipynb")
-    workflow = yaml.safe_load(machine.command("manifest", path))
+    arguments = ["manifest", str(machine.home / "n.ipynb"), "--argo-version", version]
+    workflow = yaml.safe_load(machine.command(*arguments))
     cron_workflow = yaml.safe_load(
-        machine.command("manifest", path, "--schedule", "0 6 * * *", "--timezone", "Europe/Berlin")
+        machine.command(*arguments, "--schedule", "0 6 * * *", "--timezone", "Europe/Berlin")
     )
     assert (machine.exit_code, argo.posted, machine.files()) == (
         0,
@@ -585,9 +575,9 @@ def test_a_manifest_is_what_is_posted(
     )
 
     monkeypatch.chdir(machine.home)
-    app = ArgoSchedulerApp()
-    app.load_config()
-    scheduler = app.make_scheduler(machine.home)
+    command = SchedulerCommand()
+    command.load_configuration()
+    scheduler = command.make_scheduler(machine.home)
     from jupyter_scheduler.models import CreateJob, CreateJobDefinition
 
     fields = {
@@ -595,10 +585,9 @@ def test_a_manifest_is_what_is_posted(
         "name": "x",
         "runtime_environment_name": scheduler.environments_manager.list_environments()[0].name,
     }
-    job_id = scheduler.create_job_now(CreateJob(**fields))
-    definition_id = scheduler.definitions.create(
-        CreateJobDefinition(**fields, schedule="0 6 * * *", timezone="Europe/Berlin")
-    )
+    definition = CreateJobDefinition(**fields, schedule="0 6 * * *", timezone="Europe/Berlin")
+    job_id = asyncio.run(scheduler.create_job(CreateJob(**fields)))
+    definition_id = asyncio.run(scheduler.create_job_definition(definition))
     posted, cron_posted = argo.posted
     for shown, sent, new_id in (
         (workflow, posted["workflow"], job_id),
@@ -643,6 +632,16 @@ def test_a_manifest_that_would_be_refused(
     (machine.home / "n.ipynb").write_text(notebook("1"))
     assert machine.command("manifest", str(machine.home / arguments[0]), *arguments[1:]) == ""
     assert (machine.exit_code, words in machine.output) == (1, True)
+
+
+def test_a_manifest_needs_no_argo_that_answers(machine: Machine, on_argo: Callable[..., None]) -> None:
+    on_argo(argo_server="http://127.0.0.1:1")
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    arguments = ["manifest", str(machine.home / "n.ipynb"), "--schedule", "@daily"]
+    newest = yaml.safe_load(machine.command(*arguments))
+    assert (machine.exit_code, newest["spec"]["schedules"]) == (0, ["@daily"])
+    older = yaml.safe_load(machine.command(*arguments, "--argo-version", "3.5"))
+    assert older["spec"]["schedule"] == "@daily"
 
 
 @pytest.mark.parametrize("server", ["", "  "])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import signal
 import subprocess
@@ -17,9 +15,8 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.domain.errors import RunTimedOut
-from argo_jupyter_scheduler.engines.local import JOB_VARIABLE
-from argo_jupyter_scheduler.steps.termination import TIME_IS_OVER, by_signals
+from argo_jupyter_scheduler.domain.messages import TIMED_OUT
+from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel
@@ -90,8 +87,9 @@ def check(
     """See that a run has ended, what it said, that it published what there is, and left nothing behind."""
     assert process.wait(40) == 1
     assert marked(folder.path.name) == []
-    row = database.get_job(folder.path.name) or {}
-    assert (row["status"], row["status_message"]) == end
+    row = database.get_job(folder.path.name)
+    assert row
+    assert (row.status, row.status_message) == end
     assert list(folder.path.glob("n-*.html"))
     [executed] = folder.path.glob("n-*.ipynb")
     assert outputs(executed).startswith("so far\n")
@@ -116,7 +114,7 @@ def test_a_run_whose_time_is_over_ends_whatever_it_does(
     process = start(notebook(STUBBORN), settings=settings, tags=["timeout:1h"])
     wait_for_text(folder.log, "so far")
     process.send_signal(signal.SIGALRM)  # as the timer does
-    check(process, database, folder, ("FAILED", TIME_IS_OVER))
+    check(process, database, folder, ("FAILED", TIMED_OUT))
 
 
 @pytest.mark.parametrize("language", ["python", "bash"])
@@ -140,21 +138,4 @@ def test_a_conversion_that_hangs_is_ended_too(
     process = start(notebook("print('so far')"), tags=["timeout:1h"], output_formats=["html", "ipynb", "pdf"])
     wait_for_text(tmp_path / "pid", "\n")
     process.send_signal(signal.SIGALRM)
-    check(process, database, folder, ("FAILED", TIME_IS_OVER))
-
-
-def test_what_logging_swallows_is_raised_again() -> None:
-    """Something that prints through a slow pipe, and has no process that could be ended."""
-
-    class Slow(io.StringIO):
-        def write(self, text: str) -> int:
-            time.sleep(0.05)
-            return len(text)
-
-    logger = logging.Logger("slow")
-    logger.addHandler(logging.StreamHandler(Slow()))
-    begun = time.monotonic()
-    with pytest.raises(RunTimedOut), by_signals(begun + 0.2, patience=2):  # noqa: PT012
-        while time.monotonic() - begun < 10:
-            logger.info("x")
-    assert time.monotonic() - begun > 1
+    check(process, database, folder, ("FAILED", TIMED_OUT))

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ from typing import Any
 import psutil
 import pytest
 
-from argo_jupyter_scheduler.engines import local
+from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.engines.base import Observation
-from argo_jupyter_scheduler.engines.local import KILLED, LocalEngine
-from argo_jupyter_scheduler.steps.kernel.manager import BLOCKS, LOWEST, NAMES, ports_of
+from argo_jupyter_scheduler.engines.local import LocalEngine
+from argo_jupyter_scheduler.steps.kernel.manager import LOWEST_PORT, PORT_BLOCKS, PORT_NAMES, choose_ports
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import output_filename
+from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.support.jobs import Jobs, notebook, outputs
 from tests.support.processes import marked
 
@@ -60,13 +60,13 @@ async def test_a_killed_run_is_failed_and_the_next_one_starts(
     folder = RunFolder(staging_path, killed)
     while not folder.output("ipynb").exists():
         await asyncio.sleep(0.1)
-    create_time = (database.get_job(killed) or {})["create_time"]
+    create_time = row_of(database, killed).create_time
     (folder.path / output_filename("k.ipynb", create_time, "ipynb")).mkdir()  # nothing can be published
     for name in ("run.json", "result.json", f"process-{process.pid}.json"):
         (folder.private / name).write_text("")
     process.kill()
     job = await jobs.wait(killed)
-    assert (job["status"], job["status_message"]) == ("FAILED", KILLED)
+    assert (job["status"], job["status_message"]) == ("FAILED", PROCESS_GONE)
     assert (await jobs.wait(following))["status"] == "COMPLETED"
     assert marked(killed) == []
     await jobs.request("DELETE", "jobs", killed)
@@ -85,38 +85,9 @@ async def test_stop_ends_also_what_left_the_process_tree(jobs: Jobs, tmp_path: P
     assert (await jobs.get(job_id))["status"] == "STOPPED"
 
 
-async def test_a_job_seen_by_several_threads_at_once_gets_one_process(
-    jobs: Jobs, tmp_path: Path, database: Database, staging_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A submit and the task runner look at the queue at the same moment."""
-    gate = tmp_path / "gate"
-    first = await jobs.create("f.ipynb", notebook(WAIT_FOR.format(str(gate))))
-    await jobs.wait(first, until="IN_PROGRESS")
-    waiting = await jobs.create("w.ipynb", notebook("print(1)"))
-    started: list[Any] = []
-    popen = subprocess.Popen
-
-    def record(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
-        started.append(arguments)
-        time.sleep(0.05)  # as it takes on a busy machine
-        return popen(*arguments, **options)
-
-    monkeypatch.setattr(local.subprocess, "Popen", record)
-    look = threading.Barrier(4)
-
-    def start() -> None:
-        look.wait()
-        local.start_waiting(database, str(staging_path), 2, {})
-
-    await asyncio.gather(*(asyncio.to_thread(start) for _ in range(4)))
-    assert len(started) == 1
-    gate.touch()
-    assert (await jobs.wait(waiting))["status"] == "COMPLETED"
-
-
 OTHER_MACHINE = """
 import pathlib, sys, time
-from argo_jupyter_scheduler.files import locked
+from argo_jupyter_scheduler.storage.locks import locked
 with locked(pathlib.Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(600)
@@ -126,17 +97,18 @@ with locked(pathlib.Path(sys.argv[1])):
 def test_a_run_of_another_machine_lives_as_long_as_its_lock(database: Database, staging_path: Path) -> None:
     """Two containers that share a home: no process of the one can be seen in the other."""
     engine = LocalEngine(database, str(staging_path), 1)
-    job = {"job_id": "a", "pid": 2**22 + 1, "status": "IN_PROGRESS"}
+    pid = 2**22 + 1
+    job = JobRow(job_id="a", pid=pid, status="IN_PROGRESS")
     folder = RunFolder(staging_path, "a")
     folder.create()
-    folder.write(f"process-{job['pid']}.json", {"pid": job["pid"], "create_time": time.time()})
-    command = [sys.executable, "-c", OTHER_MACHINE, str(folder.private / f"process-{job['pid']}.json")]
+    folder.write(f"process-{pid}.json", {"pid": pid, "create_time": time.time()})
+    command = [sys.executable, "-c", OTHER_MACHINE, str(folder.private / f"process-{pid}.json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"locked\n"
         assert engine.observe([job], []).jobs == {}
         process.kill()
-    assert engine.observe([job], []).jobs["a"] == Observation(ended=True, message=KILLED)
+    assert engine.observe([job], []).jobs["a"] == Observation(ended=True, message=PROCESS_GONE)
 
 
 def test_a_reused_pid_is_not_taken_for_the_run(
@@ -144,7 +116,7 @@ def test_a_reused_pid_is_not_taken_for_the_run(
 ) -> None:
     engine = LocalEngine(database, str(staging_path), 1)
     me = psutil.Process()
-    job = {"job_id": "a", "pid": me.pid, "status": "IN_PROGRESS"}
+    job = JobRow(job_id="a", pid=me.pid, status="IN_PROGRESS")
     folder = RunFolder(staging_path, "a")
     folder.create()
     folder.write(f"process-{me.pid}.json", {"pid": me.pid, "create_time": me.create_time()})
@@ -187,7 +159,7 @@ def test_the_executor_alone_serves_jupyter_schedulers_own_scheduler(
         session.add(Job(job_id="own", status="QUEUED", **common))
         session.commit()
     ArgoExecutor("own", str(staging_path), db_url, {"input": str(folder.path / "n.ipynb")}).process()
-    assert (database.get_job("own") or {})["status"] == "COMPLETED"
+    assert row_of(database, "own").status == "COMPLETED"
     [executed] = folder.path.glob("n-*.ipynb")
     assert outputs(executed) == "here\n"
 
@@ -205,7 +177,7 @@ async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> N
     while not database_file.exists():
         await asyncio.sleep(0.1)
     database = Database(f"sqlite:///{database_file}")
-    while not [job for job in rows(database) if job["status"] == "IN_PROGRESS"]:
+    while not [job for job in rows(database) if job.status == "IN_PROGRESS"]:
         await asyncio.sleep(0.1)
     process.kill()
     await process.wait()
@@ -215,10 +187,16 @@ async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> N
     [folder] = (tmp_path / "data" / "scheduler_staging_area").iterdir()
     [executed] = folder.glob("n-*.ipynb")
     assert outputs(executed) == "done\n"
-    assert (database.get_job(folder.name) or {})["status"] == "COMPLETED"
+    assert row_of(database, folder.name).status == "COMPLETED"
 
 
-def rows(database: Database) -> list[dict[str, Any]]:
+def row_of(database: Database, job_id: str) -> JobRow:
+    row = database.get_job(job_id)
+    assert row is not None
+    return row
+
+
+def rows(database: Database) -> list[JobRow]:
     from sqlalchemy.exc import OperationalError
 
     try:
@@ -228,17 +206,17 @@ def rows(database: Database) -> list[dict[str, Any]]:
 
 
 def test_runs_share_no_port() -> None:
-    ports = [port for process in range(4711, 4731) for port in ports_of(process)]
+    ports = [port for process in range(4711, 4731) for port in choose_ports(process)]
     assert len(set(ports)) == 100
-    taken = ports_of(4711)
+    taken = choose_ports(4711)
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken[2]))
-        assert not set(ports_of(4711)) & set(taken)
+        assert not set(choose_ports(4711)) & set(taken)
 
 
-async def test_a_runs_kernel_is_reached_on_ports_of_its_own(jobs: Jobs) -> None:
+async def test_a_runs_kernel_is_reached_on_choose_ports_its_own(jobs: Jobs) -> None:
     code = "import json, ipykernel; print(json.load(open(ipykernel.get_connection_file()))['shell_port'])"
     job_id = await jobs.create("p.ipynb", notebook(code))
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
     port = int(outputs((await jobs.download(job_id))["ipynb"]))
-    assert LOWEST <= port < LOWEST + len(NAMES) * BLOCKS
+    assert LOWEST_PORT <= port < LOWEST_PORT + len(PORT_NAMES) * PORT_BLOCKS

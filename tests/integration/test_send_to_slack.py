@@ -25,6 +25,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import SlackStandIn
 from tests.support.jobs import notebook
+from tests.support.rows import job_row
 
 ERROR = "ValueError: no (cell 1, In [1])"
 SUCCEEDED = {"succeeded": True, "error": None}
@@ -167,7 +168,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
     assert words in reason(context)
     assert slack.messages == []
     failure.run(context)
-    row = context.database.get_job("a") or {}
+    row = job_row(context.database, "a")
     assert (row["status"], row["status_message"]) == (
         "FAILED",
         f"{ERROR} (No message was sent to Slack: {reason(context)})",
@@ -366,7 +367,7 @@ def test_long_reasons_fit(run: Run, slack: SlackStandIn) -> None:
     context = run({"succeeded": False, "error": "x" * 5000}, parameters={"SLACK_CHANNEL": "nope"})
     send_to_slack.run(context)
     failure.run(context)
-    message = (context.database.get_job("a") or {})["status_message"]
+    message = job_row(context.database, "a").status_message
     assert len(message) == 1024
     assert message.endswith(f"x… (No message was sent to Slack: {reason(context)})")
 
@@ -380,7 +381,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, slack: S
         code = run_steps(["send-to-slack", "success", "failure"], context)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (code, (context.database.get_job("a") or {})["status"]) == (0, "COMPLETED")
+    assert (code, job_row(context.database, "a").status) == (0, "COMPLETED")
     assert reason(context) == "the run was told to end meanwhile."
 
 
@@ -388,7 +389,7 @@ def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, sl
     context = run()
     context.reason = "Pod was active on the node longer than the specified deadline"
     run_steps(["send-to-slack", "failure"], context)
-    assert (context.database.get_job("a") or {})["status"] == "COMPLETED"
+    assert job_row(context.database, "a").status == "COMPLETED"
     assert "has completed" in slack.messages[0].text
 
 

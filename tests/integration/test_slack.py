@@ -20,6 +20,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import Message, SlackStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
+from tests.support.rows import job_row
 
 SECRET = {"name": "slack", "key": "token"}
 CHANNEL = {"SLACK_CHANNEL": "#reports"}
@@ -265,7 +266,7 @@ class TestOnThisMachine:
         for job_id in "abcdefghijkl":
             folder = RunFolder(scheduler.staging_path, job_id)
             folder.create()
-            folder.write_settings(scheduler.jobs.run_settings(None, None, None))
+            folder.write("run.json", scheduler.run_settings())
             with scheduler.db_session() as session:  # of a process that is no more
                 session.add(Job(job_id=job_id, status="IN_PROGRESS", pid=2**22 + 1, **row))
                 session.commit()
@@ -273,7 +274,7 @@ class TestOnThisMachine:
         while database.list_live_jobs():
             await asyncio.sleep(0.05)
         assert time.monotonic() - begun < 9  # each takes 1 s
-        ends = {job.status_message for job_id in "abcdefghijkl" if (job := database.get_job(job_id))}
+        ends = {job_row(database, job_id).status_message for job_id in "abcdefghijkl"}
         assert ends == {f"{PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"}
 
 

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 from argo_jupyter_scheduler.domain.status import LIVE
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

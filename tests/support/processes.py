@@ -6,13 +6,24 @@ import contextlib
 
 import psutil
 
-from argo_jupyter_scheduler.engines.local import JOB_VARIABLE
+from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
 
 
 def marked(job_id: str) -> list[psutil.Process]:
+    """Return all processes of a run."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(JOB_VARIABLE) == job_id:
                 found.append(process)
+    return found
+
+
+def started_runs() -> dict[int, str]:
+    """Return the jobs of the runs that this process started, by the pid of their process."""
+    found = {}
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if job_id := process.environ().get(JOB_VARIABLE):
+                found[process.pid] = job_id
     return found

@@ -191,13 +191,17 @@ class ArgoEngine(Engine):
         """
         return build_workflow(job, self._settings_for(job))
 
-    def cron_workflow(self, definition: DefinitionRow) -> dict[str, Any]:
+    def cron_workflow(self, definition: DefinitionRow, one_schedule: bool | None = None) -> dict[str, Any]:
         """Return the manifest of a definition (its row), which says of itself what was sent; raises as `schedule`.
 
-        It is in the form that the server's version takes.
+        Parameters
+        ----------
+        one_schedule
+            Whether Argo knows ``schedule`` only, as before 3.6; None to ask the server for its version.
         """
-        self.api.require("job definitions", since=OLDEST)
-        one_schedule = self.api.version < (3, 6)
+        if one_schedule is None:
+            self.api.require("job definitions", since=OLDEST)
+            one_schedule = self.api.version < (3, 6)
         manifest = build_cron_workflow(definition, self._settings_for(definition), one_schedule)
         return live_objects.annotated(manifest, self._configuration_of(definition.compute_type))
 

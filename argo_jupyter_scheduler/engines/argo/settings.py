@@ -68,6 +68,8 @@ class PodSettings:
         Folder in which Kubernetes shows a pod its service account.
     namespace
         Of the workflows.
+    working_dir
+        Where containers start, unless something else is inherited or configured.
     hook
         Changes the finished pod; None for no change.
     """
@@ -83,6 +85,7 @@ class PodSettings:
     slug_scheme: str = "safe"
     service_account_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     namespace: str = ""
+    working_dir: str = ""
     hook: Callable[[dict[str, Any]], Any] | None = None
 
 

@@ -9,16 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_scheduler.utils import create_output_filename
-from papermill.cli import _resolve_type
 
 from argo_jupyter_scheduler.engines.argo.manifests import literal
-from argo_jupyter_scheduler.steps.notebook.parameters import for_environment, for_notebook, typed
+from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import output_filename
-from argo_jupyter_scheduler.storage.atomic import write_whole
 
 
 @given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))
@@ -28,28 +26,12 @@ def test_output_names_are_those_of_the_panel(name: str, create_time: int, output
     )
 
 
-@given(
-    st.one_of(
-        st.text(), st.integers().map(str), st.floats().map(str), st.sampled_from(["True", "None", "1_0"])
-    )
-)
-def test_values_are_read_as_papermill_reads_them(text: str) -> None:
-    assert repr(typed(text)) == repr(_resolve_type(text))
-
-
 @given(st.text())
 def test_nothing_is_left_that_argo_expands(text: str) -> None:
     from urllib.parse import unquote
 
     assert "{{" not in literal(text)
     assert unquote(literal(text)) == text.encode("utf-8", "replace").decode() or max(text) >= "\ud800"
-
-
-def test_slack_parameters_reach_no_notebook() -> None:
-    given = {"SLACK_TOKEN": "xoxb", "SLACK_CHANNEL": "c", "n": "1"}
-    assert for_notebook(given) == {"n": 1}
-    assert for_environment(given) == {"n": "1"}
-    assert for_notebook(None) == {}
 
 
 def test_a_folder_is_copied_without_what_cannot_be(tmp_path: Path) -> None:
@@ -95,7 +77,7 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     def change(name: str) -> None:
         unsettled = ChangeMarkers(tmp_path)
         for _ in range(100):
-            with unsettled.change(name):
+            with unsettled.mark_change(name):
                 pass
 
     with ThreadPoolExecutor() as pool:
@@ -105,21 +87,21 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(tmp_path: Path) -> None:
-    class Hasty(Unsettled):
-        ABANDONED = 0.4
+    class Hasty(ChangeMarkers):
+        ABANDONED_SECONDS = 0.4
 
     unsettled = Hasty(tmp_path)
-    with unsettled.change("a"):
+    with unsettled.mark_change("a"):
         time.sleep(0.8)
-        assert unsettled.left() == {}
-    with pytest.raises(OSError, match="disk"), unsettled.change("a"):
+        assert unsettled.find_abandoned() == {}
+    with pytest.raises(OSError, match="disk"), unsettled.mark_change("a"):
         raise OSError("disk full")
-    [[mark]] = unsettled.left().values()
-    with unsettled.change("a"):
+    [[mark]] = unsettled.find_abandoned().values()
+    with unsettled.mark_change("a"):
         pass
-    assert list(unsettled.left()) == ["a"]
+    assert list(unsettled.find_abandoned()) == ["a"]
     mark.unlink()
-    assert unsettled.left() == {}
+    assert unsettled.find_abandoned() == {}
 
 
 def test_a_name_of_all_the_length_that_there_is(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def build_shape(settings: PodSettings, inherited: PodShape) -> PodShape:
     InvalidPod
         Says which trait and why.
     """
-    shape = _shape_of_server(settings.nebari).merged(inherited)
+    shape = _shape_of_server(settings.nebari, settings.working_dir).merged(inherited)
     shape = shape.merged(PodShape(python=settings.python))
     shape = shape.changed(**_expanded_traits(settings))
     if settings.hook is None:
@@ -131,7 +131,7 @@ def helper_resources(settings: PodSettings) -> dict[str, Any]:
     return resources
 
 
-def _shape_of_server(nebari: bool) -> PodShape:
+def _shape_of_server(nebari: bool, working_dir: str) -> PodShape:
     """Return what this server knows of itself. Nebari's controller sets all of it, but the image must have a name."""
     image = os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC")
     if nebari:
@@ -139,14 +139,7 @@ def _shape_of_server(nebari: bool) -> PodShape:
     container: dict[str, Any] = {"image": image} if image else {}
     home = os.path.expanduser("~")
     container["env"] = [{"name": "HOME", "value": home}]
-    return PodShape(container={**container, "workingDir": os.getcwd() if _is_server() else home})
-
-
-def _is_server() -> bool:
-    """Return whether this process is a Jupyter server; the folder that a command is called in may be any."""
-    from jupyter_server.serverapp import ServerApp
-
-    return bool(ServerApp.initialized())
+    return PodShape(container={**container, "workingDir": working_dir})
 
 
 def inherit_shape(settings: PodSettings) -> PodShape:
