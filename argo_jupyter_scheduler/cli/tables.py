@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -16,6 +17,8 @@ ID_LENGTH = 8
 
 NOTHING = "-"
 """What a cell of a table shows where there is no value."""
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def render_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -77,7 +80,7 @@ def duration_seconds(job: JobRow, now: int | None = None) -> float | None:
 
 def one_line(text: str | None) -> str:
     """Return text without line breaks and other control characters, for a cell of a table."""
-    return " ".join((text or "").split()) or NOTHING
+    return " ".join(_CONTROL_CHARACTERS.sub(" ", text or "").split()) or NOTHING
 
 
 def hide_secrets(parameters: Mapping[str, str] | None) -> dict[str, str]:
