@@ -97,7 +97,7 @@ def test_options_of_jobs() -> None:
         (["run", "a", "--RunCommand.tag=1"], "RunCommand has no trait 'tag'. Available: tags"),
         (["jobs", "--limit", "x"], "'limit' trait"),
         (["jobs", "--status", "DONE"], "'status' trait"),
-        (["doctor", "--timeout", "long"], "could not convert string to float: 'long'"),
+        (["doctor", "--timeout", "long"], "'timeout' trait"),
         (["completion", "tcsh"], "No completion script for 'tcsh'. Available: bash, zsh, fish"),
         (["manifest", "a", "--argo-version", "new"], "'new' is not a version of Argo"),
     ],
