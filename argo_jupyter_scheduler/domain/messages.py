@@ -13,6 +13,7 @@ WAITED = f"{REPLACED}{STILL_WAITING}"
 DEFINITION_DELETED = "The job definition was deleted while this run was in progress."
 STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
 NO_REASON = "The run ended without giving a reason."
+OTHER_BACKEND = "The job was started by another backend, which is not there any more. Create the job again."
 WORKFLOW_GONE = (
     "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
+from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import FolderRules
@@ -40,7 +41,9 @@ def run(context: Context) -> None:
         context.over = True
         return
     source = RunFolder(context.folder.path.parent, definition_id)
-    if source.read_settings().concurrency_policy == REPLACE:
+    configured = source.read_settings().concurrency_policy
+    options = (definition.tags, definition.runtime_environment_parameters)
+    if read_concurrency(*options, default=configured) == REPLACE:
         # Argo has ended the earlier runs before it made this one; nobody else could write that.
         database.stop_replaced_runs(definition_id, before=created)
     try:
