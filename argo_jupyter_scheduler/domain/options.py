@@ -16,6 +16,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
+CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
 MAX_RETRIES = 20
 MAX_TIMEOUT_SECONDS = 366 * 24 * 3600
 
@@ -50,11 +51,15 @@ class Options:
         How often a failed run is retried.
     image
         The image of its pods; empty for the configured one.
+    concurrency
+        Of a definition: what becomes of a run that is still in progress when the next one is due, ``Allow``, ``Forbid`` or
+        ``Replace``; empty for the configured policy.
     """
 
     timeout: int = 0
     retries: int = 0
     image: str = ""
+    concurrency: str = ""
 
 
 def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None) -> Options:
@@ -80,6 +85,16 @@ def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | 
             raise InvalidJob(f"Option {name} is given twice: {origins[name]} and {where}.")
         found[name], origins[name] = read_value, where
     return Options(**found)
+
+
+def read_concurrency(
+    tags: Sequence[str] | None, parameters: Mapping[str, object] | None, default: str
+) -> str:
+    """Return a definition's concurrency policy; `default` where it has none, or options that are not valid."""
+    try:
+        return read_options(tags, parameters).concurrency or default
+    except InvalidJob:
+        return default
 
 
 def with_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,9 +243,25 @@ def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
         raise InvalidJob(
-            f"Option image: '{_short(str(value))}' is not the name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
+            f"Option image: '{_short(str(value))}' is not the name of an image, such as "
+            "'quay.io/jupyter/scipy-notebook:2025-10-20'."
         )
     return text
 
 
-_OPTIONS: dict[str, Callable[[Any], Any]] = {"timeout": _timeout, "retries": _retries, "image": _image}
+def _concurrency(value: Any) -> str:
+    text = str(value).strip().capitalize()
+    if text not in CONCURRENCY_POLICIES:
+        policies = ", ".join(policy.lower() for policy in CONCURRENCY_POLICIES)
+        raise InvalidJob(
+            f"Option concurrency: '{_short(str(value))}' is not a policy. Available: {policies}."
+        )
+    return text
+
+
+_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "timeout": _timeout,
+    "retries": _retries,
+    "image": _image,
+    "concurrency": _concurrency,
+}

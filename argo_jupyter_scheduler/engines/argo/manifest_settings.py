@@ -122,7 +122,8 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     if asked.image:
         shape = shape.changed(image=asked.image)
     deadline = asked.timeout or settings.policy.active_deadline_seconds
-    policy = replace(settings.policy, active_deadline_seconds=deadline)
+    concurrency = asked.concurrency or settings.policy.concurrency
+    policy = replace(settings.policy, active_deadline_seconds=deadline, concurrency=concurrency)
     return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
 
 
