@@ -13,6 +13,7 @@ from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, PodSettin
 from argo_jupyter_scheduler.engines.factory import EngineSettings
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.jobs.settings import JobSettings
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.output_names import local_timezone
 
 AMOUNTS = ("cpu_guarantee", "cpu_limit", "mem_guarantee", "mem_limit")
@@ -54,10 +55,13 @@ POD_TRAITS = (
 """Traits that say what a pod looks like; a compute type may set each of them. A test holds them to `engines.argo.pods.shape`."""
 
 
-def make_job_settings(traits: SchedulerTraits, root_dir: str, staging_path: str) -> JobSettings:
+def make_job_settings(
+    traits: SchedulerTraits, root_dir: str, staging_path: str, output_directory: str
+) -> JobSettings:
     """Return what jobs need of the configuration."""
+    root = Path(root_dir).expanduser()
     return JobSettings(
-        root_dir=Path(root_dir).expanduser(),
+        root_dir=root,
         staging_path=Path(staging_path),
         slack=traits.slack_settings(),
         slack_token=traits.slack_token,
@@ -68,6 +72,12 @@ def make_job_settings(traits: SchedulerTraits, root_dir: str, staging_path: str)
         allowed_images=tuple(traits.allowed_images),
         concurrency_policy=traits.concurrency_policy,
         starting_deadline_seconds=traits.starting_deadline_seconds,
+        folder_rules=FolderRules(
+            excluded=tuple(traits.input_folder_exclude),
+            left_out=(Path(staging_path), root / output_directory),
+            max_files=traits.input_folder_max_files,
+            max_bytes=int(traits.input_folder_max_megabytes * 1e6),
+        ),
         timezone=local_timezone(),
     )
 

@@ -9,12 +9,15 @@ from traitlets import Enum, Integer, default
 from argo_jupyter_scheduler.config.argo import ArgoTraits
 from argo_jupyter_scheduler.config.compute import ComputeTraits
 from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.config.inputs import InputTraits
 from argo_jupyter_scheduler.config.pod import PodTraits
 from argo_jupyter_scheduler.config.slack import SlackTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 
 
-class SchedulerTraits(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits):
+class SchedulerTraits(
+    PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits, InputTraits
+):
     """The traits of `ArgoScheduler`."""
 
     engine = Enum(

@@ -27,12 +27,14 @@ from argo_jupyter_scheduler.jobs.validation import (
     check_input_filename,
     check_known,
     check_name,
+    check_output_formats,
     check_text,
     find_input,
 )
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -127,7 +129,7 @@ class JobService:
         shared = {field.name for field in fields(RunRequest)} - {"input_uri"}
         given = {name: getattr(definition, name) for name in shared}
         given |= {"input_uri": definition.input_filename, "job_definition_id": job_definition_id, **overrides}
-        given["output_formats"] = tuple(given["output_formats"] or ())
+        given["output_formats"] = given["output_formats"] or None
         return self.create_job(JobRequest(**given), staged)
 
     def update_job(self, job_id: str, name: str | None, compute_type: str | None) -> None:
@@ -255,8 +257,8 @@ class JobService:
         """Make a staging folder; return the relative paths of the files that came with the notebook."""
         folder.create()
         folder.write_settings(self.run_settings(prepared.environment, prepared.kernel, prepared.origin))
-        leave_out = self.settings.staging_path
-        return tuple(folder.stage(prepared.path, with_folder, leave_out, name=input_filename))
+        rules = self.settings.folder_rules if with_folder else None
+        return tuple(folder.stage(prepared.path, rules, name=input_filename))
 
     # Settings of runs
 
@@ -311,9 +313,11 @@ class JobService:
 
     def columns_of(self, request: RunRequest) -> dict[str, Any]:
         """Return the columns of a request that have a value."""
+        check_output_formats(request.output_formats)
         columns = {name: value for name, value in asdict(request).items() if value is not None}
         del columns["input_uri"]
-        columns["input_filename"] = check_input_filename(request.input_filename)
+        columns["input_filename"] = shorten_input_name(check_input_filename(request.input_filename))
+        columns.setdefault("output_formats", ())  # a row has a list, if an empty one
         columns["compute_type"] = self.compute_type_of(request.compute_type or "")
         return columns
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
@@ -239,6 +240,18 @@ def check_text(value: object, subject: str) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise InvalidJob(f"The {subject} contains characters that are not valid Unicode.") from None
+
+
+def check_output_formats(formats: Collection[str] | None) -> None:
+    """Refuse an empty choice; None, where a request does not say it, is a job without outputs.
+
+    Raises
+    ------
+    InvalidJob
+        No format is chosen.
+    """
+    if formats is not None and not formats:
+        raise InvalidJob(messages.NO_OUTPUT_FORMAT)
 
 
 def check_name(name: str | None) -> None:

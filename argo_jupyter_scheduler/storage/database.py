@@ -160,7 +160,7 @@ class Database:
             connection.execute(delete(jobs).where(jobs.c.job_id == job_id))
 
     def update_job(self, job_id: str, **values: Any) -> None:
-        """Write columns that are no part of the job's state, such as ``packaged_files``."""
+        """Write columns that do not belong to the job's state, such as ``packaged_files``."""
         self._set(jobs, jobs.c.job_id == job_id, values)
 
     def _set(self, where: Any, condition: Any, values: dict[str, Any]) -> None:
@@ -317,11 +317,11 @@ class Database:
         return self._ended(job_id, STOPPED, message)
 
     def explain_waiting(self, job_id: str, message: str) -> bool:
-        """Tell why a job still waits; its status stays."""
+        """Write why a job still waits; its status stays."""
         return self._transition(job_id, WAITING, status_message=shorten(message))
 
     def report_failed_attempt(self, job_id: str, message: str) -> bool:
-        """Tell why an attempt failed while another one follows; the job stays IN_PROGRESS."""
+        """Write why an attempt failed while another one follows; the job stays IN_PROGRESS."""
         return self._transition(job_id, (IN_PROGRESS,), status_message=shorten(message))
 
     def claim(self, job_id: str, pid: int, places: int) -> bool:

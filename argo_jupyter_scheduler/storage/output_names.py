@@ -8,6 +8,20 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+STEM_BYTES = 200
+"""Bytes of an input's name without its suffix that leave room, in a file system's 255, for what outputs and the panel add to it."""
+
+
+def shorten_input_name(name: str) -> str:
+    """Return the name under which an input is staged, short enough that every output and the panel's folder can be made.
+
+    Jupyter-Scheduler appends the job's id to the name of the downloaded folder, and a time and a suffix to each output.
+    """
+    stem, suffix = os.path.splitext(name)
+    if len(stem.encode()) <= STEM_BYTES:
+        return name
+    return stem.encode()[:STEM_BYTES].decode(errors="ignore").rstrip() + suffix
+
 
 def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
     """Return the name under which the panel downloads an output.

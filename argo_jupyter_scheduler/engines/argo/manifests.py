@@ -137,7 +137,8 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     if asked.image:
         shape = shape.changed(image=asked.image)
     deadline = asked.timeout or settings.policy.active_deadline_seconds
-    policy = replace(settings.policy, active_deadline_seconds=deadline)
+    concurrency = asked.concurrency or settings.policy.concurrency
+    policy = replace(settings.policy, active_deadline_seconds=deadline, concurrency=concurrency)
     # Helper pods are what and where they would be without that: no node with a GPU is started to write a row, and an image that
     # cannot be pulled does not keep the exit handler from telling.
     return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)

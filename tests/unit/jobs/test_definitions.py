@@ -244,3 +244,23 @@ def test_what_is_refused_changes_nothing(
     with pytest.raises(InvalidJob, match=words):
         services.definitions.update(definition_id, changes)
     assert (state(services, definition_id), services.engine.calls) == (before, calls)
+
+
+def test_a_definition_without_a_schedule_runs_only_when_a_user_starts_it(services: Services) -> None:
+    services.write("n.ipynb", notebook("1"))
+    given = DefinitionRequest(input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv")
+    definition_id = services.definitions.create(given)
+    for active in (False, True):
+        services.definitions.update(definition_id, DefinitionChanges({"active": active}))
+    services.reconciler.repair_schedules()
+    assert services.engine.schedules == {}
+    job_id = services.jobs.run_definition(definition_id, {})
+    assert services.jobs.get_job(job_id).job_definition_id == definition_id
+    services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 6 * * *"}))
+    assert list(services.engine.schedules) == [definition_id]
+
+
+def test_a_schedule_that_never_comes_is_refused(services: Services, definition_id: str) -> None:
+    with pytest.raises(InvalidJob, match=r"'0 0 31 2 \*' never comes"):
+        services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 0 31 2 *"}))
+    assert services.engine.schedules[definition_id].schedule == "0 6 * * *"

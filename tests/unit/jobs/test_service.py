@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from jupyter_scheduler.utils import create_output_directory
 
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
@@ -16,6 +17,7 @@ from argo_jupyter_scheduler.domain.errors import (
 )
 from argo_jupyter_scheduler.jobs.requests import JobRequest
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.output_names import output_filename
 from tests.support.jobs import notebook
 from tests.support.services import Services
 from tests.support.statements import statements
@@ -130,3 +132,25 @@ def test_a_job_is_stopped_and_deleted_by_the_engine_that_owns_it(services: Servi
     assert list(services.staging.iterdir()) == []
     with pytest.raises(ArgoSchedulerError, match=f"Job {job_id} not found."):
         services.jobs.stop_job(job_id)
+
+
+def test_no_format_is_refused_and_an_unsaid_one_is_a_job_without_outputs(services: Services) -> None:
+    services.write("n.ipynb", notebook("1"))
+    with pytest.raises(InvalidJob, match="Choose at least one"):
+        services.jobs.create_job(request(output_formats=()))
+    job = services.jobs.get_job(services.jobs.create_job(request()))
+    assert job.output_formats == ()
+
+
+@pytest.mark.parametrize("stem", ["n" * 222, "报" * 74, "é" * 110])
+def test_a_long_name_leaves_room_for_outputs_and_folders(services: Services, stem: str) -> None:
+    services.write(f"{stem}.ipynb", notebook("1"))
+    name = f"{stem}.ipynb"
+    job = services.jobs.get_job(services.jobs.create_job(request(input_uri=name, input_filename=name)))
+    assert stem.startswith(job.input_filename.removesuffix(".ipynb"))
+    assert (services.jobs.folder(job.job_id).path / job.input_filename).is_file()
+    for created in (
+        create_output_directory(job.input_filename, job.job_id),
+        output_filename(job.input_filename, 1, "slides.html"),
+    ):
+        assert len(created.encode()) <= 255

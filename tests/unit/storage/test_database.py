@@ -30,10 +30,10 @@ def insert(db_url: str) -> Iterator[Callable[..., str]]:
 
 
 TRANSITIONS: dict[str, tuple[Callable[[Database], bool], tuple[str, ...]]] = {
-    "IN_PROGRESS": (lambda d: d.started("a"), ("CREATED", "QUEUED", "IN_PROGRESS")),
-    "COMPLETED": (lambda d: d.completed("a"), LIVE),
-    "FAILED": (lambda d: d.failed("a", "why"), LIVE),
-    "STOPPED": (lambda d: d.stopped("a"), LIVE),
+    "IN_PROGRESS": (lambda d: d.mark_started("a"), ("CREATED", "QUEUED", "IN_PROGRESS")),
+    "COMPLETED": (lambda d: d.mark_completed("a"), LIVE),
+    "FAILED": (lambda d: d.mark_failed("a", "why"), LIVE),
+    "STOPPED": (lambda d: d.mark_stopped("a"), LIVE),
 }
 
 
