@@ -94,8 +94,10 @@ class Engine(ABC):
     new_job_pid: int | None = None
     """The ``pid`` of a new job's row, by which `owns` recognises it."""
 
-    has_slack_token = False
-    """Whether runs get a token for Slack from the server's configuration."""
+    @property
+    def has_slack_token(self) -> bool:
+        """Whether runs get a token for Slack from the server's configuration."""
+        return False
 
     @abstractmethod
     def owns(self, job: JobRow) -> bool:
