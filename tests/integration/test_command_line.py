@@ -180,10 +180,10 @@ def test_a_job_is_followed_and_stopped(machine: Machine) -> None:
             answer = json.loads(machine.command("stop", job_id[:8], "--json"))
             assert answer == {"job_id": job_id, "status": "STOPPED"}
             _, errors = logs.communicate(timeout=60)
-            assert (logs.returncode, errors) == (0, "STOPPED: no reason was given\n")
+            assert (logs.returncode, errors) == (0, "STOPPED\n")
         _, errors = run.communicate(timeout=60)
         assert run.returncode == 1
-        assert "n.ipynb: IN_PROGRESS, cell 2 of 2\n" in errors
+        assert "n.ipynb: STOPPED, cell 2 of 2\nSTOPPED\n" in errors
     [job] = jobs(machine)
     assert (job["status"], job["duration_seconds"] > 0) == ("STOPPED", True)
 
