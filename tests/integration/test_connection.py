@@ -393,7 +393,9 @@ def test_no_part_of_the_token_that_was_sent_is_in_an_error(
 
 @pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}ü", f"Basic {SECRET} x"])
 def test_a_token_that_cannot_be_sent_is_not_shown(plain: ArgoStandIn, token: str) -> None:
-    with pytest.raises(EngineRefused, match=r"characters that a token cannot have\. Check ARGO_TOKEN") as error:
+    with pytest.raises(
+        EngineRefused, match=r"characters that a token cannot have\. Check ARGO_TOKEN"
+    ) as error:
         list_workflows(api_of(plain, token=Token("ARGO_TOKEN", token)))
     assert SECRET not in "".join(traceback.format_exception(error.value))
     assert os.environ.get("ARGO_TOKEN") is None
