@@ -81,7 +81,7 @@ class LogsCommand(SchedulerCommand):
 
         scheduler = self.make_scheduler(Path.cwd(), create=False)
         engine = scheduler.jobs.engine
-        text = "".join(f"{line}\n" for line in engine.log(row)) if isinstance(engine, ArgoEngine) else ""
+        text = "".join(f"{line}\n" for line in engine.read_log(row)) if isinstance(engine, ArgoEngine) else ""
         scheduler.close()
         if not self.as_json:
             print(text, end="")

@@ -129,7 +129,7 @@ def build_manifest(
         )
     new_id, compute_type = str(uuid.uuid4()), scheduler.jobs.settings.default_compute_type
     if not schedule:
-        return engine.workflow(JobRow(job_id=new_id, parameters={}, compute_type=compute_type))
+        return engine.build_workflow(JobRow(job_id=new_id, parameters={}, compute_type=compute_type))
     schedules.parse(schedule, timezone or None)
     definition = DefinitionRow(
         job_definition_id=new_id,
@@ -138,4 +138,4 @@ def build_manifest(
         schedule=schedule,
         timezone=timezone or None,
     )
-    return engine.cron_workflow(definition, one_schedule=one_schedule)
+    return engine.build_cron_workflow(definition, one_schedule=one_schedule)

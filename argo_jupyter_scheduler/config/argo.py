@@ -8,7 +8,7 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default, validate
 
-from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
 from argo_jupyter_scheduler.engines.argo.pods.names import DNS_LABEL, LABEL_LENGTH
 
 
@@ -103,7 +103,7 @@ class ArgoTraits(HasTraits):
             The server's address is none, or the namespace cannot be one.
         """
         try:
-            url = address(self.argo_server, self.argo_base_href, os.environ.get("ARGO_SECURE") != "false")
+            url = make_url(self.argo_server, self.argo_base_href, os.environ.get("ARGO_SECURE") != "false")
         except ValueError as error:
             raise TraitError(
                 f"c.ArgoScheduler.argo_server (or ARGO_SERVER) is '{self.argo_server}': {error}. "

@@ -17,6 +17,11 @@ OTHER_BACKEND = "The job was started by another backend, which is not there any 
 WORKFLOW_GONE = (
     "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
 )
+POD_SHAPE_UNKNOWN = (
+    "The shape of the pods is unknown, so nothing can run on Argo. Either set c.ArgoScheduler.image to an image that has "
+    "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home. Or give this "
+    "server's pod a service account that may get pods, so that runs inherit from it (c.ArgoScheduler.inherit_pod)."
+)
 PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
 NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."

@@ -14,7 +14,7 @@ from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-from argo_jupyter_scheduler.engines.argo.live_objects import changed
+from argo_jupyter_scheduler.engines.argo.live_objects import apply_change
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.stand_ins.argo import ArgoStandIn
@@ -225,8 +225,8 @@ THINGS = st.recursive(
 
 @given(before=THINGS, wanted=THINGS, live=THINGS)
 def test_a_live_object_gets_what_was_changed(before: Any, wanted: Any, live: Any) -> None:
-    assert changed(before, before, wanted) == wanted
-    assert changed(before, live, before) == live
+    assert apply_change(before, before, wanted) == wanted
+    assert apply_change(before, live, before) == live
 
 
 def test_what_others_added_stays() -> None:
@@ -238,7 +238,7 @@ def test_what_others_added_stays() -> None:
         "gone": 1,
         "theirs": 1,
     }
-    assert changed(before, live, wanted) == {
+    assert apply_change(before, live, wanted) == {
         "a": 2,
         "list": [{"name": "x", "v": 2, "w": 3}, {"name": "z"}],
         "new": {"n": 1},

@@ -11,24 +11,17 @@ from typing import Any
 import pytest
 import trustme
 from tornado.httpclient import HTTPClientError
-from traitlets.config import LoggingConfigurable
 
-from argo_jupyter_scheduler.config.argo import ArgoTraits
-from argo_jupyter_scheduler.config.pod import PodTraits
 from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherited
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import OwnPod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.argo.pods.shape_sources import pod_shape
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
+from tests.support import manifests
 from tests.support.jobs import Jobs, notebook
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-class Server(PodTraits, ArgoTraits, LoggingConfigurable):
-    """What of `ArgoScheduler` says what pods look like."""
 
 
 @pytest.fixture
@@ -41,8 +34,8 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube
         yield stand_in
 
 
-def shape_of(kubernetes: KubernetesStandIn, namespace: str = "jhub", **traits: Any) -> PodShape:
-    return pod_shape(Server(service_account_path=str(kubernetes.service_account), **traits), namespace)
+def shape_of(kubernetes: KubernetesStandIn, **traits: Any) -> PodShape:
+    return manifests.shape_of(service_account_path=str(kubernetes.service_account), **traits)
 
 
 @pytest.fixture

@@ -27,7 +27,13 @@ from argo_jupyter_scheduler.domain.errors import (
     EngineRefused,
     EngineUnavailable,
 )
-from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, OLDEST, WORKFLOWS, ArgoApi, moment
+from argo_jupyter_scheduler.engines.argo.api import (
+    CRON_WORKFLOWS,
+    OLDEST_VERSION,
+    WORKFLOWS,
+    ArgoApi,
+    format_moment,
+)
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.engines.argo.pods import own_pod
 
@@ -90,8 +96,8 @@ def check_server(engine: ArgoEngine, run: bool) -> Iterator[Finding]:
 
 def _check_version(api: ArgoApi) -> Finding:
     version = ".".join(map(str, api.version))
-    if api.version < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
+    if api.version < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
         return problem(
             "version", f"Argo Workflows {version} is too old.", f"Upgrade it to {oldest} or later."
         )
@@ -118,7 +124,7 @@ def _check_token(api: ArgoApi) -> Finding:
     accepted = f"accepted; of {token.origin}{f', for {who}' if who else ''}"
     if not isinstance(expires, (int, float)):
         return ok("token", accepted)
-    text = f"{accepted}, until {moment(expires)}"
+    text = f"{accepted}, until {format_moment(expires)}"
     left = expires - time.time()
     if token.file:
         life = expires - begun if isinstance(begun, (int, float)) else 0.0

@@ -75,7 +75,7 @@ def _check_engine(scheduler: ArgoScheduler, run: bool) -> Iterator[Finding]:
         is_usable = is_usable and not (finding.status == PROBLEM and finding.check in ("argo", "token"))
     try:
         compute_type = scheduler.jobs.settings.default_compute_type
-        manifest = engine.workflow(JobRow(job_id=argo.NO_JOB, parameters={}, compute_type=compute_type))
+        manifest = engine.build_workflow(JobRow(job_id=argo.NO_JOB, parameters={}, compute_type=compute_type))
     except ArgoSchedulerError as error:
         yield problem("pods", str(error))
         yield from storage.check_storage(Path(scheduler.staging_path), scheduler.jobs.database)

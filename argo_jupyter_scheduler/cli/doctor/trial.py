@@ -94,8 +94,8 @@ def _describe_failure(scheduler: ArgoScheduler, row: JobRow, ended: bool, timeou
     engine = scheduler.jobs.engine
     if isinstance(engine, ArgoEngine):
         with contextlib.suppress(ArgoSchedulerError):
-            reason = engine.reason(row)
-            lines = list(dict.fromkeys(engine.log(row)))[-LOG_LINES:]
+            reason = engine.find_reason(row)
+            lines = list(dict.fromkeys(engine.read_log(row)))[-LOG_LINES:]
             log = f"The pod's log ends with: {' | '.join(lines)}" if lines else ""
     why = row.status_message or reason or "no reason was given"
     failure = f"failed: {why}" if ended else f"did not end within {timeout_seconds:g} s ({row.status}: {why})"
@@ -111,7 +111,7 @@ def _failure_in_argo(engine: Engine, row: JobRow) -> str:
         while time.monotonic() < give_up:
             observed = engine.observe([row], []).jobs.get(row.job_id)
             if observed and observed.ended:
-                return engine.reason(row)
+                return engine.find_reason(row)
             time.sleep(0.3)
     return ""
 

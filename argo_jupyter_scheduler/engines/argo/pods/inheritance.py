@@ -8,9 +8,9 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, claim_of
-from argo_jupyter_scheduler.engines.argo.pods.placement import PREFERRED, REQUIRED
-from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.argo.pods.validation import TAKEN, requirements
+from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
+from argo_jupyter_scheduler.engines.argo.pods.shape import PREFERRED, REQUIRED, PodShape
+from argo_jupyter_scheduler.engines.argo.pods.validation import ARGO_CONTAINERS
 
 Part = Mapping[str, Any]
 
@@ -96,14 +96,15 @@ def inherited(
     server = _server(own.pod)
     container = _inherited_container(server, _CONTAINER_FIELDS, there, notes)
     if server.get("resources"):
-        container["resources"] = requirements(_fields(server["resources"], ("requests", "limits")))
+        container["resources"] = read_resources(_fields(server["resources"], ("requests", "limits")))
     if user[0] and _context(spec, server).get("runAsUser") == 0:
         ids = dict(zip(("runAsUser", "runAsGroup"), user, strict=True))
         container["securityContext"] = {**container.get("securityContext", {}), **ids}
     init_containers = [
         _inherited_container(one, _INIT_FIELDS, there, notes)
         for one in spec.get("initContainers") or []
-        if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
+        if one["name"] not in MESHES | ARGO_CONTAINERS
+        and one.get("restartPolicy") != "Always"  # that one is a sidecar
     ]
     for one in filter(_has_variable, init_containers):
         notes.append(

@@ -18,15 +18,6 @@ LABEL_LENGTH = 63
 SLUG_LENGTH = 48
 """Characters of a user's slug in KubeSpawner: with what a template adds, it must stay a label."""
 
-JOB_LABEL = "jupyter-scheduler-job-id"
-DEFINITION_LABEL = "jupyter-scheduler-job-definition-id"
-CREATOR_LABEL = "workflows.argoproj.io/creator-preferred-username"
-MANAGER = {"app.kubernetes.io/managed-by": "argo-jupyter-scheduler"}
-"""On every object, since a list can select by one label only. The key is one that Kubernetes recommends."""
-
-OVERRIDE_LABEL = "jupyterflow-override"
-"""Asks Nebari's admission controller to give the pods the shape of the user's JupyterLab pod."""
-
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
