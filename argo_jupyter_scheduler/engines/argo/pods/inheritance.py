@@ -7,12 +7,11 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, read_claim
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
 from argo_jupyter_scheduler.engines.argo.pods.shape import PREFERRED, REQUIRED, PodShape
 from argo_jupyter_scheduler.engines.argo.pods.validation import ARGO_CONTAINERS
-
-Part = Mapping[str, Any]
 
 SERVER_TOKENS = frozenset(
     {
@@ -138,7 +137,7 @@ def _whose(own: OwnPod) -> dict[str, str]:
     return {name: labels[name] for name in names if name in labels}
 
 
-def _fields(part: Part, names: Iterable[str]) -> dict[str, Any]:
+def _fields(part: Part, names: Iterable[str]) -> KubernetesObject:
     return {name: part[name] for name in names if part.get(name)}
 
 
@@ -152,7 +151,7 @@ def _server(pod: Part) -> Part:
 
 def _inherited_container(
     container: Part, fields: Iterable[str], volumes: Part, notes: list[str]
-) -> dict[str, Any]:
+) -> KubernetesObject:
     passed_on, kept = [], []
     for variable in container.get("env") or []:
         name, value = variable["name"], variable.get("value") or ""
@@ -179,7 +178,7 @@ def _has_variable(container: Part) -> bool:
     return "{{" in json.dumps(container)
 
 
-def _context(spec: Part, container: Part) -> dict[str, Any]:
+def _context(spec: Part, container: Part) -> KubernetesObject:
     """Return the security context that a container has, with what it has from its pod."""
     return {**(spec.get("securityContext") or {}), **(container.get("securityContext") or {})}
 
@@ -218,7 +217,7 @@ def _is_kubernetes_own(toleration: Part) -> bool:
     return toleration.get("key") in keys and toleration.get("tolerationSeconds") == 300
 
 
-def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, Any]:
+def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> KubernetesObject:
     """Return the pod's affinity, with what puts a run where a volume that one node only can mount is.
 
     A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same server
@@ -226,7 +225,7 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     see "Inter-pod affinity and anti-affinity" in its documentation). Of a user's other servers, which have claims of their own
     unless the hub is configured otherwise, a run merely prefers the node.
     """
-    affinity: dict[str, Any] = {**(own.pod["spec"].get("affinity") or {})}
+    affinity: KubernetesObject = {**(own.pod["spec"].get("affinity") or {})}
     modes = {
         name: own.access_modes.get(name)
         for volume in volumes
@@ -268,12 +267,12 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     return _with_term(affinity, "podAffinity", PREFERRED, term)
 
 
-def _same(labels: Part) -> dict[str, Any]:
+def _same(labels: Part) -> KubernetesObject:
     """Return the term of a pod that is on the node of pods with these labels."""
     return {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
 
 
-def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> dict[str, Any]:
+def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> KubernetesObject:
     before = affinity.get(kind) or {}
     return {**affinity, kind: {**before, mode: [*(before.get(mode) or []), term]}}
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
@@ -113,7 +114,7 @@ def _of_compute_type(name: str) -> Iterator[None]:
         raise InvalidPod(f"compute_types, '{name}'", str(error).rstrip(".")) from error
 
 
-def helper_resources(settings: PodSettings) -> dict[str, Any]:
+def helper_resources(settings: PodSettings) -> KubernetesObject:
     """Return what helper pods ask for, instead of what a run does.
 
     Raises
@@ -125,7 +126,7 @@ def helper_resources(settings: PodSettings) -> dict[str, Any]:
         shape = PodShape().changed(**settings.helper_traits)
     except InvalidPod as error:
         raise InvalidPod(f"helper_{error.trait}", error.reason) from error
-    resources: dict[str, Any] = dict(shape.container.get("resources") or {})
+    resources: KubernetesObject = dict(shape.container.get("resources") or {})
     if settings.nebari:  # resources are merged with the user's there, ours win
         resources = {side: {**(resources.get(side) or {}), GPU: "0"} for side in ("requests", "limits")}
     return resources
@@ -136,7 +137,7 @@ def _shape_of_server(nebari: bool, working_dir: str) -> PodShape:
     image = os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC")
     if nebari:
         return PodShape(container={"image": image or PLACEHOLDER})
-    container: dict[str, Any] = {"image": image} if image else {}
+    container: KubernetesObject = {"image": image} if image else {}
     home = os.path.expanduser("~")
     container["env"] = [{"name": "HOME", "value": home}]
     return PodShape(container={**container, "workingDir": working_dir})
