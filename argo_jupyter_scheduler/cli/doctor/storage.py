@@ -64,7 +64,7 @@ def read_run_pods(manifest: KubernetesObject, settings: PodSettings) -> RunPods:
     own = None
     if not settings.nebari:
         with contextlib.suppress(PodUnknown):
-            own, *_ = inheritance.inherited(own_pod.read(settings.service_account_path))
+            own, *_ = inheritance.inherit(own_pod.read(settings.service_account_path))
     return RunPods(find_main_container(manifest), manifest["spec"], settings.nebari, own)
 
 

@@ -40,7 +40,7 @@ GPU = "nvidia.com/gpu"
 def find_creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
     users = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
-    return next(filter(None, map(names.label_value, users)), "")
+    return next(filter(None, map(names.make_label_value, users)), "")
 
 
 def needs_own_pod(settings: PodSettings) -> bool:
@@ -155,7 +155,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
         log.warning("Runs do not inherit the shape of this server's pod. %s", error)
         return PodShape()
     user = os.getuid(), os.getgid()
-    shape, notes = inheritance.inherited(own, settings.inherit_service_account, user)
+    shape, notes = inheritance.inherit(own, settings.inherit_service_account, user)
     if own.namespace != settings.namespace:
         notes.append(
             f"Runs are in namespace {settings.namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that "
@@ -168,7 +168,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
 
 def _template_names(settings: PodSettings) -> dict[str, str]:
     environ = os.environ
-    return names.template_names(
+    return names.make_template_names(
         environ.get("JUPYTERHUB_USER", ""),
         environ.get("JUPYTERHUB_SERVER_NAME", ""),
         settings.namespace,
@@ -189,7 +189,7 @@ def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, An
     found = dict(traits)
     for trait in TEMPLATES & found.keys():
         try:
-            found[trait] = names.expanded(found[trait], known)
+            found[trait] = names.expand_templates(found[trait], known)
         except ValueError as error:
             raise InvalidPod(trait, str(error)) from None
     return found
