@@ -106,9 +106,9 @@ def test_nebari_gives_no_image_of_ones_own(nebari: str, has_images: bool, databa
 
 
 def test_it_says_what_pods_cannot_share(database: Database) -> None:
-    assert "c.ArgoScheduler.volumes" in engine_of(database, **IMAGE).unshared
+    assert "c.ArgoScheduler.volumes" in engine_of(database, **IMAGE).find_visibility_problem()
     home = {
         "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
         "volume_mounts": [{"name": "home", "mountPath": "/"}],
     }
-    assert not engine_of(database, **IMAGE, **home).unshared
+    assert not engine_of(database, **IMAGE, **home).find_visibility_problem()
