@@ -105,9 +105,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
 
     def start(self) -> None:
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
-        self.jobs.engine.start()
-        if self.slack_channel and not self.jobs.engine.has_slack_token:
-            self.log.warning(messages.SLACK_NOT_CONFIGURED)
+        self.jobs.start()
 
     def close(self) -> None:
         """Release connections."""

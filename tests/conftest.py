@@ -21,7 +21,7 @@ from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
 from tests.support.processes import started_runs
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine"]
 
 
 @pytest.fixture(autouse=True)

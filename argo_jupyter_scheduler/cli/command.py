@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.application import JupyterApp
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, TraitError
+from traitlets.config.application import Application
 from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler import __version__
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # importing it takes a second, which --help and a progress ba
     from argo_jupyter_scheduler.storage.database import Database
 
 CONFIGURATION_FILES = (
+    "jupyter_config",
     "jupyter_argo_scheduler_config",
     "jupyter_jupyter_scheduler_config",
     "jupyter_server_config",
@@ -94,17 +96,15 @@ class SchedulerCommand(JupyterApp):
         InvalidConfiguration
             A file cannot be read; names it and the line.
         """
-        named = str(self.config_file)
-        self.config_file = ""
-        if named and not Path(named).is_file():
+        named = Path(self.config_file) if self.config_file else None
+        if named and not named.is_file():
             raise InvalidConfiguration(f"Configuration file '{named}' not found.")
         try:
+            # Not JupyterApp's own method, which reads the named file instead of the others.
             for name in CONFIGURATION_FILES:
-                self.config_file_name = name
-                self.load_config_file()
+                Application.load_config_file(self, name, path=self.config_file_paths)
             if named:
-                self.config_file = named
-                self.load_config_file()
+                Application.load_config_file(self, named.name, path=str(named.parent))
         except Exception as error:  # a configuration file is a program
             raise InvalidConfiguration(f"{type(error).__name__}: {error} ({_place(error)})") from error
 

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from argo_jupyter_scheduler.storage.folders import STAGED, RunFolder
 from argo_jupyter_scheduler.storage.output_names import find_output
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -36,26 +37,19 @@ class OutputFile:
 
 def find_output_files(staging_path: Path, row: JobRow) -> list[OutputFile]:
     """Return the files that a run made, as far as they exist: outputs first, then what the notebook wrote or changed."""
-    folder = staging_path / row.job_id
+    folder = RunFolder(staging_path, row.job_id)
     paths = {
-        output_format: find_output(folder, row.input_filename, row.create_time, output_format)
+        output_format: find_output(folder.path, row.input_filename, row.create_time, output_format)
         for output_format in row.output_formats or ()
     }
     outputs = [
         OutputFile(output_format, path, path.name) for output_format, path in paths.items() if path.is_file()
     ]
-    known = {file.path for file in outputs} | {folder / row.input_filename}
-    written = [
-        OutputFile("", folder / name, name)
-        for name in row.packaged_files or ()
-        if folder / name not in known and _is_newer(folder / name, row.create_time)
-    ]
-    return outputs + written
-
-
-def _is_newer(path: Path, moment_ms: int) -> bool:
-    """Return whether a file was written since a moment; those of the input folder are copied before their job exists."""
-    return path.is_file() and path.stat().st_mtime * 1000 >= moment_ms
+    known = {file.path for file in outputs} | {folder.path / row.input_filename}
+    # A job of an earlier version does not know which files it was made from.
+    names = folder.find_made_files() if folder.read(STAGED) else row.packaged_files or ()
+    written = [OutputFile("", folder.path / name, name) for name in names]
+    return outputs + [file for file in written if file.path not in known and file.path.is_file()]
 
 
 def copy_files(files: list[OutputFile], folder: Path) -> list[OutputFile]:

@@ -11,7 +11,7 @@ from argo_jupyter_scheduler.cli.progress import ProgressBar, count_cells
 from argo_jupyter_scheduler.cli.run import WithParameters
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.storage.atomic import copy_whole
-from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, RunFolder
+from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, STAGED, RunFolder
 from argo_jupyter_scheduler.storage.schema import JobRow
 
 
@@ -103,7 +103,9 @@ def _copied_input(staging_path: Path, row: JobRow) -> Iterator[RunFolder]:
     copy.create()
     try:
         copy.copy_settings(source)  # they say where the notebook came from
-        for name in (row.input_filename, *(row.packaged_files or ())):
+        # A job of an earlier version does not know which files it was made from.
+        staged = source.read(STAGED) or dict.fromkeys(row.packaged_files or ())
+        for name in (row.input_filename, *(name for name in staged if name != row.input_filename)):
             if (source.path / name).is_file():
                 (copy.path / name).parent.mkdir(parents=True, exist_ok=True)
                 copy_whole(source.path / name, copy.path / name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
+from argo_jupyter_scheduler.domain.status import FAILED, LIVE
 from argo_jupyter_scheduler.notify.slack import TOKEN
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -88,6 +88,5 @@ def hide_secrets(parameters: Mapping[str, str] | None) -> dict[str, str]:
 
 def describe_outcome(job: JobRow) -> str:
     """Return the status of a job and why, in the words of the panel."""
-    if job.status == COMPLETED or (job.status in LIVE and not job.status_message):
-        return job.status
-    return f"{job.status}: {job.status_message or 'no reason was given'}"
+    message = job.status_message or ("no reason was given" if job.status == FAILED else "")
+    return f"{job.status}: {message}" if message else job.status

@@ -91,6 +91,9 @@ class Engine(ABC):
     no_images = ""
     """Why a job cannot ask for an image here; empty where it can."""
 
+    description = ""
+    """Where notebooks run, in words, for the server's log."""
+
     new_job_pid: int | None = None
     """The ``pid`` of a new job's row, by which `owns` recognises it."""
 

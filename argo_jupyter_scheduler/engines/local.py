@@ -59,6 +59,7 @@ class LocalEngine(Engine):
         self._max_concurrent_runs = max_concurrent_runs
         self._compute_types = compute_types or {}
         self._environment = environment or {}
+        self.description = f"this machine, up to {max_concurrent_runs} at once"
 
     @property
     def has_slack_token(self) -> bool:  # noqa: D102 (the base class says it)

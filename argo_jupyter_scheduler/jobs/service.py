@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import identity, messages, options
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.environment import Environment
@@ -71,6 +72,19 @@ class JobService:
         self.local_engine = local_engine
         self.validation = validation
         self.environments = validation.environments
+
+    def start(self) -> None:
+        """Do what takes time before the first run, and say in the log what this server does."""
+        self.engine.start()
+        running = len(self.database.list_live_jobs())
+        log.info(
+            "argo-jupyter-scheduler %s: notebooks run on %s. Jobs in progress: %s.",
+            __version__,
+            self.engine.description,
+            running,
+        )
+        if self.settings.slack.channel and not self.engine.has_slack_token:
+            log.warning(messages.SLACK_NOT_CONFIGURED)
 
     def create_job(self, request: JobRequest, staged_input: Path | None = None) -> str:
         """Store a job and start its run; return its id.

@@ -195,7 +195,7 @@ class Database:
 
     def list_schedules(self) -> list[ScheduleRow]:
         """Return of each definition what decides when it runs."""
-        query = select(*(definitions.c[one.name] for one in fields(ScheduleRow)))
+        query = select(*(definitions.c[column.name] for column in fields(ScheduleRow)))
         with self._engine.connect() as connection:
             return [decode(ScheduleRow, row) for row in connection.execute(query).mappings()]
 
@@ -324,11 +324,11 @@ class Database:
         """Write why an attempt failed while another one follows; the job stays IN_PROGRESS."""
         return self._transition(job_id, (IN_PROGRESS,), status_message=shorten(message))
 
-    def claim(self, job_id: str, pid: int, places: int) -> bool:
+    def claim_job(self, job_id: str, pid: int, max_concurrent_runs: int) -> bool:
         """Give a job that waits on this machine to process `pid`, if it is its turn.
 
-        Of all jobs here at most `places` run at once, the oldest first. Two processes cannot take the same place: SQLite
-        executes one statement after the other, and on a database server each holds the rows that it counts.
+        Of all jobs here at most `max_concurrent_runs` run at once, the oldest first. Two processes cannot take the same turn:
+        SQLite executes one statement after the other, and on a database server each holds the rows that it counts.
         """
         mine = select(jobs.c.create_time).where(jobs.c.job_id == job_id).scalar_subquery()
         other = jobs.alias("other")
@@ -357,7 +357,7 @@ class Database:
                 jobs.c.job_id == job_id,
                 jobs.c.status.in_(WAITING),
                 jobs.c.pid == LOCAL_WAITING,
-                ahead < places,
+                ahead < max_concurrent_runs,
             )
             .values(pid=pid, start_time=now_ms(), update_time=now_ms())
         )

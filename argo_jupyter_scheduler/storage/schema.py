@@ -123,8 +123,8 @@ class ScheduleRow:
 Row = TypeVar("Row", JobRow, DefinitionRow)
 Decoded = TypeVar("Decoded", JobRow, DefinitionRow, ScheduleRow)
 
-jobs = table("jobs", *(column(one.name) for one in fields(JobRow)))
-definitions = table("job_definitions", *(column(one.name) for one in fields(DefinitionRow)))
+jobs = table("jobs", *(column(field.name) for field in fields(JobRow)))
+definitions = table("job_definitions", *(column(field.name) for field in fields(DefinitionRow)))
 
 
 def decode(kind: type[Decoded], values: Mapping[Any, Any]) -> Decoded:

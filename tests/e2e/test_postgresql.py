@@ -217,7 +217,10 @@ def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Data
         for ended in range(8):
             list(
                 pool.map(
-                    lambda number: database.claim(f"job-{number:02}", 1000 + number, places=2), range(16)
+                    lambda number: database.claim_job(
+                        f"job-{number:02}", 1000 + number, max_concurrent_runs=2
+                    ),
+                    range(16),
                 )
             )
             running = [job["job_id"] for job in database.list_live_jobs() if job["pid"]]
@@ -234,7 +237,7 @@ def test_a_place_that_is_just_being_taken_is_taken(db_url: str, database: Databa
     with ThreadPoolExecutor() as pool:
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE jobs SET pid = 1 WHERE job_id = 'new'"))
-            taken = pool.submit(database.claim, "old", 2, places=1)
+            taken = pool.submit(database.claim_job, "old", 2, max_concurrent_runs=1)
             time.sleep(0.5)
         assert not taken.result()
 

@@ -489,7 +489,7 @@ def test_a_run_whose_image_has_not_this_package(
     found = machine.doctor("--run", "--timeout", "20")
     assert (of(found)["run"], of(found)["stop"]) == (["problem"], ["ok"])
     assert "exit code" in found["run"][0]["message"]
-    assert "The pod said: /usr/bin/env: invalid option" in found["run"][0]["advice"]
+    assert "The pod's log ends with: /usr/bin/env: invalid option" in found["run"][0]["advice"]
     assert argo.runs == {}
 
 
@@ -503,7 +503,7 @@ def test_a_run_that_only_argo_has_as_failed(
     on_argo(python_executable=str(python))
     found = machine.doctor("--run")
     assert (of(found)["run"], of(found)["image"]) == (["problem"], ["ok"])
-    assert "but Argo has it as failed: Error (exit code 64)" in found["run"][0]["message"]
+    assert "but its workflow in Argo has failed: Error (exit code 64)" in found["run"][0]["message"]
     assert argo.runs == {}
 
 

@@ -67,6 +67,8 @@ class ArgoEngine(Engine):
         self._cron_workflows = CronWorkflows(self.api)
         self._database = database
         self._staging_path = staging_path
+        at = settings.connection
+        self.description = f"Argo Workflows at {at.url}, namespace {at.namespace}"
         self.longest_run_seconds = settings.policy.active_deadline_seconds
         self.no_images = "Nebari gives each run the image of your JupyterLab." if settings.pods.nebari else ""
         self._lock = threading.Lock()

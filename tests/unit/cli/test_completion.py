@@ -11,12 +11,27 @@ import pytest
 from argo_jupyter_scheduler.cli.app import SUBCOMMANDS
 from argo_jupyter_scheduler.cli.completion import options_of_commands, render_script
 
+DOCS = Path(__file__).parents[3] / "docs"
+
 
 def test_all_options_are_known() -> None:
     options = options_of_commands()
     assert list(options) == list(SUBCOMMANDS)
     assert {"-p", "--parameter", "--env", "--format", "--input-folder", "--output-dir"} <= set(options["run"])
     assert {"-f", "--follow", "--json"} <= set(options["logs"])
+
+
+COMMON = {"--config", "--debug", "--help", "--log-level", "--version", "--json", "--parameter", "-p"}
+
+
+@pytest.mark.parametrize("command", [name for name in SUBCOMMANDS if name != "completion"])
+def test_every_option_is_documented(command: str) -> None:
+    page = "doctor.md" if command == "doctor" else "command-line.md"
+    text = (DOCS / page).read_text(encoding="utf-8")
+    section = text if command == "doctor" else text.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+    assert section
+    for option in set(options_of_commands()[command]) - COMMON:
+        assert f"`{option}" in section or f" {option} " in section, option
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

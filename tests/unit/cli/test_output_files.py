@@ -4,7 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files
+from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
+from argo_jupyter_scheduler.storage.folders import STAGED, RunFolder
+from argo_jupyter_scheduler.storage.output_names import output_filename
+from argo_jupyter_scheduler.storage.schema import JobRow
+
+
+def test_what_a_run_made(tmp_path: Path) -> None:
+    row = JobRow(
+        job_id="a",
+        input_filename="n.ipynb",
+        create_time=1,
+        output_formats=("html", "log"),
+        packaged_files=("old",),
+    )
+    folder = RunFolder(tmp_path, "a")
+    folder.create()
+    for name in ("n.ipynb", "old"):
+        (folder.path / name).write_text(name)
+    folder.write(STAGED, {name: folder._version(name) for name in folder.files()})
+    (folder.path / output_filename("n.ipynb", 1, "html")).write_text("html")
+    (folder.path / "new").write_text("new")
+    assert [(file.output_format, file.name) for file in find_output_files(tmp_path, row)] == [
+        ("html", output_filename("n.ipynb", 1, "html")),
+        ("", "new"),
+    ]
+    (folder.private / STAGED).unlink()  # as an earlier version left it
+    assert [file.name for file in find_output_files(tmp_path, row)][1:] == ["old"]
 
 
 def test_outputs_replace_nothing_and_written_files_replace_those_of_earlier_runs(tmp_path: Path) -> None:
