@@ -103,6 +103,30 @@ class Schedule:
         return min(found)
 
 
+def normalize(schedule: str) -> str:
+    """Return a schedule in the form that Argo takes, where Jupyter-Scheduler's own backend takes another.
+
+    Sunday may be 7 there, and a sixth field has seconds. Other texts are returned as they are.
+    """
+    words = schedule.split()
+    if len(words) == len(_FIELDS) + 1 and words[-1] == "0":
+        words.pop()
+    if len(words) != len(_FIELDS):
+        return schedule
+    days = ",".join(_translate_sunday(part) for part in words[-1].split(","))
+    return (
+        " ".join([*words[:-1], days]) if "7" in words[-1] or len(words) != len(schedule.split()) else schedule
+    )
+
+
+def _translate_sunday(part: str) -> str:
+    if part == "7":
+        return "0"
+    first, hyphen, last = part.partition("-")
+    is_span = hyphen and last == "7" and first.isdecimal() and 0 < int(first[:2]) < 7
+    return f"{first}-6,0" if is_span else part
+
+
 @functools.lru_cache(maxsize=4096)
 def parse(schedule: str | None, timezone: str | None) -> Schedule:
     """Read a schedule.
@@ -124,7 +148,7 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
         raise InvalidJob(
             f"Time zone '{zone[:80]}' not found. Did you mean {nearest_names(zone, _timezones())}?"
         )
-    text = schedule or ""
+    text = normalize(schedule or "")
     words = text.split()
     if not words:
         raise InvalidJob(

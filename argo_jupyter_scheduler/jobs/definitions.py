@@ -246,6 +246,15 @@ class DefinitionService:
         for new in folder.leftovers(NEW_SUFFIX):
             new.delete()
 
+    def pause_impossible_schedules(self) -> None:
+        """Pause definitions of another backend whose schedule cannot be run here. Call it once, after the server's start."""
+        for row in self._list_active():
+            try:
+                schedules.parse(row.schedule, row.timezone)
+            except InvalidJob as error:
+                log.warning("Job definition %s is paused: %s", row.job_definition_id, error)
+                self._database.update_definition(row.job_definition_id, active=False)
+
     def restore_schedules(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
         active = [row.job_definition_id for row in self._list_active()]

@@ -76,6 +76,7 @@ class Reconciler:
         """
         self.finish_interrupted_changes()
         if not self._is_up_to_date:
+            self._definitions.pause_impossible_schedules()
             self._unless_refused(self._definitions.update_outdated_schedules)
             self._is_up_to_date = True
         if time.monotonic() - self._repaired_at >= self._repair_period:

@@ -19,7 +19,7 @@ from hera.workflows.models import ContinueOn, IntOrString, RetryStrategy, TTLStr
 
 from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
-from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE
+from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE, normalize
 from argo_jupyter_scheduler.engines.argo.labels import (
     CREATOR_LABEL,
     DEFINITION_LABEL,
@@ -130,7 +130,7 @@ def build_cron_workflow(
         starting_deadline_seconds=policy.starting_deadline_seconds,
         successful_jobs_history_limit=policy.successful_limit,
         failed_jobs_history_limit=policy.failed_limit,
-        schedules=[str(definition.schedule)],
+        schedules=[normalize(str(definition.schedule))],
         **_workflow_fields(settings),
     ) as cron_workflow:
         _add_templates(pods, identity, settings)

@@ -264,3 +264,20 @@ def test_a_schedule_that_never_comes_is_refused(services: Services, definition_i
     with pytest.raises(InvalidJob, match=r"'0 0 31 2 \*' never comes"):
         services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 0 31 2 *"}))
     assert services.engine.schedules[definition_id].schedule == "0 6 * * *"
+
+
+def test_a_schedule_of_another_backend_that_cannot_be_run_is_paused(
+    services: Services, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, schedule in (("last", "0 0 L * *"), ("sunday", "0 0 * * 7")):
+        database.insert_definition(
+            DefinitionRow(
+                job_definition_id=name, runtime_environment_name="venv", input_filename="n", schedule=schedule
+            )
+        )
+    services.reconciler.reconcile()
+    assert {row.job_definition_id: row.active for row in database.list_schedules()} == {
+        "last": False,
+        "sunday": True,
+    }
+    assert "Job definition last is paused: The schedule's day of month 'L' is not valid" in caplog.text
