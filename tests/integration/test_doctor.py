@@ -214,7 +214,7 @@ def test_versions_of_argo(
 @pytest.mark.parametrize(
     ("token", "status", "words"),
     [
-        ("", "problem", "asks for a token (401), and there is none"),
+        ("", "problem", "asks for a token (401), but none is configured"),
         (
             "wr0ng",
             "problem",
@@ -329,14 +329,14 @@ def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("ARGO_INSECURE_SKIP_VERIFY", "true")
         found = machine.doctor()
         assert of(found)["argo"] == ["ok"]
-        assert "is not checked" in found["configuration"][1]["message"]
+        assert "is not verified" in found["configuration"][1]["message"]
 
 
 @pytest.mark.parametrize(
     ("traits", "check", "status", "words"),
     [
         ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
-        ({"volume_mounts": []}, "configuration", "problem", "volume 'home' is mounted nowhere"),
+        ({"volume_mounts": []}, "configuration", "problem", "c.ArgoScheduler.volumes: 'home' is not mounted"),
         ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is on no volume that the pods mount"),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
@@ -621,8 +621,8 @@ def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
-        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not possible"),
-        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "There is no time zone 'Mars/X'"),
+        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not valid"),
+        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "Time zone 'Mars/X' not found"),
     ],
 )
 def test_a_manifest_that_would_be_refused(
