@@ -160,7 +160,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
     with pytest.raises(HTTPClientError) as error:
         await jobs.get(ended)
-    assert f"There is no job {ended}" in error.value.response.body.decode()
+    assert f"Job {ended} not found" in error.value.response.body.decode()
 
 
 @pytest.mark.parametrize(
