@@ -251,9 +251,9 @@ def _ask_kubernetes(account: Path, api: ArgoApi) -> Callable[[Right], bool | Non
         The folder of this pod's service account.
     """
     token = api.connection.token
-    if not own_pod.in_cluster(account):
+    if not own_pod.is_in_cluster(account):
         return lambda right: None
-    url = f"{own_pod.api_url()}/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    url = f"{own_pod.find_api_url()}/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",

@@ -118,15 +118,15 @@ def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str |
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
     advice = f"{visibility.ADVICE} Or set {trait}."
     shape = PodShape(container=pods.container, spec=pods.spec)
-    if trouble := visibility.unseen(shape, path):
+    if trouble := visibility.find_path_problem(shape, path):
         return problem(check, trouble, advice)
-    mount, volume = visibility.place_of(shape, path)
+    mount, volume = visibility.find_mount(shape, path)
     if kind in CONTAINER_FILE_SYSTEMS and "hostPath" not in volume:
         where = f"{path} is in this container's own file system ({kind})"
         return problem(check, f"{where}, but the pods mount '{mount['name']}' there.", advice)
     in_pods = _describe_volume(mount, volume)
     if pods.own:
-        own_mount, own_volume = visibility.place_of(pods.own, path)
+        own_mount, own_volume = visibility.find_mount(pods.own, path)
         here = _describe_volume(own_mount, own_volume)
         if own_mount and here != in_pods:
             return warning(check, f"{path} is on {here} here, and on {in_pods} in the pods.", advice)
@@ -136,7 +136,7 @@ def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str |
 def _describe_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str:
     """Return a mounted volume in words."""
     folder = f", folder {mount['subPath']}" if mount.get("subPath") else ""
-    claim = own_pod.claim_of(volume)
+    claim = own_pod.read_claim(volume)
     source = json.dumps({key: value for key, value in volume.items() if key != "name"})
     return f"claim {claim}{folder}" if claim else f"volume {source}{folder}"
 

@@ -129,7 +129,7 @@ class ArgoEngine(Engine):
         known = self.manifest_settings
         if known.nebari:
             return ""
-        return visibility.unshared(known.shape, known.staging_path, known.db_url)
+        return visibility.find_problem(known.shape, known.staging_path, known.db_url)
 
     def owns(self, job: JobRow) -> bool:  # noqa: D102 (the base class says it)
         return job.pid is None

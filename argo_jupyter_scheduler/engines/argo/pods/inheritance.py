@@ -7,14 +7,14 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, claim_of
+from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, read_claim
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
 from argo_jupyter_scheduler.engines.argo.pods.shape import PREFERRED, REQUIRED, PodShape
 from argo_jupyter_scheduler.engines.argo.pods.validation import ARGO_CONTAINERS
 
 Part = Mapping[str, Any]
 
-STAYS = frozenset(
+SERVER_TOKENS = frozenset(
     {
         "JUPYTERHUB_API_TOKEN",
         "JPY_API_TOKEN",
@@ -26,17 +26,17 @@ STAYS = frozenset(
 )
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
-SECRET = re.compile(
+SECRET_NAME = re.compile(
     r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(?<!PUBLIC)(^|_)KEY$"
     r"|(^|_)(PASS|PWD|PAT|AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
-"""Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
+"""Names of variables whose values are not passed on: everybody who may list workflows can read a manifest."""
 
-WHERE = re.compile(
+PLACE_NAME = re.compile(
     r"(_|^)(FILE|PATH|DIR)$|^(PWD|GOOGLE_APPLICATION_CREDENTIALS|NSS_WRAPPER_PASSWD)$", re.IGNORECASE
 )
-"""Names of those among them that say where something is."""
+"""Names of those among them that say where a secret is, which is not a secret."""
 
 SECRET_VALUE = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"  # a password in an address
@@ -68,10 +68,10 @@ _POD_FIELDS = (
 )
 
 
-def stays(name: str, value: str = "") -> bool:
-    """Return whether an environment variable must not leave this server's pod. Where a secret is may be known."""
-    secret = value and SECRET.search(name) and not WHERE.search(name)
-    return name in STAYS or bool(secret or SECRET_VALUE.search(value))
+def is_secret(name: str, value: str = "") -> bool:
+    """Return whether an environment variable must not leave this server's pod."""
+    has_secret_name = value and SECRET_NAME.search(name) and not PLACE_NAME.search(name)
+    return name in SERVER_TOKENS or bool(has_secret_name or SECRET_VALUE.search(value))
 
 
 def inherited(
@@ -108,8 +108,8 @@ def inherited(
     ]
     for one in filter(_has_variable, init_containers):
         notes.append(
-            f"The init container {one['name']} of this server's pod is not passed on, since it has '{{{{', which Argo would take "
-            "for a variable of its own. Runs can have one by c.ArgoScheduler.init_containers."
+            f"Runs do not inherit the init container {one['name']} of this server's pod, since it contains '{{{{', which Argo "
+            "would expand. Configure one with c.ArgoScheduler.init_containers instead."
         )
     init_containers = [one for one in init_containers if not _has_variable(one)]
     mounted = {
@@ -156,14 +156,14 @@ def _inherited_container(
     passed_on, kept = [], []
     for variable in container.get("env") or []:
         name, value = variable["name"], variable.get("value") or ""
-        if stays(name, value) or "{{" in value:  # which Argo would take for a variable of its own
-            kept += [name] if name not in STAYS else []
+        if is_secret(name, value) or "{{" in value:  # Argo would expand that
+            kept += [name] if name not in SERVER_TOKENS else []
         else:
             passed_on.append(variable if "valueFrom" in variable else {"name": name, "value": value})
     if kept:
         notes.append(
-            f"These environment variables of this server's pod are not passed on, since a manifest can be read by others: "
-            f"{', '.join(kept)}. Runs can have them from a Secret, see c.ArgoScheduler.environment."
+            f"Runs do not inherit these environment variables of this server's pod, since others can read a manifest: "
+            f"{', '.join(kept)}. Refer to a Secret instead, see c.ArgoScheduler.environment."
         )
     mounts = [
         mount
@@ -230,29 +230,29 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     modes = {
         name: own.access_modes.get(name)
         for volume in volumes
-        if (name := claim_of(volume)) and not _is_shared(own.access_modes.get(name))
+        if (name := read_claim(volume)) and not _is_shared(own.access_modes.get(name))
     }
     if not modes:
         return affinity
     unknown = [name for name, found in modes.items() if found is None]
     if unknown:
         notes.append(
-            f"Runs are put on the node of this server where that is possible, since it is not known whether other nodes can mount "
-            f"{', '.join(unknown)}. To be sure, give this server's service account, in namespace {own.namespace}, a "
-            f"Role with the rule {{{RULE.format('persistentvolumeclaims')}}}."
+            f"Runs prefer the node of this server, since it is unknown whether other nodes can mount {', '.join(unknown)}. To find "
+            f"out, give this server's service account, in namespace {own.namespace}, a Role with the rule "
+            f"{{{RULE.format('persistentvolumeclaims')}}}."
         )
     alone = [name for name, found in modes.items() if "ReadWriteOncePod" in (found or [])]
     if alone:
         notes.append(
-            f"No run can start while this server is on, since one pod only can mount {', '.join(alone)} (ReadWriteOncePod). "
+            f"No run can start while this server is on, since only one pod can mount {', '.join(alone)} (ReadWriteOncePod). "
             "Use a claim that is ReadWriteOnce or ReadWriteMany."
         )
     whose = _whose(own)
     if not whose:
         here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
         notes.append(
-            f"Runs are put on the node of this server where that is possible, since one node only can mount {', '.join(modes)}. "
-            f"To be sure, give this server's pod the label {USER_LABEL}, with a value of its own."
+            f"Runs prefer the node of this server, since only one node can mount {', '.join(modes)}. To require it, give this "
+            f"server's pod the label {USER_LABEL}, with a value of its own."
         )
         return _with_term(
             affinity, "nodeAffinity", PREFERRED, {"weight": 100, "preference": {"matchFields": [here]}}

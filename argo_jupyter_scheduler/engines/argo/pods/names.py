@@ -24,10 +24,10 @@ LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 _HASH_LENGTH = 8
 
-_HUBS_ALONE = {
-    "pvc_name": "the hub knows it alone: write the claim's name, such as claim-{user_server}, or inherit (inherit_pod)",
-    "hubnamespace": "the hub knows it alone: write it; {namespace} is that of the runs",
-    "userid": "the hub knows it alone: use {username}",
+_HUB_NAMES = {
+    "pvc_name": "only the hub knows it. Write the claim's name, such as claim-{user_server}, or inherit it (inherit_pod)",
+    "hubnamespace": "only the hub knows it. Write it out; {namespace} is that of the runs",
+    "userid": "only the hub knows it. Use {username}",
 }
 """KubeSpawner's other names, and what to do without them."""
 
@@ -39,7 +39,7 @@ def label_value(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return KubeSpawner's old form of a name (``slug_scheme = "escape"``): what is no letter or digit becomes hexadecimal."""
+    """Return KubeSpawner's old form of a name (``slug_scheme = "escape"``), with all but letters and digits in hexadecimal."""
     kept = (string.ascii_lowercase + string.digits).encode()
     return "".join(chr(byte) if byte in kept else f"-{byte:x}" for byte in text.encode())
 
@@ -111,7 +111,7 @@ def expanded(value: Any, names: Mapping[str, str], where: str = "") -> Any:
     Raises
     ------
     ValueError
-        A text has braces that name nothing known. The text itself may be a secret, and is not told.
+        A text has braces that name nothing known. The text may be a secret, and is not shown.
     """
     if isinstance(value, Mapping):
         return {
@@ -121,19 +121,19 @@ def expanded(value: Any, names: Mapping[str, str], where: str = "") -> Any:
         return [expanded(one, names, f"{where}[{place}]") for place, one in enumerate(value)]
     if not isinstance(value, str):
         return value
-    doubled = "a brace that is meant as such must be doubled"
+    doubled = "Write a literal brace twice"
     try:
         found = value.format_map(names)
     except KeyError as error:
         name = str(error.args[0])
-        if name in _HUBS_ALONE:
-            raise ValueError(f"{where or 'it'} names {{{name}}}; {_HUBS_ALONE[name]}") from None
+        if name in _HUB_NAMES:
+            raise ValueError(f"{where or 'it'} names {{{name}}}: {_HUB_NAMES[name]}") from None
         why = "" if "username" in names else " (the environment variable JUPYTERHUB_USER is not set)"
-        known = ", ".join(sorted(names))
+        available = ", ".join(sorted(names))
         raise ValueError(
-            f"{where or 'it'} names {{{name}}}, which is not known here{why}; known are {known}; {doubled}"
+            f"{where or 'it'} names {{{name}}}, which is unknown here{why}. Available: {available}. {doubled}"
         ) from None
     except (ValueError, IndexError, AttributeError, TypeError) as error:
-        raise ValueError(f"{where or 'it'} is no template ({error}); {doubled}") from None
+        raise ValueError(f"{where or 'it'} is not a template ({error}). {doubled}") from None
     # `{username}--{servername}` without a named server leaves no hyphens.
     return found if value.endswith("-") else found.rstrip("-")

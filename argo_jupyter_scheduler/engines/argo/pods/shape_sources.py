@@ -4,8 +4,8 @@
 2. Its own pod, which is read from Kubernetes (`inherit_pod`).
 3. The traits of `PodTraits`.
 
-On Nebari an admission controller gives the pods their shape, so only the traits are sent there, and an image's name, without which
-Argo takes no manifest.
+On Nebari an admission controller gives the pods their shape. Only the traits are sent there, and the name of an image, since Argo
+refuses a manifest without one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TEMPLATES = frozenset(
     {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "init_containers"}
     | {"service_account", "volume_mounts", "volumes", "working_dir"}
 )
-"""Traits whose texts KubeSpawner expands."""
+"""Traits whose texts are templates."""
 
 PLACEHOLDER = "set-by-nebari"
-"""An image's name where Nebari sets the image and this server does not know its own."""
+"""Name of the image where Nebari sets it and this server does not know its own."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -46,7 +46,7 @@ def needs_own_pod(settings: PodSettings) -> bool:
     """Return whether this server's own pod has to be read for the shape of runs' pods."""
     if settings.inherit == "off" or (settings.inherit == "auto" and settings.nebari):
         return False
-    return settings.inherit == "on" or own_pod.in_cluster(settings.service_account_path)
+    return settings.inherit == "on" or own_pod.is_in_cluster(settings.service_account_path)
 
 
 def check(settings: PodSettings) -> None:
@@ -197,8 +197,9 @@ def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, An
 def _kept(kept: Iterable[str]) -> dict[str, str]:
     """Return the variables of this server's environment that runs get too."""
     for name in kept:
-        if inheritance.stays(name, os.environ.get(name, "")):
+        if inheritance.is_secret(name, os.environ.get(name, "")):
             raise InvalidPod(
-                "env_keep", f"{name} is a secret, which anybody could read in a manifest; see environment"
+                "env_keep",
+                f"{name} is a secret, and others can read a manifest. Refer to a Secret with environment instead",
             )
     return {name: os.environ[name] for name in kept if name in os.environ}

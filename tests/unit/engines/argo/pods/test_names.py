@@ -88,18 +88,18 @@ def test_templates(value: Any, wanted: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"claim": "secret {user}"}, r"claim names \{user\}, which is not known here; known are escaped_"),
+        ({"claim": "secret {user}"}, r"claim names \{user\}, which is unknown here\. Available: escaped_"),
         (
             {"claim": ["secret {"]},
-            r"claim\[0\] is no template \(.*\); a brace that is meant as such must be doubled",
+            r"claim\[0\] is not a template \(.*\)\. Write a literal brace twice",
         ),
-        ("secret {0}", "it is no template"),
+        ("secret {0}", "it is not a template"),
         (
             "secret {pvc_name}",
-            r"it names \{pvc_name\}; the hub knows it alone: .* claim-\{user_server\}, or inherit",
+            r"it names \{pvc_name\}: only the hub knows it\. .* claim-\{user_server\}, or inherit",
         ),
-        ("secret {hubnamespace}", r"the hub knows it alone: write it; \{namespace\} is"),
-        ("secret {userid}", "the hub knows it alone: use"),
+        ("secret {hubnamespace}", r"only the hub knows it\. Write it out; \{namespace\} is"),
+        ("secret {userid}", r"only the hub knows it\. Use"),
     ],
 )
 def test_a_template_that_names_nothing_known(value: Any, words: str) -> None:
