@@ -44,7 +44,7 @@ def examine(
         try:
             with _collected_warnings() as warnings:
                 scheduler = command.make_scheduler(Path(folder), create=run)
-                scheduler.start()
+                scheduler.jobs.engine.start()
         except (InvalidConfiguration, ArgoSchedulerError) as error:
             yield problem("configuration", str(error))
             return
