@@ -170,7 +170,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
         ({"input_uri": "../outside.ipynb"}, "outside the root folder"),
         ({"input_uri": "text.ipynb"}, "not a notebook"),
         ({"input_uri": "json.ipynb"}, "not a notebook"),
-        ({"output_formats": ["htm"]}, "no output format 'htm'. Possible: html"),
+        ({"output_formats": ["htm"]}, "Output format 'htm' not found. Available: html"),
         ({"runtime_environment_name": "../../etc"}, "Environment '../../etc' not found"),
         ({"input_uri": "damaged.ipynb"}, "its kernelspec is no object"),
         ({"input_uri": "folder.ipynb"}, "'folder.ipynb' does not exist"),
