@@ -1,4 +1,4 @@
-"""Reads the traits once, as the frozen dataclasses that all rooms below take."""
+"""Turns the traits into the frozen dataclasses that all rooms below take."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class SchedulerTraits(
     max_concurrent_runs = Integer(
         min=1,
         config=True,
-        help="""How many runs may be under way at once on this machine; others wait as QUEUED. The default is the number of
-        cores. Has no effect on Argo.""",
+        help="""How many runs may be in progress at once on this machine; others wait as QUEUED. Default: the number of cores. Has
+        no effect on Argo.""",
     )
 
     @default("max_concurrent_runs")

@@ -336,13 +336,18 @@ def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     ("traits", "check", "status", "words"),
     [
         ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
-        ({"volume_mounts": []}, "configuration", "problem", "c.ArgoScheduler.volumes: 'home' is not mounted"),
-        ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is on no volume that the pods mount"),
+        ({"volume_mounts": []}, "configuration", "problem", "'home' is not mounted"),
+        (
+            {"volumes": [], "volume_mounts": []},
+            "staging",
+            "problem",
+            "is not on a volume that the pods mount",
+        ),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
             "staging",
             "problem",
-            "is on no volume that the pods mount",
+            "is not on a volume that the pods mount",
         ),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/", "readOnly": True}]},
@@ -456,7 +461,9 @@ def test_what_runs_inherit(
     found = machine.doctor()
     assert "image quay.io/jupyter/scipy-notebook:2025-10-20" in found["pods"][0]["message"]
     assert of(found)["image"] == ["ok"]
-    assert "is on no volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
+    assert (
+        "is not on a volume that the pods mount" in found["staging"][0]["message"]
+    )  # which have /home/jovyan
 
 
 def test_another_claim_at_the_right_path(machine: Machine, kubernetes: KubernetesStandIn) -> None:

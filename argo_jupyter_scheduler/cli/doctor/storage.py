@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.domain.errors import PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod, visibility
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
@@ -34,8 +35,6 @@ LOCK_TIMEOUT_SECONDS = 30
 
 CONTAINER_FILE_SYSTEMS = frozenset({"overlay", "aufs"})
 """File systems of a container's own layer, which no other pod sees."""
-
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,12 @@ class RunPods:
     own: PodShape | None = None
 
 
-def read_run_pods(manifest: Manifest, settings: PodSettings) -> RunPods:
+def read_run_pods(manifest: KubernetesObject, settings: PodSettings) -> RunPods:
     """Return the pods of a run's manifest."""
     own = None
     if not settings.nebari:
         with contextlib.suppress(PodUnknown):
-            own, *_ = inheritance.inherited(own_pod.read(settings.service_account_path))
+            own, *_ = inheritance.inherit(own_pod.read(settings.service_account_path))
     return RunPods(find_main_container(manifest), manifest["spec"], settings.nebari, own)
 
 
@@ -118,15 +117,15 @@ def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str |
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
     advice = f"{visibility.ADVICE} Or set {trait}."
     shape = PodShape(container=pods.container, spec=pods.spec)
-    if trouble := visibility.unseen(shape, path):
+    if trouble := visibility.find_path_problem(shape, path):
         return problem(check, trouble, advice)
-    mount, volume = visibility.place_of(shape, path)
+    mount, volume = visibility.find_mount(shape, path)
     if kind in CONTAINER_FILE_SYSTEMS and "hostPath" not in volume:
         where = f"{path} is in this container's own file system ({kind})"
         return problem(check, f"{where}, but the pods mount '{mount['name']}' there.", advice)
     in_pods = _describe_volume(mount, volume)
     if pods.own:
-        own_mount, own_volume = visibility.place_of(pods.own, path)
+        own_mount, own_volume = visibility.find_mount(pods.own, path)
         here = _describe_volume(own_mount, own_volume)
         if own_mount and here != in_pods:
             return warning(check, f"{path} is on {here} here, and on {in_pods} in the pods.", advice)
@@ -136,12 +135,12 @@ def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str |
 def _describe_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str:
     """Return a mounted volume in words."""
     folder = f", folder {mount['subPath']}" if mount.get("subPath") else ""
-    claim = own_pod.claim_of(volume)
+    claim = own_pod.read_claim(volume)
     source = json.dumps({key: value for key, value in volume.items() if key != "name"})
     return f"claim {claim}{folder}" if claim else f"volume {source}{folder}"
 
 
-def find_main_container(manifest: Manifest) -> dict[str, Any]:
+def find_main_container(manifest: KubernetesObject) -> KubernetesObject:
     """Return the container of a workflow's manifest in which the notebook runs."""
     templates = manifest["spec"]["templates"]
     [container] = [template["container"] for template in templates if template["name"] == "main"]
