@@ -214,7 +214,7 @@ def test_versions_of_argo(
 @pytest.mark.parametrize(
     ("token", "status", "words"),
     [
-        ("", "problem", "asks for a token (401), and there is none"),
+        ("", "problem", "asks for a token (401), but none is configured"),
         (
             "wr0ng",
             "problem",
@@ -628,8 +628,8 @@ def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
-        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not possible"),
-        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "There is no time zone 'Mars/X'"),
+        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not valid"),
+        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "Time zone 'Mars/X' not found"),
     ],
 )
 def test_a_manifest_that_would_be_refused(

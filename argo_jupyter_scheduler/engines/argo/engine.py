@@ -293,7 +293,8 @@ class ArgoEngine(Engine):
 
     def _find_gone(self, missing: Iterable[JobRow]) -> dict[str, Observation]:
         """Return the end of jobs whose workflow no longer exists, of those that are missing in a list."""
-        late = [job for job in missing if observations.has_waited(job)]
+        # A run that had begun had a workflow. One that still waits may have been submitted a moment ago.
+        late = [job for job in missing if job.status not in WAITING or observations.has_waited(job)]
         return {
             job.job_id: Observation(ended=True, message=messages.WORKFLOW_GONE)
             for job in late[:MAX_CONFIRMATIONS]
