@@ -68,7 +68,7 @@ class ManifestCommand(SchedulerCommand):
         self.load_configuration()
         notebook = Path(self.extra_args[0]).resolve()
         scheduler = self.make_scheduler(notebook.parent, create=False)
-        scheduler.start()
+        scheduler.jobs.engine.start()
         try:
             manifest = build_manifest(scheduler, notebook.name, self.schedule, self.timezone, one_schedule)
         finally:

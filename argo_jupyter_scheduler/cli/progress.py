@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -89,14 +90,26 @@ class ProgressBar:
         How many cells the notebook has.
     leave
         Whether something of it stays. Where it does not, nothing is written if `stream` is not a terminal.
+    stream
+        Where it is written; by default standard error.
+    clock
+        Returns the time in seconds.
     """
 
-    def __init__(self, title: str, cells: int, leave: bool = True, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        cells: int,
+        leave: bool = True,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._title = title
         self._leave = leave
         self._stream = stream or sys.stderr
         self._shown: Progress | None = None
         self._shown_at = -float("inf")
+        self._clock = clock
         self.cells = cells
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
@@ -116,23 +129,23 @@ class ProgressBar:
     def show(self, progress: Progress) -> None:
         """Show a progress, if it is another than before."""
         if progress == self._shown:
-            if self._bar is not None and time.monotonic() - self._shown_at > LINE_INTERVAL_SECONDS:
+            if self._bar is not None and self._clock() - self._shown_at > LINE_INTERVAL_SECONDS:
                 self._bar.refresh()  # the time goes on
-                self._shown_at = time.monotonic()
+                self._shown_at = self._clock()
             return
         if self._bar is not None:
             self._bar.total, self._bar.n = progress.cells or None, progress.done
             self._bar.set_description_str(f"{self._title}: {progress.text}", refresh=False)
             self._bar.set_postfix_str(progress.status)
-            self._shown, self._shown_at = progress, time.monotonic()
+            self._shown, self._shown_at = progress, self._clock()
         elif self._leave:
             self._write_line(progress)
 
     def _write_line(self, progress: Progress) -> None:
         has_new_status = self._shown is None or progress.status != self._shown.status
-        if has_new_status or time.monotonic() - self._shown_at > LINE_INTERVAL_SECONDS:
+        if has_new_status or self._clock() - self._shown_at > LINE_INTERVAL_SECONDS:
             print(f"{self._title}: {progress.status}, {progress.text}", file=self._stream, flush=True)
-            self._shown, self._shown_at = progress, time.monotonic()
+            self._shown, self._shown_at = progress, self._clock()
 
     def __enter__(self) -> ProgressBar:
         return self

@@ -66,7 +66,7 @@ class RerunCommand(WithParameters):
         row = find_job(self.open_database(), self.extra_args[0])
         with _copied_input(self.find_staging_path(), row) as folder:
             scheduler = self.make_scheduler(folder.path)
-            scheduler.start()
+            scheduler.jobs.engine.start()
             model = CreateJob(
                 input_uri=row.input_filename,
                 name=row.name or row.input_filename,

@@ -104,7 +104,7 @@ class RunCommand(WithParameters):
             from argo_jupyter_scheduler.cli.waiting import run_and_report
 
             scheduler = self.make_scheduler(notebook.parent)
-            scheduler.start()
+            scheduler.jobs.engine.start()
             model = CreateJob(
                 input_uri=notebook.name,
                 name=self.job_name or notebook.stem,

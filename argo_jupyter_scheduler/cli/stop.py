@@ -41,7 +41,7 @@ class StopCommand(SchedulerCommand):
 
         row = find_job(self.open_database(), self.extra_args[0])
         scheduler = self.make_scheduler(Path.cwd(), create=False)
-        scheduler.start()
+        scheduler.jobs.engine.start()
         try:
             asyncio.run(scheduler.stop_job(row.job_id))
         except SchedulerError as error:

@@ -226,9 +226,13 @@ def test_a_configuration_file_of_ones_own(machine: Machine) -> None:
     assert "none.py' not found." in machine.output
 
 
-def test_formats_that_cannot_be_made(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    [finding] = machine.doctor()["formats"]
+def test_the_doctor_reports_formats_and_a_channel_without_a_token(machine: Machine) -> None:
+    machine.configure(ArgoScheduler={"slack_channel": "team"})
+    found = machine.doctor()
+    [finding] = found["formats"]
     assert (finding["status"], "html" in finding["message"]) == ("ok", True)
+    assert [finding["status"] for finding in found["configuration"]] == ["ok", "warning"]
+    assert "no token" in found["configuration"][1]["message"]
 
 
 def test_definitions(machine: Machine) -> None:

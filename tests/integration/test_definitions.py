@@ -154,16 +154,16 @@ async def test_an_input_that_is_gone_is_told(
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"schedule": "61 * * * *"}, "minute '61' is not possible"),
+    ({"schedule": "61 * * * *"}, "minute '61' is not valid"),
     ({"schedule": "* * * * * *"}, "has 6 fields"),
-    ({"schedule": "@often"}, "'@often' is not known"),
+    ({"schedule": "@often"}, "'@often' is not valid"),
     ({"schedule": ""}, "schedule is empty"),
     ({"schedule": "  "}, "schedule is empty"),
-    ({"timezone": "Mars/X"}, "no time zone 'Mars/X'"),
+    ({"timezone": "Mars/X"}, "Time zone 'Mars/X' not found"),
     ({"name": "x" * 500}, "500 characters"),
     ({"runtime_environment_name": "nope"}, "Environment 'nope' not found"),
-    ({"output_formats": ["docx"]}, "no output format 'docx'"),
-    ({"parameters": {"a b": "1"}}, "no variable name"),
+    ({"output_formats": ["docx"]}, "Output format 'docx' not found"),
+    ({"parameters": {"a b": "1"}}, "is not a valid parameter name"),
     ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
     ({"input_uri": "nope.ipynb"}, "does not exist"),
 ]
@@ -237,7 +237,7 @@ async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
         body = None if method == "GET" else {}
         with pytest.raises(HTTPClientError) as error:
             await jobs.request(method, "job_definitions", unknown, *path, body=body)
-        assert f"There is no job definition {unknown}" in json.loads(error.value.response.body)["message"]
+        assert f"Job definition {unknown} not found" in json.loads(error.value.response.body)["message"]
     await jobs.request("DELETE", "job_definitions", unknown)
 
 

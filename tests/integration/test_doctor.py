@@ -214,7 +214,7 @@ def test_versions_of_argo(
 @pytest.mark.parametrize(
     ("token", "status", "words"),
     [
-        ("", "problem", "asks for a token (401), and there is none"),
+        ("", "problem", "asks for a token (401), but none is configured"),
         (
             "wr0ng",
             "problem",
@@ -337,7 +337,12 @@ def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     [
         ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
         ({"volume_mounts": []}, "configuration", "problem", "'home' is not mounted"),
-        ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is not on a volume that the pods mount"),
+        (
+            {"volumes": [], "volume_mounts": []},
+            "staging",
+            "problem",
+            "is not on a volume that the pods mount",
+        ),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
             "staging",
@@ -456,7 +461,9 @@ def test_what_runs_inherit(
     found = machine.doctor()
     assert "image quay.io/jupyter/scipy-notebook:2025-10-20" in found["pods"][0]["message"]
     assert of(found)["image"] == ["ok"]
-    assert "is not on a volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
+    assert (
+        "is not on a volume that the pods mount" in found["staging"][0]["message"]
+    )  # which have /home/jovyan
 
 
 def test_another_claim_at_the_right_path(machine: Machine, kubernetes: KubernetesStandIn) -> None:
@@ -621,8 +628,8 @@ def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
-        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not possible"),
-        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "There is no time zone 'Mars/X'"),
+        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not valid"),
+        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "Time zone 'Mars/X' not found"),
     ],
 )
 def test_a_manifest_that_would_be_refused(

@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.engines.argo.api import WORKFLOWS
 from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.engines.argo.manifests import build_workflow
-from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherited
+from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherit
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import OwnPod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.storage.database import Database
@@ -186,7 +186,7 @@ def test_a_server_that_begins_as_root_and_becomes_its_user(
 ) -> None:
     alice["spec"]["securityContext"] = {"fsGroup": 100, **pod}
     alice["spec"]["containers"][0]["securityContext"] = container
-    shape, _ = inherited(OwnPod(alice, "jhub"), user=is_server)
+    shape, _ = inherit(OwnPod(alice, "jhub"), user=is_server)
     found = shape.container.get("securityContext") or {}
     assert (found.get("runAsUser"), found.get("runAsGroup")) == is_run
 

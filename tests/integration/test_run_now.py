@@ -160,7 +160,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
     with pytest.raises(HTTPClientError) as error:
         await jobs.get(ended)
-    assert f"There is no job {ended}" in error.value.response.body.decode()
+    assert f"Job {ended} not found" in error.value.response.body.decode()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
         ({"input_uri": "../outside.ipynb"}, "outside the root folder"),
         ({"input_uri": "text.ipynb"}, "not a notebook"),
         ({"input_uri": "json.ipynb"}, "not a notebook"),
-        ({"output_formats": ["htm"]}, "no output format 'htm'. Possible: html"),
+        ({"output_formats": ["htm"]}, "Output format 'htm' not found. Available: html"),
         ({"runtime_environment_name": "../../etc"}, "Environment '../../etc' not found"),
         ({"input_uri": "damaged.ipynb"}, "its kernelspec is no object"),
         ({"input_uri": "folder.ipynb"}, "'folder.ipynb' does not exist"),

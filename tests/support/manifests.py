@@ -44,7 +44,8 @@ def manifest_settings(pod_per_step: bool) -> ManifestSettings:
 
 def argo_settings(namespace: str = "jhub", server_dir: str = "/home/jovyan", **traits: Any) -> ArgoSettings:
     """Return what `ArgoEngine` gets where these traits are configured."""
-    configured = SchedulerTraits(argo_server="http://127.0.0.1:9", argo_namespace=namespace, **traits)
+    given = {"argo_server": "http://127.0.0.1:9", "argo_namespace": namespace, **traits}
+    configured = SchedulerTraits(**given)
     settings = make_engine_settings(configured, "/home/jovyan/staging", server_dir).argo
     assert settings
     return settings

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import urllib3
 
@@ -35,6 +34,7 @@ from argo_jupyter_scheduler.engines.argo.api import (
     format_moment,
 )
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import own_pod
 
 NO_JOB = str(uuid.uuid4())
@@ -195,8 +195,8 @@ def list_rights(engine: ArgoEngine) -> list[Right]:
 
 def _create_nameless(api: ArgoApi, kind: str) -> None:
     """Ask for a workflow, or a cron workflow, with a name that Kubernetes refuses, so it is never made."""
-    spec: dict[str, Any] = {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]}
-    body: dict[str, Any] = {"metadata": {"name": "Not_A_Name"}, "spec": spec}
+    spec: KubernetesObject = {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]}
+    body: KubernetesObject = {"metadata": {"name": "Not_A_Name"}, "spec": spec}
     if kind == WORKFLOWS:
         api.call("POST", kind, "", {"workflow": body})
         return
@@ -285,7 +285,7 @@ def _ask_kubernetes(account: Path, api: ArgoApi) -> Callable[[Right], bool | Non
     return is_granted
 
 
-def check_pods(engine: ArgoEngine, manifest: dict[str, Any], dry_run: bool) -> Finding:
+def check_pods(engine: ArgoEngine, manifest: KubernetesObject, dry_run: bool) -> Finding:
     """Check the shape of a run's pods.
 
     Parameters
@@ -314,7 +314,7 @@ def check_pods(engine: ArgoEngine, manifest: dict[str, Any], dry_run: bool) -> F
     return ok("pods", described)
 
 
-def check_image(engine: ArgoEngine, manifest: dict[str, Any]) -> Finding:
+def check_image(engine: ArgoEngine, manifest: KubernetesObject) -> Finding:
     """Return whether the pods have this package, as far as that is known without a pod."""
     main = find_main_container(manifest)
     name, python = main["image"], main["command"][0]

@@ -12,6 +12,7 @@ from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.doctor import argo, configuration, storage
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.doctor.formats import check_formats
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
@@ -44,12 +45,14 @@ def examine(
         try:
             with _collected_warnings() as warnings:
                 scheduler = command.make_scheduler(Path(folder), create=run)
-                scheduler.start()
+                scheduler.jobs.engine.start()
         except (InvalidConfiguration, ArgoSchedulerError) as error:
             yield problem("configuration", str(error))
             return
         try:
             yield from (warning("configuration", text) for text in warnings)
+            if scheduler.jobs.settings.slack.channel and not scheduler.jobs.engine.has_slack_token:
+                yield warning("configuration", messages.SLACK_NOT_CONFIGURED)
             yield from _check_engine(scheduler, run)
             yield from _check_environments(scheduler)
             yield check_formats()

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.domain.errors import PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod, visibility
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
@@ -34,8 +35,6 @@ LOCK_TIMEOUT_SECONDS = 30
 
 CONTAINER_FILE_SYSTEMS = frozenset({"overlay", "aufs"})
 """File systems of a container's own layer, which no other pod sees."""
-
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,12 @@ class RunPods:
     own: PodShape | None = None
 
 
-def read_run_pods(manifest: Manifest, settings: PodSettings) -> RunPods:
+def read_run_pods(manifest: KubernetesObject, settings: PodSettings) -> RunPods:
     """Return the pods of a run's manifest."""
     own = None
     if not settings.nebari:
         with contextlib.suppress(PodUnknown):
-            own, *_ = inheritance.inherited(own_pod.read(settings.service_account_path))
+            own, *_ = inheritance.inherit(own_pod.read(settings.service_account_path))
     return RunPods(find_main_container(manifest), manifest["spec"], settings.nebari, own)
 
 
@@ -141,7 +140,7 @@ def _describe_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> str
     return f"claim {claim}{folder}" if claim else f"volume {source}{folder}"
 
 
-def find_main_container(manifest: Manifest) -> dict[str, Any]:
+def find_main_container(manifest: KubernetesObject) -> KubernetesObject:
     """Return the container of a workflow's manifest in which the notebook runs."""
     templates = manifest["spec"]["templates"]
     [container] = [template["container"] for template in templates if template["name"] == "main"]

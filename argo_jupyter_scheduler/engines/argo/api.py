@@ -23,6 +23,7 @@ from urllib3.util import Retry
 
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo.connection import Connection
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 WORKFLOWS = "workflows"
 CRON_WORKFLOWS = "cron-workflows"
@@ -104,7 +105,7 @@ class ArgoApi:
                 "Ask your administrator for an upgrade."
             )
 
-    def ask(self, what: str) -> dict[str, Any]:
+    def ask(self, what: str) -> KubernetesObject:
         """Return what the server says about itself: `version`, `info` or `userinfo`; raises as `call`."""
         return self._request("GET", what)
 
@@ -113,12 +114,12 @@ class ArgoApi:
         method: str,
         kind: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: KubernetesObject | None = None,
         *,
         query: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> KubernetesObject:
         """Call ``api/v1/<kind>/<namespace><path>`` and return the answer; empty for an accepted error.
 
         Parameters
@@ -156,11 +157,11 @@ class ArgoApi:
         self,
         method: str,
         place: str,
-        body: dict[str, Any] | None = None,
+        body: KubernetesObject | None = None,
         query: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> KubernetesObject:
         response, words = self._send(method, place, body, query)
         if response.status < 300:
             with contextlib.suppress(ValueError):
@@ -172,7 +173,7 @@ class ArgoApi:
         raise _error(response.status, words, self.connection, half_done=method != "GET")
 
     def _send(
-        self, method: str, place: str, body: dict[str, Any] | None, query: dict[str, str] | None
+        self, method: str, place: str, body: KubernetesObject | None, query: dict[str, str] | None
     ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Return the answer and, if it is an error, its own words."""
         at = self.connection

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo import live_objects
 from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.argo.labels import ARGO_PREFIX, MANAGER_SELECTOR
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 MAX_ATTEMPTS = 5
 """How often a change of a live object is tried again when somebody else changed it in between."""
@@ -26,7 +26,7 @@ class CronWorkflows:
     def __init__(self, api: ArgoApi) -> None:
         self._api = api
 
-    def apply(self, wanted: dict[str, Any]) -> None:
+    def apply(self, wanted: KubernetesObject) -> None:
         """Make a live object what is wanted.
 
         It is read, changed and written back, so that what others put into it stays. Where an admission controller rewrote it on its
@@ -56,7 +56,7 @@ class CronWorkflows:
             f"Argo's cron workflow {name} could not be changed: others keep changing it. Try again later."
         )
 
-    def _change(self, live: dict[str, Any], wanted: dict[str, Any], needs_edit: bool) -> bool:
+    def _change(self, live: KubernetesObject, wanted: KubernetesObject, needs_edit: bool) -> bool:
         """Change a live object; return whether it still was as it was read."""
         name = wanted["metadata"]["name"]
         body = self._body(name)
@@ -79,22 +79,22 @@ class CronWorkflows:
         """Delete a cron workflow. One that does not exist is not an error."""
         self._api.call("DELETE", CRON_WORKFLOWS, f"/{name}", accepted=(404,))
 
-    def list_metadata(self, *fields: str) -> dict[str, dict[str, Any]]:
+    def list_metadata(self, *fields: str) -> dict[str, KubernetesObject]:
         """Return these fields of the metadata of all cron workflows, by their name."""
         names = ",".join(f"items.metadata.{field}" for field in ("name", *fields))
         query = {"listOptions.labelSelector": MANAGER_SELECTOR, "fields": names}
         items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
         return {item["metadata"]["name"]: item["metadata"] for item in items}
 
-    def _body(self, name: str) -> dict[str, Any]:
+    def _body(self, name: str) -> KubernetesObject:
         return {"name": name, "namespace": self._api.connection.namespace}
 
-    def _create(self, wanted: dict[str, Any]) -> None:
+    def _create(self, wanted: KubernetesObject) -> None:
         # One that exists is this call's own earlier try, whose answer was lost.
         body = {"namespace": self._api.connection.namespace, "cronWorkflow": wanted}
         self._api.call("POST", CRON_WORKFLOWS, "", body, accepted=(409,))
 
-    def _replace(self, live: dict[str, Any], wanted: dict[str, Any]) -> None:
+    def _replace(self, live: KubernetesObject, wanted: KubernetesObject) -> None:
         """Delete the live object without its runs, and create ours. After an interruption, the definition's row is the truth."""
         name, old_uid = live["metadata"]["name"], live["metadata"]["uid"]
         others = {

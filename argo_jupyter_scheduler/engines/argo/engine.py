@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import EngineRefused, InvalidJob, InvalidPod
@@ -24,6 +23,7 @@ from argo_jupyter_scheduler.engines.argo.manifest_settings import (
     make_manifest_settings,
     settings_for,
 )
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import shape_sources, visibility
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings
@@ -144,7 +144,7 @@ class ArgoEngine(Engine):
 
     # Runs
 
-    def build_workflow(self, job: JobRow) -> dict[str, Any]:
+    def build_workflow(self, job: JobRow) -> KubernetesObject:
         """Return the manifest of a run.
 
         Raises
@@ -197,7 +197,7 @@ class ArgoEngine(Engine):
 
     def build_cron_workflow(
         self, definition: DefinitionRow, one_schedule: bool | None = None
-    ) -> dict[str, Any]:
+    ) -> KubernetesObject:
         """Return the manifest of a definition, with a note in it of what was sent; raises as `schedule`.
 
         Parameters
@@ -277,7 +277,7 @@ class ArgoEngine(Engine):
             others=observations.find_others(workflows, {job.job_id for job in own_jobs}),
         )
 
-    def _list_workflows(self, selector: str) -> list[dict[str, Any]]:
+    def _list_workflows(self, selector: str) -> list[KubernetesObject]:
         query = {"listOptions.labelSelector": selector, "fields": observations.LISTED_FIELDS}
         return self.api.call("GET", WORKFLOWS, "", query=query).get("items") or []
 
@@ -293,7 +293,8 @@ class ArgoEngine(Engine):
 
     def _find_gone(self, missing: Iterable[JobRow]) -> dict[str, Observation]:
         """Return the end of jobs whose workflow no longer exists, of those that are missing in a list."""
-        late = [job for job in missing if observations.has_waited(job)]
+        # A run that had begun had a workflow. One that still waits may have been submitted a moment ago.
+        late = [job for job in missing if job.status not in WAITING or observations.has_waited(job)]
         return {
             job.job_id: Observation(ended=True, message=messages.WORKFLOW_GONE)
             for job in late[:MAX_CONFIRMATIONS]

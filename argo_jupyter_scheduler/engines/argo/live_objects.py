@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
+
 SENT = "jupyter-scheduler-sent"
 """Annotation: the ``workflowSpec`` that was sent last."""
 
@@ -17,7 +19,7 @@ CONFIGURATION = "jupyter-scheduler-configuration"
 """Annotation: a hash of what was configured for the runs when it was sent."""
 
 
-def annotate(manifest: dict[str, Any], configuration: str) -> dict[str, Any]:
+def annotate(manifest: KubernetesObject, configuration: str) -> KubernetesObject:
     """Return a manifest with a note in it of what is sent.
 
     Parameters
@@ -39,16 +41,16 @@ def read_configuration(metadata: Mapping[str, Any]) -> str | None:
     return (metadata.get("annotations") or {}).get(CONFIGURATION)
 
 
-def read_sent(live: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_sent(live: Mapping[str, Any]) -> KubernetesObject | None:
     """Return the ``workflowSpec`` that was sent last, None where it is unknown."""
     try:
-        found: dict[str, Any] = json.loads((live["metadata"].get("annotations") or {})[SENT])
+        found: KubernetesObject = json.loads((live["metadata"].get("annotations") or {})[SENT])
     except (KeyError, ValueError):
         return None
     return found
 
 
-def needs_edit(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+def needs_edit(live: KubernetesObject, wanted: KubernetesObject) -> bool:
     """Return whether the schedule, its policy, the runs or the configuration differ from what was sent last."""
     before = read_sent(live)
     if before is not None and before != wanted["spec"]["workflowSpec"]:
@@ -60,7 +62,7 @@ def needs_edit(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
 
 
-def merge(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+def merge(live: KubernetesObject, wanted: KubernetesObject) -> KubernetesObject:
     """Return the live object with what we want in it, and everything else as it is.
 
     Parameters
@@ -83,7 +85,7 @@ def merge(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return {**live, "metadata": _merge_metadata(live["metadata"], wanted["metadata"]), "spec": spec}
 
 
-def _merge_metadata(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+def _merge_metadata(live: KubernetesObject, wanted: KubernetesObject) -> KubernetesObject:
     """Return live metadata with the labels and annotations that are wanted, and all others."""
     keys = [key for key in ("labels", "annotations") if key in wanted]
     return {**live, **{key: {**(live.get(key) or {}), **wanted[key]} for key in keys}}
@@ -119,13 +121,13 @@ def _has_unique_names(side: Any) -> bool:
     return len({thing["name"] for thing in side}) == len(side)
 
 
-def is_rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+def is_rewritten(live: KubernetesObject, wanted: KubernetesObject) -> bool:
     """Return whether the live containers are not those that were sent: the work of an admission controller."""
     before = read_sent(live) or wanted["spec"]["workflowSpec"]
     return _find_containers(live["spec"]["workflowSpec"]) != _find_containers(before)
 
 
-def _find_containers(workflow: dict[str, Any]) -> dict[str, Any]:
+def _find_containers(workflow: KubernetesObject) -> KubernetesObject:
     return {
         template["name"]: _drop_empties(template["container"])
         for template in workflow.get("templates") or []

@@ -10,6 +10,7 @@ from argo_jupyter_scheduler.domain import messages, options
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import shape_sources
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, Policy
@@ -127,6 +128,6 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
 
 
-def find_slack_token(env: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def find_slack_token(env: list[KubernetesObject]) -> list[KubernetesObject]:
     """Return those of a pod's environment variables that refer to the Slack token."""
     return [variable for variable in env if variable["name"] == slack.TOKEN and variable.get("valueFrom")]

@@ -28,6 +28,7 @@ from argo_jupyter_scheduler.engines.argo.labels import (
     OVERRIDE_LABEL,
 )
 from argo_jupyter_scheduler.engines.argo.manifest_settings import ManifestSettings, find_slack_token
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
@@ -79,7 +80,7 @@ class _Pod:
         return plan.MAIN not in self.steps
 
 
-def build_workflow(job: JobRow, settings: ManifestSettings) -> dict[str, Any]:
+def build_workflow(job: JobRow, settings: ManifestSettings) -> KubernetesObject:
     """Return the manifest of one run, as Argo's API takes it.
 
     Parameters
@@ -96,14 +97,14 @@ def build_workflow(job: JobRow, settings: ManifestSettings) -> dict[str, Any]:
         **_workflow_fields(settings),
     ) as workflow:
         _add_templates(pods, ["--job-id", job.job_id], settings)
-    manifest: dict[str, Any] = workflow.to_dict()
+    manifest: KubernetesObject = workflow.to_dict()
     _shape_pods(manifest["spec"], pods, settings)
     return manifest
 
 
 def build_cron_workflow(
     definition: DefinitionRow, settings: ManifestSettings, one_schedule: bool = False
-) -> dict[str, Any]:
+) -> KubernetesObject:
     """Return the manifest of a definition's cron workflow.
 
     It names the definition's id; each run reads from the definition's row what to run.
@@ -134,7 +135,7 @@ def build_cron_workflow(
         **_workflow_fields(settings),
     ) as cron_workflow:
         _add_templates(pods, identity, settings)
-    manifest: dict[str, Any] = cron_workflow.to_dict()
+    manifest: KubernetesObject = cron_workflow.to_dict()
     _shape_pods(manifest["spec"]["workflowSpec"], pods, settings)
     # hera's `workflow_metadata` is that of the workflow's own specification. Nebari's label stays off here: its admission
     # controller would change a run a second time, and break it.
@@ -239,7 +240,7 @@ def _program(pod: _Pod, settings: ManifestSettings) -> PodShape:
 # The pods' shape
 
 
-def _shape_pods(spec: dict[str, Any], pods: list[_Pod], settings: ManifestSettings) -> None:
+def _shape_pods(spec: KubernetesObject, pods: list[_Pod], settings: ManifestSettings) -> None:
     """Put the shape of the pods into a workflow's specification."""
     shape = settings.shape.spec
     spec.update({name: shape[name] for name in WORKFLOW_FIELDS if name in shape})
@@ -258,14 +259,14 @@ def _pod_spec(pod: _Pod, settings: ManifestSettings) -> Mapping[str, Any]:
     return kept | {name: value for name, value in helper.spec.items() if name in PLACEMENT_FIELDS}
 
 
-def _pod_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _pod_fields(spec: Mapping[str, Any]) -> KubernetesObject:
     """Return what a template has of a pod's specification. Fields for which Argo has no place of its own become a patch."""
     fields = {name: value for name, value in spec.items() if name in TEMPLATE_FIELDS}
     other = {name: value for name, value in spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS}
     return {**fields, "podSpecPatch": json.dumps(other, sort_keys=True)} if other else fields
 
 
-def _container_fields(pod: _Pod, settings: ManifestSettings) -> dict[str, Any]:
+def _container_fields(pod: _Pod, settings: ManifestSettings) -> KubernetesObject:
     shape = settings.shape.container
     resources = settings.helper_resources if pod.is_helper else shape.get("resources")
     if resources and settings.nebari:
@@ -285,7 +286,7 @@ def _mirror_resources(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]
     return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}
 
 
-def _environment(pod: _Pod, settings: ManifestSettings) -> list[dict[str, Any]]:
+def _environment(pod: _Pod, settings: ManifestSettings) -> list[KubernetesObject]:
     """Return a pod's environment variables. The Slack token is there by reference only, and only in pods that send messages.
 
     Our own reference is optional: a pod whose Secret is missing would never start, and no message is worth a run.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.argo.connection import Connection
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class PodSettings:
     service_account_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     namespace: str = ""
     working_dir: str = ""
-    hook: Callable[[dict[str, Any]], Any] | None = None
+    hook: Callable[[KubernetesObject], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
 from argo_jupyter_scheduler.storage.folders import STAGED, RunFolder
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -18,11 +19,12 @@ def test_what_a_run_made(tmp_path: Path) -> None:
         output_formats=("html", "log"),
         packaged_files=("old",),
     )
+    (tmp_path / "input").mkdir()
+    for name in ("n.ipynb", "old"):
+        (tmp_path / "input" / name).write_text(name)
     folder = RunFolder(tmp_path, "a")
     folder.create()
-    for name in ("n.ipynb", "old"):
-        (folder.path / name).write_text(name)
-    folder.write(STAGED, {name: folder._version(name) for name in folder.files()})
+    folder.stage(tmp_path / "input" / "n.ipynb", FolderRules())
     (folder.path / output_filename("n.ipynb", 1, "html")).write_text("html")
     (folder.path / "new").write_text("new")
     assert [(file.output_format, file.name) for file in find_output_files(tmp_path, row)] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +64,10 @@ def test_a_bar_of_a_job_that_was_refused_goes_away() -> None:
     assert stream.getvalue().split("\r")[-2].strip() == ""
 
 
-def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_where_there_is_no_terminal() -> None:
     moment = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
     stream = io.StringIO()
-    with ProgressBar("n.ipynb", 7, stream=stream) as bar:
+    with ProgressBar("n.ipynb", 7, stream=stream, clock=lambda: moment[0]) as bar:
         assert stream.getvalue() == ""
         for status, cell, seconds in [
             ("QUEUED", 0, 0.1),

@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
+
 _AMOUNTS = frozenset({"limits", "requests", "sizeLimit", "size_limit"})
 """Fields whose numbers hera's models want as texts; Kubernetes takes both."""
 
@@ -34,7 +36,7 @@ def to_field_name(key: str) -> str:
     return _ABBREVIATIONS.get(name, name)
 
 
-def read_fields(value: Any, refused: Collection[str] = ()) -> dict[str, Any]:
+def read_fields(value: Any, refused: Collection[str] = ()) -> KubernetesObject:
     """Return a mapping with Kubernetes' names of fields.
 
     Parameters
@@ -51,7 +53,7 @@ def read_fields(value: Any, refused: Collection[str] = ()) -> dict[str, Any]:
     return found
 
 
-def read_parts(kind: type[BaseModel], value: Any, unique: str = "") -> list[dict[str, Any]]:
+def read_parts(kind: type[BaseModel], value: Any, unique: str = "") -> list[KubernetesObject]:
     """Return parts of one kind; an error names the place of the wrong one.
 
     Parameters
@@ -59,7 +61,7 @@ def read_parts(kind: type[BaseModel], value: Any, unique: str = "") -> list[dict
     unique
         The field in which no two parts may have the same value; empty for none.
     """
-    found: list[dict[str, Any]] = []
+    found: list[KubernetesObject] = []
     for place, content in enumerate(to_list(value)):
         try:
             part = read_part(kind, content)
@@ -71,7 +73,7 @@ def read_parts(kind: type[BaseModel], value: Any, unique: str = "") -> list[dict
     return found
 
 
-def read_part(kind: type[BaseModel], value: Any) -> dict[str, Any]:
+def read_part(kind: type[BaseModel], value: Any) -> KubernetesObject:
     """Return a part of a pod as Kubernetes writes it, without the fields that are None."""
     try:
         model = kind.model_validate(_with_amounts(value))

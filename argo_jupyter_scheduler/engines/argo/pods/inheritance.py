@@ -7,12 +7,11 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, read_claim
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
 from argo_jupyter_scheduler.engines.argo.pods.shape import PREFERRED, REQUIRED, PodShape
 from argo_jupyter_scheduler.engines.argo.pods.validation import ARGO_CONTAINERS
-
-Part = Mapping[str, Any]
 
 SERVER_TOKENS = frozenset(
     {
@@ -74,7 +73,7 @@ def is_secret(name: str, value: str = "") -> bool:
     return name in SERVER_TOKENS or bool(has_secret_name or SECRET_VALUE.search(value))
 
 
-def inherited(
+def inherit(
     own: OwnPod, service_account: bool = False, user: tuple[int, int] = (0, 0)
 ) -> tuple[PodShape, list[str]]:
     """Return the shape of a pod like this server's, and what an administrator should know of it.
@@ -90,69 +89,76 @@ def inherited(
         them by its command, which runs do not have: root's files in a home would be in their owner's way.
     """
     spec, notes = own.pod["spec"], list[str]()
-    there = {
+    available = {
         volume["name"]: volume for volume in spec.get("volumes") or [] if not _is_service_accounts(volume)
     }
-    server = _server(own.pod)
-    container = _inherited_container(server, _CONTAINER_FIELDS, there, notes)
+    server = _find_server(own.pod)
+    main = _inherited_container(server, _CONTAINER_FIELDS, available, notes)
     if server.get("resources"):
-        container["resources"] = read_resources(_fields(server["resources"], ("requests", "limits")))
+        main["resources"] = read_resources(_fields(server["resources"], ("requests", "limits")))
     if user[0] and _context(spec, server).get("runAsUser") == 0:
         ids = dict(zip(("runAsUser", "runAsGroup"), user, strict=True))
-        container["securityContext"] = {**container.get("securityContext", {}), **ids}
-    init_containers = [
-        _inherited_container(one, _INIT_FIELDS, there, notes)
-        for one in spec.get("initContainers") or []
-        if one["name"] not in MESHES | ARGO_CONTAINERS
-        and one.get("restartPolicy") != "Always"  # that one is a sidecar
+        main["securityContext"] = {**main.get("securityContext", {}), **ids}
+    init_containers = _inherited_init_containers(spec, available, notes)
+    mounts = [
+        mount for container in (main, *init_containers) for mount in container.get("volumeMounts") or []
     ]
-    for one in filter(_has_variable, init_containers):
-        notes.append(
-            f"Runs do not inherit the init container {one['name']} of this server's pod, since it contains '{{{{', which Argo "
-            "would expand. Configure one with c.ArgoScheduler.init_containers instead."
-        )
-    init_containers = [one for one in init_containers if not _has_variable(one)]
-    mounted = {
-        mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
-    }
-    volumes = [volume for name, volume in there.items() if name in mounted]
-    names = {one["name"] for one in init_containers}
-    container, init_containers, volumes = (
-        _with_own_amounts(part, names) for part in (container, init_containers, volumes)
+    mounted = {mount["name"] for mount in mounts}
+    volumes = [volume for name, volume in available.items() if name in mounted]
+    names = {container["name"] for container in init_containers}
+    main, init_containers, volumes = (
+        _with_own_amounts(part, names) for part in (main, init_containers, volumes)
     )
+    tolerations = spec.get("tolerations") or []
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
         "volumes": volumes,
         "initContainers": init_containers,
-        "tolerations": [one for one in spec.get("tolerations") or [] if not _is_kubernetes_own(one)],
+        "tolerations": [toleration for toleration in tolerations if not _is_kubernetes_own(toleration)],
         "affinity": _affinity(own, volumes, notes),
     }
-    shape = PodShape(container=container, spec=pod, labels=_whose(own))
-    return PodShape().merged(shape), notes
+    return PodShape().merged(PodShape(container=main, spec=pod, labels=_find_owner_labels(own))), notes
 
 
-def _whose(own: OwnPod) -> dict[str, str]:
+def _inherited_init_containers(spec: Part, available: Part, notes: list[str]) -> list[KubernetesObject]:
+    found = []
+    for container in spec.get("initContainers") or []:
+        is_sidecar = container.get("restartPolicy") == "Always"
+        if is_sidecar or container["name"] in MESHES | ARGO_CONTAINERS:
+            continue
+        inherited = _inherited_container(container, _INIT_FIELDS, available, notes)
+        if _has_variable(inherited):
+            notes.append(
+                f"Runs do not inherit the init container {container['name']} of this server's pod, since it contains '{{{{', which "
+                "Argo would expand. Configure one with c.ArgoScheduler.init_containers instead."
+            )
+        else:
+            found.append(inherited)
+    return found
+
+
+def _find_owner_labels(own: OwnPod) -> dict[str, str]:
     """Return the labels that tell pods of this server and its runs from all others; empty where no hub made it."""
     labels = own.pod["metadata"].get("labels") or {}
     names = (USER_LABEL, SERVER_LABEL) if labels.get(USER_LABEL) else ()
     return {name: labels[name] for name in names if name in labels}
 
 
-def _fields(part: Part, names: Iterable[str]) -> dict[str, Any]:
+def _fields(part: Part, names: Iterable[str]) -> KubernetesObject:
     return {name: part[name] for name in names if part.get(name)}
 
 
-def _server(pod: Part) -> Part:
+def _find_server(pod: Part) -> Part:
     """Return the server's container among those of its pod: KubeSpawner's, else the one that kubectl would take."""
     containers: list[Part] = pod["spec"]["containers"]
     default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
-    named = {one["name"]: one for one in containers}
+    named = {container["name"]: container for container in containers}
     return named.get("notebook") or named.get(default) or containers[0]
 
 
 def _inherited_container(
     container: Part, fields: Iterable[str], volumes: Part, notes: list[str]
-) -> dict[str, Any]:
+) -> KubernetesObject:
     passed_on, kept = [], []
     for variable in container.get("env") or []:
         name, value = variable["name"], variable.get("value") or ""
@@ -179,7 +185,7 @@ def _has_variable(container: Part) -> bool:
     return "{{" in json.dumps(container)
 
 
-def _context(spec: Part, container: Part) -> dict[str, Any]:
+def _context(spec: Part, container: Part) -> KubernetesObject:
     """Return the security context that a container has, with what it has from its pod."""
     return {**(spec.get("securityContext") or {}), **(container.get("securityContext") or {})}
 
@@ -197,13 +203,13 @@ def _with_own_amounts(part: Any, names: Container[str], key: str = "") -> Any:
         Under which the part is.
     """
     if isinstance(part, list):
-        return [_with_own_amounts(one, names) for one in part]
+        return [_with_own_amounts(element, names) for element in part]
     if not isinstance(part, Mapping):
         return part
     if key == "resourceFieldRef":
         other = part.get("containerName") and part["containerName"] not in names
         return {**part, "containerName": "main"} if other else part
-    return {name: _with_own_amounts(one, names, name) for name, one in part.items()}
+    return {name: _with_own_amounts(inner, names, name) for name, inner in part.items()}
 
 
 def _is_service_accounts(volume: Part) -> bool:
@@ -218,7 +224,7 @@ def _is_kubernetes_own(toleration: Part) -> bool:
     return toleration.get("key") in keys and toleration.get("tolerationSeconds") == 300
 
 
-def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, Any]:
+def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> KubernetesObject:
     """Return the pod's affinity, with what puts a run where a volume that one node only can mount is.
 
     A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same server
@@ -226,7 +232,7 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     see "Inter-pod affinity and anti-affinity" in its documentation). Of a user's other servers, which have claims of their own
     unless the hub is configured otherwise, a run merely prefers the node.
     """
-    affinity: dict[str, Any] = {**(own.pod["spec"].get("affinity") or {})}
+    affinity: KubernetesObject = {**(own.pod["spec"].get("affinity") or {})}
     modes = {
         name: own.access_modes.get(name)
         for volume in volumes
@@ -247,7 +253,7 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
             f"No run can start while this server is on, since only one pod can mount {', '.join(alone)} (ReadWriteOncePod). "
             "Use a claim that is ReadWriteOnce or ReadWriteMany."
         )
-    whose = _whose(own)
+    whose = _find_owner_labels(own)
     if not whose:
         here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
         notes.append(
@@ -260,20 +266,20 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     if USER_LABEL in str((affinity.get("podAffinity") or {}).get(REQUIRED)):
         return affinity
     if SERVER_LABEL in whose:
-        users = {"weight": 50, "podAffinityTerm": _same({USER_LABEL: whose[USER_LABEL]})}
+        users = {"weight": 50, "podAffinityTerm": _same_node({USER_LABEL: whose[USER_LABEL]})}
         affinity = _with_term(affinity, "podAffinity", PREFERRED, users)
     if len(unknown) < len(modes):
-        return _with_term(affinity, "podAffinity", REQUIRED, _same(whose))
-    term = {"weight": 100, "podAffinityTerm": _same(whose)}
+        return _with_term(affinity, "podAffinity", REQUIRED, _same_node(whose))
+    term = {"weight": 100, "podAffinityTerm": _same_node(whose)}
     return _with_term(affinity, "podAffinity", PREFERRED, term)
 
 
-def _same(labels: Part) -> dict[str, Any]:
+def _same_node(labels: Part) -> KubernetesObject:
     """Return the term of a pod that is on the node of pods with these labels."""
     return {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
 
 
-def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> dict[str, Any]:
+def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> KubernetesObject:
     before = affinity.get(kind) or {}
     return {**affinity, kind: {**before, mode: [*(before.get(mode) or []), term]}}
 

@@ -1,7 +1,7 @@
 """Names and labels as Kubernetes takes them, and KubeSpawner's templates.
 
-`label_value` and `slug` take any text. `slug` and `escaped` make of a user what KubeSpawner makes of it, so that a template such as
-``claim-{username}`` names what the hub has made; a test holds them to values that KubeSpawner 7 gave.
+`make_label_value` and `make_slug` take any text. `make_slug` and `escape_name` write a user's name as KubeSpawner does, so that a
+template such as ``claim-{username}`` names what the hub has made. A test compares them with the values of KubeSpawner 7.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _HUB_NAMES = {
 """KubeSpawner's other names, and what to do without them."""
 
 
-def label_value(text: str) -> str:
+def make_label_value(text: str) -> str:
     """Return `text` as a label's value, as Argo's server writes a user's name (``workflow/creator/creator.go``)."""
     value = re.sub(r"[^-_.a-zA-Z0-9]", "-", text)[-LABEL_LENGTH:]
     return re.sub(r"^[^a-zA-Z0-9]+|[^a-zA-Z0-9]+$", "", value)
 
 
-def escaped(text: str) -> str:
+def escape_name(text: str) -> str:
     """Return KubeSpawner's old form of a name (``slug_scheme = "escape"``), with all but letters and digits in hexadecimal."""
     kept = (string.ascii_lowercase + string.digits).encode()
     return "".join(chr(byte) if byte in kept else f"-{byte:x}" for byte in text.encode())
 
 
-def slug(text: str, length: int = SLUG_LENGTH) -> str:
+def make_slug(text: str, length: int = SLUG_LENGTH) -> str:
     """Return KubeSpawner's form of a name: itself where it is a DNS label, else what is left of it and a hash."""
     fits = re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", text) and len(text) <= length
     if fits and "--" not in text:
@@ -54,7 +54,7 @@ def slug(text: str, length: int = SLUG_LENGTH) -> str:
 
 def _both_slugs(user: str, server: str) -> str:
     """Return KubeSpawner's form of a user and a named server."""
-    names = slug(user), slug(server) if server else ""
+    names = make_slug(user), make_slug(server) if server else ""
     if len("--".join(names)) <= SLUG_LENGTH:
         return "--".join(names) if server else names[0]
     each = (SLUG_LENGTH - _HASH_LENGTH - 1) // 2 - 2
@@ -72,7 +72,7 @@ def _hash(*names: str) -> str:
     return hashlib.sha256(b"\xff".join(name.encode() for name in names)).hexdigest()[:_HASH_LENGTH]
 
 
-def template_names(
+def make_template_names(
     user: str, server: str = "", namespace: str = "", pod: str = "", scheme: str = "safe"
 ) -> dict[str, str]:
     """Return what KubeSpawner's templates may name, without what is not known here.
@@ -89,10 +89,10 @@ def template_names(
     names = {"namespace": namespace, "pod_name": pod} if pod else {"namespace": namespace}
     if not user:
         return names
-    escaped_both = f"{escaped(user)}--{escaped(server)}" if server else escaped(user)
-    safe = {"username": slug(user), "servername": slug(server) if server else ""}
+    escaped_both = f"{escape_name(user)}--{escape_name(server)}" if server else escape_name(user)
+    safe = {"username": make_slug(user), "servername": make_slug(server) if server else ""}
     safe["user_server"] = _both_slugs(user, server)
-    old = {"username": escaped(user), "servername": escaped(server), "user_server": escaped_both}
+    old = {"username": escape_name(user), "servername": escape_name(server), "user_server": escaped_both}
     return {
         **names,
         "unescaped_username": user,
@@ -100,12 +100,12 @@ def template_names(
         **{f"safe_{name}": value for name, value in safe.items()},
         # KubeSpawner's own `escaped_user_server` keeps the hyphens of an empty server name; a template's end loses them.
         **{f"escaped_{name}": value for name, value in old.items()},
-        "escaped_user_server": f"{escaped(user)}--{escaped(server)}",
+        "escaped_user_server": f"{escape_name(user)}--{escape_name(server)}",
         **(safe if scheme == "safe" else old),
     }
 
 
-def expanded(value: Any, names: Mapping[str, str], where: str = "") -> Any:
+def expand_templates(value: Any, names: Mapping[str, str], where: str = "") -> Any:
     """Return `value` with the templates in all its texts expanded, as KubeSpawner does it.
 
     Raises
@@ -115,10 +115,11 @@ def expanded(value: Any, names: Mapping[str, str], where: str = "") -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            key: expanded(one, names, f"{where}.{key}" if where else str(key)) for key, one in value.items()
+            key: expand_templates(inner, names, f"{where}.{key}" if where else str(key))
+            for key, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [expanded(one, names, f"{where}[{place}]") for place, one in enumerate(value)]
+        return [expand_templates(inner, names, f"{where}[{place}]") for place, inner in enumerate(value)]
     if not isinstance(value, str):
         return value
     doubled = "Write a literal brace twice"

@@ -17,6 +17,7 @@ import urllib3
 from urllib3.util import Retry, Timeout
 
 from argo_jupyter_scheduler.domain.errors import PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 TIMEOUT_SECONDS = Timeout(connect=1.5, read=4.0)
 """For one call. Runs wait for it."""
@@ -123,7 +124,7 @@ def _access_modes(
     return found
 
 
-def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> dict[str, Any]:
+def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> KubernetesObject:
     address = find_api_url()
     try:
         path = f"/api/v1/namespaces/{namespace}/{kind}/{name}"

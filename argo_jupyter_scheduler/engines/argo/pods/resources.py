@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import quantities
 from argo_jupyter_scheduler.engines.argo.pods.fields import read_fields
 
@@ -26,7 +27,7 @@ def read_amounts(value: Any) -> dict[str, str]:
     return {str(resource): quantities.other(amount) for resource, amount in value.items()}
 
 
-def read_resources(value: Any) -> dict[str, Any]:
+def read_resources(value: Any) -> KubernetesObject:
     """Return a container's resources, as an administrator wrote them."""
     found = read_fields(value)
     found |= {side: read_amounts(found[side]) for side in SIDES if side in found}
@@ -53,7 +54,7 @@ def find_misfits(resources: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def fit(resources: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+def fit(resources: Mapping[str, Any], later: Mapping[str, Any]) -> KubernetesObject:
     """Return resources in which guarantees and limits fit, without those that are 0.
 
     Parameters

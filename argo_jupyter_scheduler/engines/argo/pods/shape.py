@@ -18,13 +18,12 @@ from hera.workflows.models.io.k8s.api.core.v1 import (
 from pydantic import BaseModel
 
 from argo_jupyter_scheduler.domain.errors import InvalidPod
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
 from argo_jupyter_scheduler.engines.argo.pods import quantities, resources, validation
 from argo_jupyter_scheduler.engines.argo.pods.fields import read_part, read_parts
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-Part = Mapping[str, Any]
 
 _NAMED = {
     "env": "name",
@@ -129,7 +128,7 @@ class PodShape:
         shape._check(own, traits)
         return shape
 
-    def pod(self) -> dict[str, Any]:
+    def pod(self) -> KubernetesObject:
         """Return this shape as a Pod, whose container is called ``main``, as Argo calls it."""
         pod = {
             "apiVersion": "v1",
@@ -206,10 +205,10 @@ def _in_spec(*path: str, read: Callable[[Any], Any]) -> Callable[[Any], PodShape
     return lambda value: PodShape(spec=_nested(path, read(value)))
 
 
-def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def _nested(path: tuple[str, ...], value: Any) -> KubernetesObject:
     for key in reversed(path):
         value = {key: value}
-    found: dict[str, Any] = value
+    found: KubernetesObject = value
     return found
 
 
@@ -269,7 +268,7 @@ TRAITS: dict[str, Callable[[Any], PodShape]] = {
 _LIMITS = {"cpu": "cpu_limit", "memory": "mem_limit"}
 
 
-def _merged(earlier: Part, later: Part) -> dict[str, Any]:
+def _merged(earlier: Part, later: Part) -> KubernetesObject:
     found = dict(earlier)
     for key, value in later.items():
         before = found.get(key)
@@ -286,7 +285,7 @@ def _merged(earlier: Part, later: Part) -> dict[str, Any]:
     return found
 
 
-def _without_empties(part: Part) -> dict[str, Any]:
+def _without_empties(part: Part) -> KubernetesObject:
     return {key: value for key, value in part.items() if value not in (None, "", {}, [])}
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
@@ -39,7 +40,7 @@ GPU = "nvidia.com/gpu"
 def find_creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
     users = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
-    return next(filter(None, map(names.label_value, users)), "")
+    return next(filter(None, map(names.make_label_value, users)), "")
 
 
 def needs_own_pod(settings: PodSettings) -> bool:
@@ -113,7 +114,7 @@ def _of_compute_type(name: str) -> Iterator[None]:
         raise InvalidPod(f"compute_types, '{name}'", str(error).rstrip(".")) from error
 
 
-def helper_resources(settings: PodSettings) -> dict[str, Any]:
+def helper_resources(settings: PodSettings) -> KubernetesObject:
     """Return what helper pods ask for, instead of what a run does.
 
     Raises
@@ -125,7 +126,7 @@ def helper_resources(settings: PodSettings) -> dict[str, Any]:
         shape = PodShape().changed(**settings.helper_traits)
     except InvalidPod as error:
         raise InvalidPod(f"helper_{error.trait}", error.reason) from error
-    resources: dict[str, Any] = dict(shape.container.get("resources") or {})
+    resources: KubernetesObject = dict(shape.container.get("resources") or {})
     if settings.nebari:  # resources are merged with the user's there, ours win
         resources = {side: {**(resources.get(side) or {}), GPU: "0"} for side in ("requests", "limits")}
     return resources
@@ -136,7 +137,7 @@ def _shape_of_server(nebari: bool, working_dir: str) -> PodShape:
     image = os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC")
     if nebari:
         return PodShape(container={"image": image or PLACEHOLDER})
-    container: dict[str, Any] = {"image": image} if image else {}
+    container: KubernetesObject = {"image": image} if image else {}
     home = os.path.expanduser("~")
     container["env"] = [{"name": "HOME", "value": home}]
     return PodShape(container={**container, "workingDir": working_dir})
@@ -154,7 +155,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
         log.warning("Runs do not inherit the shape of this server's pod. %s", error)
         return PodShape()
     user = os.getuid(), os.getgid()
-    shape, notes = inheritance.inherited(own, settings.inherit_service_account, user)
+    shape, notes = inheritance.inherit(own, settings.inherit_service_account, user)
     if own.namespace != settings.namespace:
         notes.append(
             f"Runs are in namespace {settings.namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that "
@@ -167,7 +168,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
 
 def _template_names(settings: PodSettings) -> dict[str, str]:
     environ = os.environ
-    return names.template_names(
+    return names.make_template_names(
         environ.get("JUPYTERHUB_USER", ""),
         environ.get("JUPYTERHUB_SERVER_NAME", ""),
         settings.namespace,
@@ -188,7 +189,7 @@ def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, An
     found = dict(traits)
     for trait in TEMPLATES & found.keys():
         try:
-            found[trait] = names.expanded(found[trait], known)
+            found[trait] = names.expand_templates(found[trait], known)
         except ValueError as error:
             raise InvalidPod(trait, str(error)) from None
     return found

@@ -24,6 +24,7 @@ from hera.workflows.models import (
 from hera.workflows.models.io.k8s.api.core.v1 import EnvVar
 
 from argo_jupyter_scheduler.engines.argo.labels import is_reserved
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods.fields import read_fields, read_part, read_parts, to_list
 from argo_jupyter_scheduler.engines.argo.pods.names import DNS_SUBDOMAIN, LABEL_VALUE
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
@@ -108,7 +109,7 @@ def read_texts(value: Any) -> dict[str, str]:
     return dict(value)
 
 
-def read_environment(value: Any) -> list[dict[str, Any]]:
+def read_environment(value: Any) -> list[KubernetesObject]:
     """Return environment variables from a mapping of names to texts, or to what Kubernetes has beside the name."""
     if not isinstance(value, Mapping):
         raise ValueError("it is not a mapping of names to values")
@@ -121,23 +122,23 @@ def read_environment(value: Any) -> list[dict[str, Any]]:
     )
 
 
-def read_variables(value: Any) -> list[dict[str, Any]]:
+def read_variables(value: Any) -> list[KubernetesObject]:
     """Return environment variables as Kubernetes has them."""
     return read_parts(EnvVar, list(value), unique="name")
 
 
-def read_mounts(value: Any) -> list[dict[str, Any]]:
+def read_mounts(value: Any) -> list[KubernetesObject]:
     """Return mounts of volumes."""
     mounts = read_parts(VolumeMount, value, unique="mountPath")
     return [{**mount, "mountPath": read_path(mount["mountPath"])} for mount in mounts]
 
 
-def read_volumes(value: Any) -> list[dict[str, Any]]:
+def read_volumes(value: Any) -> list[KubernetesObject]:
     """Return volumes."""
     return read_parts(Volume, value, unique="name")
 
 
-def read_init_containers(value: Any) -> list[dict[str, Any]]:
+def read_init_containers(value: Any) -> list[KubernetesObject]:
     """Return init containers."""
     found = read_parts(UserContainer, value, unique="name")
     for container in found:
@@ -146,19 +147,19 @@ def read_init_containers(value: Any) -> list[dict[str, Any]]:
     return found
 
 
-def read_container(value: Any) -> dict[str, Any]:
+def read_container(value: Any) -> KubernetesObject:
     """Return fields of the run's container."""
     given = read_fields(value, _OWN_CONTAINER_FIELDS)
     found = read_part(Container, {"image": "", **given})
     return _read_each({name: content for name, content in found.items() if name in given}, _CONTAINER_READERS)
 
 
-def read_pod_spec(value: Any) -> dict[str, Any]:
+def read_pod_spec(value: Any) -> KubernetesObject:
     """Return fields of a pod's specification."""
     return _read_each(read_fields(value, _OWN_POD_FIELDS), _POD_READERS)
 
 
-def _read_each(fields: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+def _read_each(fields: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> KubernetesObject:
     return {name: readers[name](content) if name in readers else content for name, content in fields.items()}
 
 
