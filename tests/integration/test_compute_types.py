@@ -59,7 +59,9 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
         assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", compute_type="smal")
-    assert "Compute type 'smal' not found. Available: small" in json.loads(error.value.response.body)["message"]
+    assert (
+        "Compute type 'smal' not found. Available: small" in json.loads(error.value.response.body)["message"]
+    )
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
     await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
