@@ -22,7 +22,7 @@ from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
-from argo_jupyter_scheduler.jobs.validation import PreparedNotebook, check_output_formats
+from argo_jupyter_scheduler.jobs.validation import Notebook, PreparedNotebook, check_output_formats
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
@@ -138,7 +138,9 @@ class DefinitionService:
             together |= OPTION_COLUMNS
         judged = {**{name: getattr(before, name) for name in together}, **judged}
         path = self._jobs.find_notebook(new_input) if new_input else staged
-        notebook = self._jobs.validation.read_notebook(path)
+        # A folder that was deleted does not keep a definition from being renamed; its runs ask for a new input.
+        is_lost = not new_input and not path.exists()
+        notebook = Notebook(path, {}) if is_lost else self._jobs.validation.read_notebook(path)
         return self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged), bool(new_input)
 
     def _new_input(self, input_uri: str | None, staged: Path, changes_schedule: bool) -> str | None:
