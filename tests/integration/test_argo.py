@@ -18,10 +18,12 @@ from traitlets.config import Config
 from argo_jupyter_scheduler.domain.argo_failures import read_failures
 from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.jupyter.models import read_job
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.rows import job_row
 
 DATA = Path(__file__).parents[1] / "data"
 SLEEPS = notebook("import time; print('begun', flush=True); time.sleep(60)")
@@ -152,7 +154,7 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
         (200, "not json", "is not Argo's API"),
         (200, "[]", "is not Argo's API"),
-        (302, "", "sends this elsewhere (302)"),
+        (302, "", "redirects this (302) to"),
     ],
 )
 async def test_an_answer_of_argo_that_is_an_error_is_told_in_the_dialog(
@@ -225,7 +227,7 @@ async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_
 
 
 async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
-    jobs: Jobs, db_url: str, staging_path: Path
+    jobs: Jobs, db_url: str, database: Database, staging_path: Path
 ) -> None:
     jobs.write("s.ipynb", SLEEPS)
     jobs.write("n.ipynb", notebook("print(1)"))
@@ -236,16 +238,15 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
     environment = await jobs.environment()
 
     def create(path: str) -> str:
-        return before.create_job_now(
-            CreateJob(input_uri=path, name=path, runtime_environment_name=environment)
-        )
+        model = CreateJob(input_uri=path, name=path, runtime_environment_name=environment)
+        return before.jobs.create_job(read_job(model))
 
     killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
     await jobs.wait(killed, until="IN_PROGRESS")
-    psutil.Process((before.database.get_job(killed) or {})["pid"]).kill()
+    psutil.Process(job_row(database, killed).pid).kill()
     assert (await jobs.wait(killed))["status_message"] == PROCESS_GONE
     await jobs.wait(stopped, until="IN_PROGRESS")
-    process = psutil.Process((before.database.get_job(stopped) or {})["pid"])
+    process = psutil.Process(job_row(database, stopped).pid)
     await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert (await jobs.wait(waiting))["status"] == "COMPLETED"

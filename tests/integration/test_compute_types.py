@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,12 +12,13 @@ from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook
+from tests.support.jobs import Jobs, Story, notebook, restarted, start_all
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {
@@ -57,7 +59,9 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
         assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", compute_type="smal")
-    assert "no compute type 'smal'. Possible: small" in json.loads(error.value.response.body)["message"]
+    assert (
+        "Compute type 'smal' not found. Available: small" in json.loads(error.value.response.body)["message"]
+    )
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
     await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
@@ -129,13 +133,6 @@ async def test_a_definitions_compute_type_can_be_changed_and_what_others_did_sta
     assert puts == [f"job-def-{story.id}", "resume"]
 
 
-def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
-    """Return a scheduler as a server with another configuration has it."""
-    config = scheduler.config.copy()
-    config.ArgoScheduler.update(traits)
-    return ArgoScheduler(scheduler.root_dir, ArgoEnvironmentManager(), scheduler.database.url, config=config)
-
-
 @on_argo
 async def test_a_run_has_the_shape_as_it_is_configured_now(
     jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
@@ -145,7 +142,7 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
     def after_restart(**traits: Any) -> list[str]:
         """Return what a server's start changes of Argo's cron workflows."""
         argo.requests.clear()
-        restarted(scheduler, **traits).mender.mend()
+        restarted(scheduler, **traits).reconciler.reconcile()
         return [
             path.rpartition("/")[2].removeprefix("job-def-") for way, path in argo.requests if way == "PUT"
         ]
@@ -168,7 +165,7 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
 
     # One that is configured no more: its definition can be paused, and is not resumed without a reason.
     gone = restarted(scheduler, compute_types={}, default_compute_type="")
-    gone.mender.mend()
+    gone.reconciler.reconcile()
     await gone.update_job_definition(chosen, UpdateJobDefinition(active=False))
     assert argo.crons[f"job-def-{chosen}"]["spec"]["suspend"]
     with pytest.raises(Exception, match="'gpu' no longer exists"):
@@ -176,14 +173,23 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
-async def test_a_scheduled_run_here_has_the_limits_of_now(
-    jobs: Jobs, scheduler: ArgoScheduler, next_minute: Callable[[], Awaitable[None]]
-) -> None:
-    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook(SHOWS)))
-    scheduler.runs_on = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}}).runs_on
+async def test_a_scheduled_run_here_has_the_limits_of_now(jobs: Jobs, scheduler: ArgoScheduler) -> None:
+    moment = [now_ms()]
+
+    def minutes_of(server: ArgoScheduler) -> Callable[[], Awaitable[None]]:
+        schedules = LocalSchedules(server.jobs, server.reconciler, clock=lambda: moment[0])
+
+        async def next_minute() -> None:
+            moment[0] += 60_000
+            await asyncio.to_thread(start_all, schedules)
+
+        return next_minute
+
+    after = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}})
+    story = Story(jobs, minutes_of(after), await jobs.define("n.ipynb", notebook(SHOWS)))
     printed = await story.printed(await story.next_run())
     assert printed.split()[0] == str(2 * GIGABYTE)
-    scheduler.runs_on = restarted(scheduler, compute_types={}, default_compute_type="").runs_on
+    story.next_minute = minutes_of(restarted(scheduler, compute_types={}, default_compute_type=""))
     job = await story.next_run()
     assert (job["status"], "'small' no longer exists" in job["status_message"]) == ("FAILED", True)
 
