@@ -97,6 +97,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             slack=lambda: self.jobs.slack_settings(),
             bounds=Bounds(engine.longest_run_seconds, settings.allowed_images, engine.no_images),
             shares_machine=engine.shares_machine,
+            refuses_unknown_parameters=self.unknown_parameters == "refuse",
             is_executable=find_executable_check(self.execution_manager_class),
         )
         self.jobs = JobService(settings, database, engine, local_engine, validation)

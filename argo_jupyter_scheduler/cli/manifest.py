@@ -121,7 +121,7 @@ def build_manifest(
     from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
     from argo_jupyter_scheduler.jobs import validation
 
-    validation.read_metadata(validation.find_input(scheduler.jobs.settings.root_dir, input_uri))
+    validation.read_notebook(validation.find_input(scheduler.jobs.settings.root_dir, input_uri))
     engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
         raise InvalidJob(

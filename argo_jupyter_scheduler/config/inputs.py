@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Float, HasTraits, Integer, List, Unicode
+from traitlets import Enum, Float, HasTraits, Integer, List, Unicode
 
 EXCLUDED = (".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules")
 
@@ -10,6 +10,13 @@ EXCLUDED = (".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules"
 class InputTraits(HasTraits):
     """Inputs of jobs, for `ArgoScheduler`."""
 
+    unknown_parameters = Enum(
+        ("refuse", "accept"),
+        default_value="refuse",
+        config=True,
+        help="""What happens to a job with a parameter that the notebook's cell tagged `parameters` does not have, where that
+        cell has one of almost the same name: `refuse`, or `accept`.""",
+    )
     input_folder_exclude = List(
         Unicode(),
         list(EXCLUDED),

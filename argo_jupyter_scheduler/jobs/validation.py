@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,6 +19,7 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
+from argo_jupyter_scheduler.domain.parameters import find_kinds
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments import kernels
@@ -70,10 +72,13 @@ class Notebook:
         Its full path.
     metadata
         Its metadata.
+    defaults
+        The source of its first cell that is tagged ``parameters``; empty for none.
     """
 
     path: Path
     metadata: Mapping[str, Any]
+    defaults: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class Validation:
         What options may ask for.
     shares_machine
         Whether runs are on this server's machine.
+    refuses_unknown_parameters
+        Whether a parameter is refused that looks like a misspelt one of the notebook.
     is_executable
         Whether a custom execution manager accepts the file at a path; None for this package's own, which accepts every notebook.
     """
@@ -104,6 +111,7 @@ class Validation:
     slack: Callable[[], SlackSettings]
     bounds: Bounds
     shares_machine: bool
+    refuses_unknown_parameters: bool = True
     is_executable: Callable[[str], bool] | None = None
 
     def prepare(self, notebook: Notebook, origin: str | None, values: Mapping[str, Any]) -> PreparedNotebook:
@@ -136,6 +144,8 @@ class Validation:
         if "parameters" in values:
             parameters = values["parameters"] or {}
             check_parameters(parameters, is_python=language in ("", "python"))
+            if self.refuses_unknown_parameters:
+                check_spelling(parameters, find_kinds(notebook.defaults, language))
             slack.check(parameters, self.slack())
         if values.get("compute_type"):
             check_known([values["compute_type"]], self.compute_types, "Compute type")
@@ -153,7 +163,7 @@ class Validation:
         """
         if self.is_executable and not self.is_executable(str(path)):
             raise InvalidJob(f"'{path.name}' is not a notebook that can be executed.")
-        return Notebook(path, read_metadata(path))
+        return read_notebook(path)
 
     def _check_kernel(
         self, environment: Environment | None, metadata: Mapping[str, Any], known: Mapping[str, Any] | None
@@ -298,8 +308,28 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
             raise InvalidJob(f"The value of parameter '{name}' contains a NUL character.")
 
 
-def read_metadata(path: Path) -> Mapping[str, Any]:
-    """Return a notebook's metadata, with what is read of it in the right form.
+def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) -> None:
+    """Refuse a parameter that the notebook does not have, where it has one of almost the same name.
+
+    Other unknown names are accepted: they may be meant as environment variables.
+
+    Raises
+    ------
+    InvalidJob
+        With the nearest name.
+    """
+    for name in parameters:
+        if name in declared or name.startswith(slack.PREFIX):
+            continue
+        near = difflib.get_close_matches(name, set(declared) - set(parameters), n=1, cutoff=0.7)
+        if near:
+            raise InvalidJob(
+                f"The notebook has no parameter '{name}'. Did you mean '{near[0]}'? Available: {', '.join(sorted(declared))}."
+            )
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read a notebook once, with what is read of it in the right form.
 
     Raises
     ------
@@ -316,7 +346,12 @@ def read_metadata(path: Path) -> Mapping[str, Any]:
     metadata = _section(notebook, "metadata")
     for key in ("kernelspec", "language_info"):
         _section(metadata, key)
-    return metadata
+    sources = [
+        str(cell.get("source", ""))
+        for cell in notebook.get("cells", [])
+        if "parameters" in ((cell.get("metadata") or {}).get("tags") or [])
+    ]
+    return Notebook(path, metadata, next(iter(sources), ""))
 
 
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import DefinitionRow
 from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
 from tests.support.rows import definition_row
 
@@ -153,6 +155,11 @@ async def test_an_input_that_is_gone_is_told(
     assert (await story.next_run())["status"] == "COMPLETED"
 
 
+def configure(scheduler: ArgoScheduler, **settings: object) -> None:
+    """Let the services have other settings, as a server that is configured so."""
+    scheduler.jobs.settings = replace(scheduler.jobs.settings, **settings)  # type: ignore[arg-type]
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"schedule": "61 * * * *"}, "minute '61' is not valid"),
     ({"schedule": "* * * * * *"}, "has 6 fields"),
@@ -263,7 +270,7 @@ class TestOnThisMachine:
     async def test_servers_that_began_at_different_times_count_every_alike(
         self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, moment: list[int]
     ) -> None:
-        scheduler.concurrency_policy = "Allow"
+        configure(scheduler, concurrency_policy="Allow")
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
         begin = definition_row(database, definition_id).update_time // 1000
         servers = [LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])]
@@ -286,7 +293,7 @@ class TestOnThisMachine:
         now = int(time.time() * 1000)
         hour = now - now % 3_600_000
         database.update_definition(definition_id, update_time=hour - 100_000)
-        scheduler.starting_deadline_seconds = deadline
+        configure(scheduler, starting_deadline_seconds=deadline)
 
         async def restart() -> list[dict[str, Any]]:
             schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: hour + 300_000)
@@ -307,15 +314,15 @@ class TestOnThisMachine:
         gate, copied = threading.Event(), threading.Semaphore(0)
 
         class Slow(LocalSchedules):
-            def _copy(self, definition: dict[str, Any], folder: RunFolder) -> str:
+            def _copy(self, definition: DefinitionRow, folder: RunFolder) -> str:
                 problem = super()._copy(definition, folder)
-                if definition["name"] == "slow":
+                if definition.name == "slow":
                     copied.release()
                     gate.wait(60)
                 return problem
 
         slow = [await jobs.define("n.ipynb", FIRST, name="slow") for _ in range(3)]
-        schedules = Slow(scheduler, clock=lambda: moment[0])
+        schedules = Slow(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         moment[0] += 60_000
         starts = await asyncio.to_thread(schedules.start_due)
         for _ in slow:
@@ -392,7 +399,7 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
-        scheduler.concurrency_policy = "Forbid"
+        configure(scheduler, concurrency_policy="Forbid")
         schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         for _ in range(2):
             moment[0] += 60_000

@@ -154,3 +154,14 @@ def test_a_long_name_leaves_room_for_outputs_and_folders(services: Services, ste
         output_filename(job.input_filename, 1, "slides.html"),
     ):
         assert len(created.encode()) <= 255
+
+
+def test_a_misspelt_parameter_is_refused_with_the_nearest_name(services: Services) -> None:
+    services.write("n.ipynb", notebook("1", parameters="days = 30\ncity = 'Bergen'"))
+    with pytest.raises(
+        InvalidJob, match=r"no parameter 'dayz'. Did you mean 'days'\? Available: city, days."
+    ):
+        services.jobs.create_job(request(parameters={"dayz": "7"}))
+    services.jobs.create_job(request(parameters={"days": "7", "day": "1", "REGION": "eu", "city": "Oslo"}))
+    services.write("n.ipynb", notebook("1"))
+    services.jobs.create_job(request(parameters={"dayz": "7"}))  # without such a cell, anything may be meant
