@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import nbformat
 from jupyter_scheduler.executors import ExecutionManager
 from jupyter_scheduler.models import JobFeature
@@ -62,3 +64,10 @@ class ArgoExecutor(ExecutionManager):
         except Exception:  # nbformat raises what its parsers raise
             return False
         return True
+
+
+def find_executable_check(manager: type[ExecutionManager]) -> Callable[[str], bool] | None:
+    """Return whether an execution manager accepts the file at a path; None for `ArgoExecutor`, which accepts every notebook."""
+    if manager is ArgoExecutor:
+        return None
+    return lambda path: bool(manager.validate(manager, path))

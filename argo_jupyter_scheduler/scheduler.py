@@ -5,7 +5,6 @@ It reads the configuration, connects the rooms, and turns each call of Jupyter-S
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from argo_jupyter_scheduler.config.traits import SchedulerTraits
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.options import Bounds
 from argo_jupyter_scheduler.engines.factory import make_engines
-from argo_jupyter_scheduler.executor import ArgoExecutor
+from argo_jupyter_scheduler.executor import find_executable_check
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.service import JobService
@@ -40,7 +39,10 @@ from argo_jupyter_scheduler.jobs.validation import Validation
 from argo_jupyter_scheduler.jupyter import models, tables
 from argo_jupyter_scheduler.jupyter.environment_manager import configure_environments
 from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_thread, user_facing_errors
+from argo_jupyter_scheduler.jupyter.job_files import offered_files
+from argo_jupyter_scheduler.jupyter.server import find_working_dir
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.output_names import find_output
 
 tables.widen_columns()
 
@@ -82,11 +84,12 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             root_dir=root_dir, environments_manager=environments_manager, db_url=db_url, **kwargs
         )
         self.check_compute_types()
-        settings = make_job_settings(self, root_dir, self.staging_path)
+        settings = make_job_settings(self, root_dir, self.staging_path, self.output_directory)
         with configuration_errors():
-            engine, local_engine = make_engines(make_engine_settings(self, self.staging_path), database)
+            engine, local_engine = make_engines(
+                make_engine_settings(self, self.staging_path, find_working_dir()), database
+            )
         environment_settings = make_environment_settings(self)
-        execution_manager = self.execution_manager_class
         validation = Validation(
             environments=configure_environments(environments_manager, environment_settings, self.log),
             output_formats=environments_manager.output_formats_mapping,
@@ -94,10 +97,8 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             slack=lambda: self.jobs.slack_settings(),
             bounds=Bounds(engine.longest_run_seconds, settings.allowed_images, engine.no_images),
             shares_machine=engine.shares_machine,
-            # A handler passes the class explicitly, see `ArgoExecutor.validate`.
-            is_executable=None
-            if execution_manager is ArgoExecutor
-            else lambda path: bool(execution_manager.validate(execution_manager, path)),
+            refuses_unknown_parameters=self.unknown_parameters == "refuse",
+            is_executable=find_executable_check(self.execution_manager_class),
         )
         self.jobs = JobService(settings, database, engine, local_engine, validation)
         self.definitions = DefinitionService(self.jobs)
@@ -105,9 +106,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
 
     def start(self) -> None:
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
-        self.jobs.engine.start()
-        if self.slack_channel and not self.jobs.engine.has_slack_token:
-            self.log.warning(messages.NO_SLACK_TOKEN)
+        self.jobs.start()
 
     def close(self) -> None:
         """Release connections."""
@@ -154,14 +153,15 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Return where a job's files are, also when they were named in another time zone than today's."""
         paths: dict[str, str] = super().get_staging_paths(model)
         for output_format, path in paths.items():
-            if output_format == "input" or os.path.exists(path):
-                continue
-            stem = os.path.splitext(model.input_filename)[0]
-            same_format = Path(path).parent.glob(f"*.{output_format}")
-            found = [other for other in same_format if other.name.startswith(f"{stem}-")]
-            if len(found) == 1:
-                paths[output_format] = str(found[0])
+            if output_format != "input":
+                found = find_output(Path(path).parent, model.input_filename, model.create_time, output_format)
+                paths[output_format] = str(found)
         return paths
+
+    def add_job_files(self, model: DescribeJob) -> None:
+        """Add links to a job's files, also to those that a notebook made without an input folder."""
+        with offered_files(model):
+            super().add_job_files(model)
 
     # Job definitions
 

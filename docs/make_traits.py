@@ -17,6 +17,9 @@ PAGE = Path(__file__).with_name("traits.md")
 OURS = ("argo_jupyter_scheduler", "jupyter_scheduler")
 """Packages whose traits are listed; those of a Jupyter application are not."""
 
+COMMANDS = "argo_jupyter_scheduler.cli."
+"""Where the commands are: their traits are options, which ``--help`` lists."""
+
 HEAD = """# Traits
 
 All that can be configured, in `jupyter_server_config.py`:
@@ -33,7 +36,7 @@ def classes() -> list[type[Configurable]]:
     """Return the classes of this package that have traits of their own."""
     found = set()
     for module in pkgutil.walk_packages(argo_jupyter_scheduler.__path__, "argo_jupyter_scheduler."):
-        if module.name.endswith("__main__"):
+        if module.name.endswith("__main__") or module.name.startswith(COMMANDS):
             continue
         for thing in vars(importlib.import_module(module.name)).values():
             if (
@@ -68,7 +71,7 @@ def render() -> str:
         for base, found in traits(one).items():
             ours = base.__module__.startswith(OURS[0])
             parts.append(f"### {_title(base) if ours else 'Of Jupyter-Scheduler'}\n")
-            rest = (base.__doc__ or "").partition("\n\n")[2]
+            rest = re.split(r"\n\s*\w+\n\s*-{3,}\n", base.__doc__ or "")[0].partition("\n\n")[2].strip()
             parts += [f"{_paragraphs(rest)}\n"] if ours and rest else []
             for name, trait in found.items():
                 parts.append(f"#### {name}\n\n{_kind(trait)}; default {_default(one, name, trait)}\n")

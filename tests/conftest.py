@@ -14,14 +14,14 @@ import pytest
 from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.engines.local import kill_run
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
 from tests.support.processes import started_runs
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine"]
 
 
 @pytest.fixture(autouse=True)
@@ -144,8 +144,8 @@ def jobs(
 ) -> Iterator[Jobs]:
     yield Jobs(jp_fetch, jp_root_dir)
     if request.node.get_closest_marker("argo"):  # whose schedules would go on for ever
-        for row in scheduler.database.list_schedules():
-            scheduler.definitions.delete(row["job_definition_id"])
+        for row in scheduler.jobs.database.list_schedules():
+            scheduler.definitions.delete(row.job_definition_id)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def next_minute(
     """Let a minute pass: at once, but on a real Argo."""
     if place == "local":
         moment = [int(time.time() * 1000)]
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
 
         async def local() -> None:
             moment[0] += 60_000

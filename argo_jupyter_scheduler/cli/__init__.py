@@ -1,1 +1,18 @@
-"""Placeholder."""
+"""The command ``jupyter argo-scheduler``: jobs from a terminal, also while no server runs.
+
+A sub-command is a `SchedulerCommand` (`command`): a `JupyterApp` with aliases and flags. It reads the same configuration files as
+the server, so it does what the panel does, in the same database and the same staging area.
+
+========================================  ==================================================
+`app`                                     the list of sub-commands, and the exit code
+`arguments`                               what traitlets cannot parse: ``-p NAME VALUE``
+`run`, `rerun`, `waiting`, `progress`     start a job, wait for it, show its cells
+`jobs`, `logs`, `outputs`, `stop`         look at jobs and stop them
+`definitions`                             list job definitions
+`job_queries`, `tables`, `output_files`   what these share: rows, their text, and files
+`manifest`, `completion`                  YAML for Argo; a shell's completion script
+`doctor`                                  checks everything that runs need
+========================================  ==================================================
+
+Exit codes: 0 for success, 1 for a job or a check that failed, 2 for wrong arguments, 130 after Ctrl+C.
+"""

@@ -1,21 +1,101 @@
-"""What would be submitted to Argo, as YAML."""
+"""``manifest``: what would be submitted to Argo, as YAML."""
 
 from __future__ import annotations
 
+import re
 import uuid
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from argo_jupyter_scheduler.cli.arguments import Text, WrongArguments
+from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
 from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.jobs import validation as checks
-from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+if TYPE_CHECKING:
+    from argo_jupyter_scheduler.scheduler import ArgoScheduler
+
+KNOWS_SCHEDULES = (3, 6)
+"""The first version of Argo whose cron workflows have ``schedules``; earlier ones have one ``schedule``."""
 
 
-def manifest_of(
-    scheduler: ArgoScheduler, input_uri: str, schedule: str | None = None, timezone: str | None = None
-) -> str:
+class ManifestCommand(SchedulerCommand):
+    """Prints what would be submitted to Argo."""
+
+    name = "jupyter argo-scheduler manifest"
+    description = """Print the YAML that would be submitted to Argo. Nothing is stored or submitted, and Argo is not asked.
+
+    jupyter argo-scheduler manifest NOTEBOOK [options]
+    """
+    examples = "\n".join(
+        (
+            "jupyter argo-scheduler manifest analysis.ipynb",
+            "jupyter argo-scheduler manifest analysis.ipynb --schedule '0 6 * * *' --timezone Europe/Berlin",
+            "jupyter argo-scheduler manifest analysis.ipynb --schedule @daily --argo-version 3.5",
+        )
+    )
+    operands = ("NOTEBOOK",)
+
+    schedule: str = Text(config=True, help="Of a job definition, such as '0 6 * * *'. By default a run now.")
+    timezone: str = Text(config=True, help="Of the schedule, such as Europe/Berlin. By default UTC.")
+    argo_version: str = Text(
+        config=True,
+        help="For which version of Argo, such as 3.5. By default the newest, whatever your Argo is.",
+    )
+
+    aliases = {  # noqa: RUF012
+        **ALIASES,
+        "schedule": "ManifestCommand.schedule",
+        "timezone": "ManifestCommand.timezone",
+        "argo-version": "ManifestCommand.argo_version",
+    }
+    flags = FLAGS
+
+    def execute(self) -> int:
+        """Print the manifest; return 0.
+
+        Raises
+        ------
+        InvalidConfiguration, InvalidJob, EngineRefused
+            There is none, with the reason.
+        WrongArguments
+            The version is not one.
+        """
+        one_schedule = is_before_schedules(self.argo_version)
+        self.load_configuration()
+        notebook = Path(self.extra_args[0]).resolve()
+        scheduler = self.make_scheduler(notebook.parent, create=False)
+        scheduler.jobs.engine.start()
+        try:
+            manifest = build_manifest(scheduler, notebook.name, self.schedule, self.timezone, one_schedule)
+        finally:
+            scheduler.close()
+        print(yaml.safe_dump(manifest, sort_keys=False), end="")
+        return 0
+
+
+def is_before_schedules(version: str) -> bool:
+    """Return whether a version of Argo knows one ``schedule`` only; empty is the newest.
+
+    Raises
+    ------
+    WrongArguments
+        It is not a version.
+    """
+    if not version:
+        return False
+    numbers = re.fullmatch(r"v?(\d{1,9})\.(\d{1,9})(?:[.-].*)?", version)
+    if not numbers:
+        raise WrongArguments(f"'{version}' is not a version of Argo. Write it as 3.5 or v3.5.12.")
+    return (int(numbers[1]), int(numbers[2])) < KNOWS_SCHEDULES
+
+
+def build_manifest(
+    scheduler: ArgoScheduler, input_uri: str, schedule: str, timezone: str, one_schedule: bool
+) -> dict[str, Any]:
     """Return the manifest of a run, or of a job definition where there is a schedule. Nothing is stored or submitted.
 
     It has an id of its own, as each has, and nothing of the notebook: a manifest holds ids and paths only.
@@ -27,31 +107,35 @@ def manifest_of(
     input_uri
         The notebook within its root folder.
     schedule, timezone
-        Of a job definition.
+        Of a job definition; empty for a run now, and for UTC.
+    one_schedule
+        Whether Argo knows one ``schedule`` only.
 
     Raises
     ------
     InvalidJob
         The notebook or the schedule would be refused, or nothing would be submitted.
-    EngineRefused, EngineUnavailable
-        The pods' shape is not complete, or Argo does not tell which version it is, which a schedule's form depends on.
+    EngineRefused
+        The shape of the pods is not complete.
     """
     from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+    from argo_jupyter_scheduler.jobs import validation
 
-    # Looked for here first: without a file of that name, `notebook` asks rows that need not be there.
-    checks.input_path(scheduler.root_dir, input_uri)
-    scheduler.notebook(input_uri)
-    engine = scheduler.runs_on
+    validation.read_notebook(validation.find_input(scheduler.jobs.settings.root_dir, input_uri))
+    engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
         raise InvalidJob(
             "No Argo is configured (see ARGO_SERVER): notebooks run on this machine, without a manifest."
         )
-    row: dict[str, Any] = {"parameters": {}, "compute_type": scheduler.default_compute_type}
-    new_id = str(uuid.uuid4())
-    if schedule is None:
-        built = engine.workflow({**row, "job_id": new_id})
-    else:
-        schedules.parse(schedule, timezone)
-        row |= {"schedule": schedule, "timezone": timezone, "active": True}
-        built = engine.cron_workflow({**row, "job_definition_id": new_id})
-    return str(yaml.safe_dump(built, sort_keys=False))
+    new_id, compute_type = str(uuid.uuid4()), scheduler.jobs.settings.default_compute_type
+    if not schedule:
+        return engine.build_workflow(JobRow(job_id=new_id, parameters={}, compute_type=compute_type))
+    schedules.parse(schedule, timezone or None)
+    definition = DefinitionRow(
+        job_definition_id=new_id,
+        parameters={},
+        compute_type=compute_type,
+        schedule=schedule,
+        timezone=timezone or None,
+    )
+    return engine.build_cron_workflow(definition, one_schedule=one_schedule)

@@ -1,4 +1,4 @@
-"""How Argo is reached, as traits."""
+"""The connection to Argo's server, as traits."""
 
 from __future__ import annotations
 
@@ -8,58 +8,59 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default, validate
 
-from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
 from argo_jupyter_scheduler.engines.argo.pods.names import DNS_LABEL, LABEL_LENGTH
 
 
 class ArgoTraits(HasTraits):
-    """The connection to Argo's server, for `ArgoScheduler`. Each defaults to the environment variable of Argo's own command."""
+    """The connection to Argo's server, for `ArgoScheduler`. Defaults are the environment variables of Argo's own command."""
 
     argo_server = Unicode(
         config=True,
         help="""Address of Argo's server: `host`, `host:port`, or with `https://` or `http://`, such as `argo-server.argo:2746`.
-        Where no scheme is given, https is meant, or http where the environment variable ARGO_SECURE is `false`; where no port is
-        given, the scheme's own. Default: ARGO_SERVER. Empty: no Argo, notebooks run on this machine.""",
+        Without a scheme it is https, or http if the environment variable ARGO_SECURE is `false`. Without a port it is the scheme's
+        own. Default: ARGO_SERVER. Empty: no Argo, notebooks run on this machine.""",
     )
     argo_base_href = Unicode(
         config=True,
-        help="""Path under which Argo's server is found, such as `/argo/`. Default: ARGO_BASE_HREF, else `/`.""",
+        help="""Path below which Argo's server is, such as `/argo/`. Default: ARGO_BASE_HREF, else `/`.""",
     )
     argo_namespace = Unicode(
         config=True,
         help="""Kubernetes namespace of the workflows. Default: ARGO_NAMESPACE. Empty: the namespace of this server's pod, or
-        `dev` where it is in no pod.""",
+        `dev` outside a pod.""",
     )
     argo_token = Unicode(
         help="Token for Argo's server, with or without `Bearer`; only from the environment variable ARGO_TOKEN.",
     )
     argo_token_file = Unicode(
         config=True,
-        help="""File with the token for Argo's server, such as a projected service account token's. It is read at each call, so
-        a token that is renewed there is used at once. Default: ARGO_TOKEN_FILE. Empty: the token is the environment variable
-        ARGO_TOKEN's, else that of the service account of this server's pod.""",
+        help="""File with the token for Argo's server, such as a projected service account token. It is read for each call, so a
+        renewed token is used at once. Default: ARGO_TOKEN_FILE. Empty: the token comes from the environment variable ARGO_TOKEN,
+        else from the service account of this server's pod.""",
     )
     argo_ca_bundle = Unicode(
         config=True,
-        help="""File (or folder, as OpenSSL has them) with the certificates that Argo's server is checked against. Default:
+        help="""File, or OpenSSL folder, with the certificates of the authorities to trust for Argo's server. Default:
         REQUESTS_CA_BUNDLE or SSL_CERT_FILE. Empty: those of Python's certifi.""",
     )
     argo_verify_ssl = Bool(
         config=True,
-        help="""Whether the certificate of Argo's server is checked. `False` is for tries only: anybody could be answering, and
-        gets the token. Default: `True`, or `False` where the environment variable ARGO_INSECURE_SKIP_VERIFY is `true`.""",
+        help="""Whether the certificate of Argo's server is verified. Set to `False` for testing only: the server is not verified,
+        so the token could be sent to an attacker. Default: `True`, or `False` where the environment variable
+        ARGO_INSECURE_SKIP_VERIFY is `true`.""",
     )
     argo_timeout = Float(
         8.0,
         min=0.1,
         config=True,
-        help="Seconds after which a call to Argo's server is given up, all tries of it together.",
+        help="Seconds for one call to Argo's server, all tries together.",
     )
     service_account_path = Unicode(
         "/var/run/secrets/kubernetes.io/serviceaccount",
         config=True,
-        help="""Folder in which Kubernetes shows this server's pod its service account: the files `token`, `namespace` and
-        `ca.crt`. Where it does not exist, the server is in no pod, or in one that has none.""",
+        help="""Folder in which Kubernetes mounts the service account of this server's pod: the files `token`, `namespace` and
+        `ca.crt`. It is missing outside a pod, and in a pod without a service account.""",
     )
 
     @default("argo_server")
@@ -95,24 +96,24 @@ class ArgoTraits(HasTraits):
         return str(proposal.value).strip()
 
     def connection(self) -> Connection:
-        """Return how Argo is reached, as configured.
+        """Return the connection to Argo's server.
 
         Raises
         ------
         TraitError
-            The server's address is none, or the namespace cannot be one.
+            The server's address or the namespace is not valid.
         """
         try:
-            url = address(self.argo_server, self.argo_base_href, os.environ.get("ARGO_SECURE") != "false")
+            url = make_url(self.argo_server, self.argo_base_href, os.environ.get("ARGO_SECURE") != "false")
         except ValueError as error:
             raise TraitError(
-                f"c.ArgoScheduler.argo_server (or ARGO_SERVER) is '{self.argo_server}': {error}. "
-                "It should be like 'argo-server.argo:2746' or 'https://example.org'."
+                f"c.ArgoScheduler.argo_server (or ARGO_SERVER) is '{self.argo_server}', which is not an address: {error}. "
+                "Write it as 'argo-server.argo:2746' or 'https://example.org'."
             ) from error
         if self.argo_namespace and not DNS_LABEL.fullmatch(self.argo_namespace):
             raise TraitError(
-                f"c.ArgoScheduler.argo_namespace (or ARGO_NAMESPACE) is '{self.argo_namespace}', which can be no namespace: it "
-                f"must be up to {LABEL_LENGTH} lowercase letters, digits and hyphens, with no hyphen at its begin or end."
+                f"c.ArgoScheduler.argo_namespace (or ARGO_NAMESPACE) is '{self.argo_namespace}', which is not a namespace. Use up "
+                f"to {LABEL_LENGTH} lower-case letters, digits and hyphens; begin and end with a letter or digit."
             )
         return Connection(
             url=url,

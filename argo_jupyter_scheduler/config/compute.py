@@ -1,4 +1,4 @@
-"""What runs get of the machine and what users may ask for, as traits."""
+"""Compute types, and the limits of what users may ask for, as traits."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ NAME_LENGTH = 256
 
 
 class ComputeTraits(HasTraits):
-    """Compute types and the bounds of a job's options, for `ArgoScheduler`."""
+    """Compute types and the limits of a job's options, for `ArgoScheduler`."""
 
     compute_types = Dict(
         key_trait=Unicode(),
         value_trait=Dict(),
         config=True,
-        help="""Named shapes of the pods, offered in the dialog as *Compute type*, with the names and values of the pod's traits,
-        which they are laid over: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
-        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) have the image and
-        are on the nodes that they would without one. On this machine, `mem_limit` and `cpu_limit` limit the kernel
-        and all else has no effect. Empty: the dialog offers none.""",
+        help="""Named shapes of the pods, offered in the dialog as *Compute type*. Each has names and values of the pod's traits,
+        which win over those of all runs: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
+        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) keep the image and
+        the nodes that they have without a compute type. On this machine, `mem_limit` and `cpu_limit` limit the kernel; the others
+        have no effect. Empty: the dialog offers none.""",
     )
     default_compute_type = Unicode(
         config=True,
-        help="Name of the compute type of jobs for which none is picked, such as `small`. Default: the first one.",
+        help="Compute type of jobs for which none is selected, such as `small`. Default: the first one.",
     )
     allowed_images = List(
         Unicode(),
         config=True,
-        help="""Globs of the images that a job's option `image` may ask for, such as `["quay.io/jupyter/*"]`. Each must have this
-        package. Empty: none may be asked for.""",
+        help="""Globs of the images that a job may request with its option `image`, such as `["quay.io/jupyter/*"]`. Each image must
+        have this package. Empty: jobs cannot request an image.""",
     )
 
     @default("default_compute_type")
@@ -42,19 +42,21 @@ class ComputeTraits(HasTraits):
     def _names_can_be_kept(self, proposal: Any) -> dict[str, dict[str, Any]]:
         for name in proposal.value:
             if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
-                raise TraitError(f"compute_types: {name!r} cannot be the name of one.")
+                raise TraitError(
+                    f"compute_types: {name!r} is not a valid name. Use up to {NAME_LENGTH} printable characters."
+                )
         return dict(proposal.value)
 
     def check_compute_types(self) -> None:
-        """Refuse a default that is none.
+        """Refuse a default that does not exist.
 
         Raises
         ------
         TraitError
-            With the names that there are.
+            With the available names.
         """
         if self.default_compute_type and self.default_compute_type not in self.compute_types:
             names = ", ".join(self.compute_types) or "none"
             raise TraitError(
-                f"c.ArgoScheduler.default_compute_type '{self.default_compute_type}' is none of the compute types: {names}."
+                f"c.ArgoScheduler.default_compute_type is '{self.default_compute_type}', which does not exist. Available: {names}."
             )

@@ -1,4 +1,4 @@
-"""Which environments are offered, as traits."""
+"""The environments of the dialog, as traits."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class EnvironmentTraits(HasTraits):
     )
     conda_store_token = Unicode(
         config=True,
-        help="""Token for conda-store. Default: the environment variable CONDA_STORE_TOKEN, the better place for it. Empty: only
-        what conda-store shows to everybody is offered.""",
+        help="""Token for conda-store. Default: the environment variable CONDA_STORE_TOKEN, which is the better place for it. Empty:
+        only public environments are offered.""",
     )
     conda_store_prefix = Unicode(
         "/home/conda/{namespace}/envs/{namespace}-{name}",
         config=True,
-        help="Where conda-store's environments lie, on the server as in the pods.",
+        help="Path of an environment of conda-store; the same on the server and in the pods.",
     )
     environment_patterns = List(
         Unicode(),
         ["/opt/conda/envs/{name}"],
         config=True,
-        help="""Where conda environments lie, on the server as in the pods, such as `["/opt/conda/envs/{name}"]`. Those that
-        `conda env list` or its configuration tells are offered too.""",
+        help="""Paths of conda environments, such as `["/opt/conda/envs/{name}"]`; the same on the server and in the pods. Those in
+        `conda env list` or conda's configuration are offered too.""",
     )
     environment_folders = List(
         Unicode(),
@@ -59,13 +59,13 @@ class EnvironmentTraits(HasTraits):
     )
     default_environment = Unicode(
         config=True,
-        help="Name of the environment that is picked at first, such as `analytics-base`. Empty: this server's own.",
+        help="Name of the environment that is selected first, such as `analytics-base`. Empty: this server's own.",
     )
     run_papermill_in_environment = Bool(
         False,
         config=True,
-        help="""Whether papermill runs in the chosen environment too, where it is installed there. Otherwise, an environment needs
-        nothing but a kernel.""",
+        help="""Whether papermill runs in the selected environment, if it is installed there. Otherwise an environment only needs a
+        kernel.""",
     )
 
     @default("conda_store_url")

@@ -1,4 +1,4 @@
-"""The shape of runs' pods as traits, with KubeSpawner's names, units and templates."""
+"""The shape of runs' pods, as traits with KubeSpawner's names, units and templates."""
 
 from __future__ import annotations
 
@@ -40,37 +40,39 @@ class _Switch(Enum[str]):
 class PodTraits(HasTraits):
     """The shape of runs' pods, for `ArgoScheduler`.
 
+    Types and names of fields are checked when the server starts; the rest is up to Kubernetes. `jupyter argo-scheduler doctor` asks
+    the cluster whether it would take the pods.
+
     Texts in `environment`, `working_dir`, `volumes`, `volume_mounts`, `init_containers`, `service_account`, `extra_labels`,
-    `extra_annotations` and `extra_pod_config` are KubeSpawner's templates: `{username}`, `{user_server}`, `{servername}`,
-    `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on, but not `{pvc_name}`, `{hubnamespace}` and `{userid}`, which the
-    hub knows alone; a brace that is meant as such is doubled.
+    `extra_annotations` and `extra_pod_config` are KubeSpawner's templates. They may name `{username}`, `{user_server}`,
+    `{servername}`, `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on. Only the hub knows `{pvc_name}`, `{hubnamespace}`
+    and `{userid}`, so these are not available. Write a literal brace twice.
     """
 
     inherit_pod = _Switch(
-        help="""Whether runs get the image, environment (without what looks like a secret by its name or value), volumes, resources,
-        node selector, tolerations, affinity, security contexts and init containers of this server's own pod, which is read from
-        Kubernetes when the server starts.
-        `auto`: yes where the pod has a service account, but not on Nebari, whose admission controller does the same. The service
-        account needs the right to get `pods`, and should have that to get `persistentvolumeclaims`. All other traits win over
-        what is inherited.""",
+        help="""Whether runs inherit from this server's own pod, which is read from Kubernetes when the server starts: image,
+        environment, volumes, resources, node selector, tolerations, affinity, security contexts and init containers. Variables
+        that look like secrets, by their name or value, are left out. `auto`: yes if the pod has a service account, but not on
+        Nebari, whose admission controller does the same. The service account needs the right to get `pods`, and should have the
+        right to get `persistentvolumeclaims`. All other traits win over what is inherited.""",
     )
     inherit_service_account = Bool(
         False,
         config=True,
-        help="""Whether runs also get the service account of this server's pod, where that is inherited. It then needs the right to
-        create and patch `workflowtaskresults`, as Argo wants it of all pods.""",
+        help="""Whether runs also inherit the service account of this server's pod. It then needs the right to create and patch
+        `workflowtaskresults`, which Argo requires of all pods.""",
     )
     nebari = _Switch(
         help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
-        `auto`: yes where the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, which
-        Nebari sets and nobody else.""",
+        `auto`: yes if the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, as only Nebari
+        does.""",
     )
     slug_scheme = Enum(
         ("safe", "escape"),
         default_value="safe",
         config=True,
-        help="""How `{username}` and `{servername}` are written in templates, as in KubeSpawner: `safe`, or `escape` for a hub whose
-        KubeSpawner is older than 7 or configured so.""",
+        help="""How `{username}` and `{servername}` are written in templates, as in KubeSpawner: `safe`, or `escape` for a hub with
+        a KubeSpawner before 7 or with the same setting.""",
     )
     image = Unicode(
         config=True,
@@ -96,25 +98,25 @@ class PodTraits(HasTraits):
         """Cores that a run may not exceed, such as `2`. None: as many as this server's pod; 0: no limit."""
     )
     mem_guarantee = _memory(
-        """Memory that a run is guaranteed, in bytes or with the suffix K, M, G or T (of 1024), such as `"2G"`; Kubernetes' `"2Gi"`
-        is taken too. None: as much as this server's pod; 0: none."""
+        """Memory that a run is guaranteed, in bytes or with the suffix K, M, G or T (powers of 1024), such as `"2G"`; Kubernetes'
+        `"2Gi"` is accepted too. None: as much as this server's pod; 0: none."""
     )
     mem_limit = _memory(
-        """Memory at which a run is killed, in bytes or with the suffix K, M, G or T (of 1024), such as `"4G"`. None: as much
+        """Memory at which a run is killed, in bytes or with the suffix K, M, G or T (powers of 1024), such as `"4G"`. None: as much
         as this server's pod; 0: no limit."""
     )
     extra_resource_guarantees = Dict(
         config=True,
-        help="""Other resources that a run is guaranteed, such as `{"ephemeral-storage": "10Gi"}`. What is not named here, or in
-        `extra_resource_limits`, is as in this server's pod; 0: none.""",
+        help="""Other resources that a run is guaranteed, such as `{"ephemeral-storage": "10Gi"}`. Resources
+        that are missing here and in `extra_resource_limits` are as in this server's pod. 0: none.""",
     )
     extra_resource_limits = Dict(
         config=True,
-        help="""Other resources that a run may not exceed. GPUs are asked for so: `{"nvidia.com/gpu": 1}`.""",
+        help="""Other resources that a run may not exceed. This is how to request GPUs: `{"nvidia.com/gpu": 1}`.""",
     )
     helper_cpu_guarantee = _cores(
-        """Cores that a helper pod is guaranteed, instead of all of the above: the exit handler, and with `pod_per_step` each
-        step but `main`. They copy files and write rows. 0: none.""",
+        """Cores that a helper pod is guaranteed, instead of the resources above. Helper pods are the exit handler, and with
+        `pod_per_step` each step but `main`; they copy files and write rows. 0: none.""",
         0.1,
     )
     helper_cpu_limit = _cores(
@@ -133,15 +135,15 @@ class PodTraits(HasTraits):
         key_trait=Unicode(),
         value_trait=Union([Unicode(), Dict()]),
         config=True,
-        help="""Environment variables of the pods, such as `{"HOME": "/home/{username}"}`, beside those of this server's pod. No
-        place for secrets: whoever may list workflows can read a manifest. A Secret's are given as in Kubernetes:
+        help="""Environment variables of the pods, such as `{"HOME": "/home/{username}"}`, in addition to those of this server's
+        pod. Do not write secrets here: everybody who may list workflows can read a manifest. Refer to a Secret as in Kubernetes:
         `{"KEY": {"valueFrom": {"secretKeyRef": {"name": "my-secret", "key": "key"}}}}`.""",
     )
     env_keep = List(
         Unicode(),
         config=True,
-        help="""Names of this server's environment variables that the pods get too, with the values that they have when the server
-        starts, such as `["LANG", "TZ"]`; what is not set is left out. Secrets are refused. Empty: none.""",
+        help="""Names of this server's environment variables that the pods get too, with their values at the server's start, such as
+        `["LANG", "TZ"]`. Variables that are not set are left out. Secrets are refused. Empty: none.""",
     )
     working_dir = Unicode(
         config=True,
@@ -149,24 +151,23 @@ class PodTraits(HasTraits):
         this server's pod, else this server's.""",
     )
     volumes = _things(
-        """Volumes of the pods, as Kubernetes has them in a pod's specification, such as
-        `[{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]`, or a mapping of such. The staging area and
-        the database must be on one of them. Empty: those of this server's pod."""
+        """Volumes of the pods, as in a pod's specification in Kubernetes, such as
+        `[{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]`, or a mapping of such. The staging area
+        and the database must be on one of them. Empty: those of this server's pod."""
     )
     volume_mounts = _things(
-        """Where the volumes are mounted, as Kubernetes has it in a container, such as
-        `[{"name": "home", "mountPath": "/home/jovyan"}]`, or a mapping of such. The paths must be those of the server. Empty: as in
-        this server's pod."""
+        """Where the volumes are mounted, as in a container in Kubernetes, such as `[{"name": "home", "mountPath":
+        "/home/jovyan"}]`, or a mapping of such. The paths must be the same as on the server. Empty: as in this server's pod."""
     )
     init_containers = _things(
-        """Containers that run before each pod's own, as Kubernetes has them, such as
+        """Containers that run before the one of each pod, as in Kubernetes, such as
         `[{"name": "prepare", "image": "busybox", "command": ["sleep", "5"]}]`, or a mapping of such. Empty: those of this
         server's pod."""
     )
     service_account = Unicode(
         config=True,
-        help="""Kubernetes service account that runs the pods, such as `argo-workflow`. Empty: the one that Argo is configured with;
-        see also `inherit_service_account`.""",
+        help="""Kubernetes service account that runs the pods, such as `argo-workflow`. Empty: the one in Argo's configuration; see
+        also `inherit_service_account`.""",
     )
     priority_class_name = Unicode(
         config=True,
@@ -174,12 +175,12 @@ class PodTraits(HasTraits):
     )
     node_selector = Dict(
         config=True,
-        help="""Labels that a node must have, such as `{"pool": "jobs"}`, beside what this server's pod asks for. Empty: nothing
-        more.""",
+        help="""Labels that a node must have, such as `{"pool": "jobs"}`, in addition to those that this server's pod requires.
+        Empty: no others.""",
     )
     tolerations = _things(
-        """Taints of nodes that are tolerated, as Kubernetes has them, beside those of this server's pod, such as
-        `[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]`, or a mapping of such. Empty: no more."""
+        """Tolerations for taints of nodes, as in Kubernetes, in addition to those of this server's pod, such as
+        `[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]`, or a mapping of such. Empty: no others."""
     )
     node_affinity_required = _things(
         """Kubernetes' NodeSelectorTerms, of which a node must meet one, such as `[{"matchExpressions": [{"key":
@@ -198,21 +199,21 @@ class PodTraits(HasTraits):
         "Kubernetes' PodAffinityTerms, none of which may be met. Empty: as this server's pod."
     )
     pod_anti_affinity_preferred = _things(
-        "Kubernetes' WeightedPodAffinityTerms, for pods that are better elsewhere. Empty: as this server's pod."
+        "Kubernetes' WeightedPodAffinityTerms, for pods to keep away from. Empty: as this server's pod."
     )
     uid = _number(
-        """Number of the user that a run is, such as `1000`. None: as this server, else the image's."""
+        """Number (uid) of the user that runs the notebook, such as `1000`. None: as this server, else the image's."""
     )
     gid = _number(
-        """Number of the group that a run is, such as `100`. None: as this server, else the image's."""
+        """Number (gid) of the user's group, such as `100`. None: as this server, else the image's."""
     )
     fs_gid = _number(
-        """Number of the group that the volumes belong to, such as `100`. None: as in this server's pod."""
+        """Number (gid) of the group that owns the volumes, such as `100`. None: as in this server's pod."""
     )
     supplemental_gids = List(
         Integer(),
         config=True,
-        help="Numbers of further groups that a run is in, such as `[2000]`. Empty: as in this server's pod.",
+        help="Numbers (gids) of the user's other groups, such as `[2000]`. Empty: as in this server's pod.",
     )
     container_security_context = Dict(
         config=True,
@@ -246,13 +247,13 @@ class PodTraits(HasTraits):
         None,
         allow_none=True,
         config=True,
-        help="""Function that gets the scheduler and the pod (a Kubernetes Pod as a dict, its container called `main`) when the
-        server starts, and returns the pod that runs shall have. None: the pod stays as it is.""",
+        help="""Function that gets the scheduler and the pod (a Kubernetes Pod as a dict, its container called `main`), and returns
+        the pod for runs. It is called once, when the server starts. None: no change.""",
     )
     python_executable = Unicode(
         config=True,
-        help="""Python of the pods that has this package. Empty: the path of the server's own, which is right where the image
-        is the server's.""",
+        help="""Path of a Python in the pods that has this package. Empty: that of the server's own, which is right for the server's
+        image.""",
     )
 
     @default("python_executable")

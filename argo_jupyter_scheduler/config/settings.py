@@ -1,4 +1,4 @@
-"""Reads the traits once, as the frozen dataclasses that all rooms below take."""
+"""Turns the traits into the frozen dataclasses that all rooms below take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, PodSettin
 from argo_jupyter_scheduler.engines.factory import EngineSettings
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.jobs.settings import JobSettings
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.output_names import local_timezone
 
 AMOUNTS = ("cpu_guarantee", "cpu_limit", "mem_guarantee", "mem_limit")
@@ -54,10 +55,13 @@ POD_TRAITS = (
 """Traits that say what a pod looks like; a compute type may set each of them. A test holds them to `engines.argo.pods.shape`."""
 
 
-def make_job_settings(traits: SchedulerTraits, root_dir: str, staging_path: str) -> JobSettings:
+def make_job_settings(
+    traits: SchedulerTraits, root_dir: str, staging_path: str, output_directory: str
+) -> JobSettings:
     """Return what jobs need of the configuration."""
+    root = Path(root_dir).expanduser()
     return JobSettings(
-        root_dir=Path(root_dir).expanduser(),
+        root_dir=root,
         staging_path=Path(staging_path),
         slack=traits.slack_settings(),
         slack_token=traits.slack_token,
@@ -68,6 +72,12 @@ def make_job_settings(traits: SchedulerTraits, root_dir: str, staging_path: str)
         allowed_images=tuple(traits.allowed_images),
         concurrency_policy=traits.concurrency_policy,
         starting_deadline_seconds=traits.starting_deadline_seconds,
+        folder_rules=FolderRules(
+            excluded=tuple(traits.input_folder_exclude),
+            left_out=(Path(staging_path), root / output_directory),
+            max_files=traits.input_folder_max_files,
+            max_bytes=int(traits.input_folder_max_megabytes * 1e6),
+        ),
         timezone=local_timezone(),
     )
 
@@ -77,8 +87,13 @@ def make_environment_settings(traits: SchedulerTraits) -> EnvironmentSettings:
     return traits.environment_settings(tuple(traits.compute_types), traits.default_compute_type)
 
 
-def make_engine_settings(traits: SchedulerTraits, staging_path: str) -> EngineSettings:
+def make_engine_settings(traits: SchedulerTraits, staging_path: str, working_dir: str) -> EngineSettings:
     """Return what the engines need.
+
+    Parameters
+    ----------
+    working_dir
+        Where containers start, unless something else is inherited or configured.
 
     Raises
     ------
@@ -96,17 +111,17 @@ def make_engine_settings(traits: SchedulerTraits, staging_path: str) -> EngineSe
         max_concurrent_runs=traits.max_concurrent_runs,
         compute_limits=compute_limits,
         slack_token=traits.slack_token,
-        argo=_make_argo_settings(traits) if on_argo else None,
+        argo=_make_argo_settings(traits, working_dir) if on_argo else None,
     )
 
 
-def _make_argo_settings(traits: SchedulerTraits) -> ArgoSettings:
+def _make_argo_settings(traits: SchedulerTraits, working_dir: str) -> ArgoSettings:
     from argo_jupyter_scheduler.engines.argo.pods import shape_sources
 
     connection = traits.connection()
     settings = ArgoSettings(
         connection=connection,
-        pods=_make_pod_settings(traits, connection.namespace),
+        pods=_make_pod_settings(traits, connection.namespace, working_dir),
         pod_per_step=traits.pod_per_step,
         policy=Policy(
             concurrency=traits.concurrency_policy,
@@ -125,7 +140,7 @@ def _make_argo_settings(traits: SchedulerTraits) -> ArgoSettings:
     return settings
 
 
-def _make_pod_settings(traits: SchedulerTraits, namespace: str) -> PodSettings:
+def _make_pod_settings(traits: SchedulerTraits, namespace: str, working_dir: str) -> PodSettings:
     hook = traits.modify_pod_hook
     return PodSettings(
         traits={name: getattr(traits, name) for name in POD_TRAITS},
@@ -139,6 +154,7 @@ def _make_pod_settings(traits: SchedulerTraits, namespace: str) -> PodSettings:
         slug_scheme=traits.slug_scheme,
         service_account_path=Path(traits.service_account_path),
         namespace=namespace,
+        working_dir=working_dir,
         hook=(lambda pod: hook(traits, pod)) if hook else None,
     )
 

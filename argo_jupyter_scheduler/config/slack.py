@@ -11,42 +11,43 @@ from argo_jupyter_scheduler.notify import slack
 
 
 class SlackTraits(HasTraits):
-    """What runs tell Slack, for `ArgoScheduler`. A job's own parameters come first."""
+    """Messages to Slack, for `ArgoScheduler`. A job's own parameters come first."""
 
     slack_token = Unicode(
         config=True,
         help="""Bot token for the messages of all runs on this machine, such as `xoxb-…`. Default: the environment variable
-        SLACK_TOKEN. Empty: each job names its own. On Argo it reaches no pod: see `slack_token_secret`.""",
+        SLACK_TOKEN. Empty: only jobs with a token of their own send messages. Pods on Argo do not get it, see
+        `slack_token_secret`.""",
     )
     slack_token_secret = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),
         config=True,
-        help="""Kubernetes Secret, in the namespace of the workflows, from which pods get the bot token, such as
-        `{"name": "slack", "key": "token"}`. Manifests hold this reference only. Empty: each job names its own.""",
+        help="""Kubernetes Secret, in the namespace of the workflows, from which pods get the bot token, such as `{"name": "slack",
+        "key": "token"}`. Manifests only hold this reference. Empty: only jobs with a token of their own send messages.""",
     )
     slack_channel = Unicode(
         config=True,
-        help="""Channel for the messages of jobs that name none, such as `#notebooks`, or its id. Default: the environment
-        variable SLACK_CHANNEL. Empty: only jobs that name a channel send a message.""",
+        help="""Channel for the messages of jobs without a channel of their own, such as `#notebooks`, or its id. Default: the
+        environment variable SLACK_CHANNEL. Empty: only jobs that name a channel send messages.""",
     )
     slack_notify = Enum(
         NOTIFY_ON,
         config=True,
-        help="""After which runs a message is sent, where a job does not say it: `always`, `success` or `failure`. Default: the
+        help="""After which runs a message is sent, unless a job decides that itself: `always`, `success` or `failure`. Default: the
         environment variable SLACK_NOTIFY, else `always`.""",
     )
     slack_time_limit = Float(
         60.0,
         min=0.1,
         config=True,
-        help="Seconds after which a message is given up; no run's end waits longer for Slack.",
+        help="Seconds for sending one message. A run does not wait longer for Slack.",
     )
     slack_file_limit = Float(
         50.0,
         min=0,
         config=True,
-        help="Megabytes (10⁶ bytes) of the largest file that is sent; a larger one is named only. 0: none is sent.",
+        help="""Largest file that is sent, in megabytes (10⁶ bytes). The message only names larger ones. 0: no files are sent.""",
     )
     slack_base_url = Unicode(
         config=True,
@@ -76,20 +77,20 @@ class SlackTraits(HasTraits):
         Raises
         ------
         TraitError
-            One of them cannot be. (A `validate` would not see what the environment says: it is not called for defaults.)
+            One of them is not valid. (A `validate` would miss values of the environment: it is not called for defaults.)
         """
         if self.slack_token and not slack.is_token(self.slack_token):
             raise TraitError(
-                "slack_token, or SLACK_TOKEN, has characters that no token of Slack has, such as a space."
+                "slack_token, or SLACK_TOKEN, has characters that a token of Slack cannot have, such as a space."
             )
         if self.slack_channel and not slack.is_channel(self.slack_channel):
             raise TraitError(
-                f"slack_channel, or SLACK_CHANNEL, is '{self.slack_channel}': no channel can be called so."
+                f"slack_channel, or SLACK_CHANNEL, is '{self.slack_channel}', which is not the name or id of a channel."
             )
         secret = self.slack_token_secret
         if secret and not (set(secret) == {"name", "key"} and all(secret.values())):
             raise TraitError(
-                'slack_token_secret needs a name and a key, such as {"name": "slack", "key": "token"}.'
+                'slack_token_secret needs a name and a key. Write it as {"name": "slack", "key": "token"}.'
             )
         return SlackSettings(
             channel=self.slack_channel,

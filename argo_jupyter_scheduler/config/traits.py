@@ -9,12 +9,15 @@ from traitlets import Enum, Integer, default
 from argo_jupyter_scheduler.config.argo import ArgoTraits
 from argo_jupyter_scheduler.config.compute import ComputeTraits
 from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.config.inputs import InputTraits
 from argo_jupyter_scheduler.config.pod import PodTraits
 from argo_jupyter_scheduler.config.slack import SlackTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 
 
-class SchedulerTraits(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits):
+class SchedulerTraits(
+    PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits, InputTraits
+):
     """The traits of `ArgoScheduler`."""
 
     engine = Enum(
@@ -27,8 +30,8 @@ class SchedulerTraits(PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, W
     max_concurrent_runs = Integer(
         min=1,
         config=True,
-        help="""How many runs may be under way at once on this machine; others wait as QUEUED. The default is the number of
-        cores. Has no effect on Argo.""",
+        help="""How many runs may be in progress at once on this machine; others wait as QUEUED. Default: the number of cores. Has
+        no effect on Argo.""",
     )
 
     @default("max_concurrent_runs")

@@ -1,16 +1,16 @@
-"""What can go wrong, said so that a user can act on it.
+"""What can go wrong, as one tree.
 
-Every error has a message for the person who pressed the button: what happened, to what, what to do::
+Every error has a message for the person who pressed the button: what happened, why, what to do::
 
     ArgoSchedulerError
-    ├── InvalidConfiguration  a configuration file cannot be read, or the scheduler not be made as configured
-    ├── InvalidJob            what was asked for cannot be done: nothing was stored
-    │   └── InvalidPod        Kubernetes would refuse the pods that were asked for
+    ├── InvalidConfiguration  a configuration file cannot be read, or asks for the impossible
+    ├── InvalidJob            the request cannot be fulfilled: nothing was stored
+    │   └── InvalidPod        Kubernetes would refuse the pods that the configuration asks for
     ├── DuplicateJob          there is a job with this idempotency token
-    ├── JobNotFound           there is no such job or job definition
-    ├── EnvironmentsUnknown   a source of environments (conda, conda-store, …) does not tell which there are
+    ├── JobNotFound           the job or job definition does not exist
+    ├── EnvironmentsUnknown   a source of environments (conda, conda-store, …) does not answer
     ├── PodUnknown            this server's own pod could not be read
-    ├── EngineError           the place where notebooks run did not do what was asked
+    ├── EngineError           the engine did not do what was asked
     │   ├── EngineUnavailable it did not answer (refused, timed out, 5xx)
     │   └── EngineRefused     it answered no (401, 403, 400)
     ├── MessageNotSent        a message about a run could not be sent: its result stands
@@ -20,7 +20,7 @@ Every error has a message for the person who pressed the button: what happened, 
         └── RunEnded          the run was ended from outside (SIGTERM)
             └── RunTimedOut   it took longer than it may
 
-`scheduler.py` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
+`jupyter.errors` turns them into Jupyter-Scheduler's ``SchedulerError``, whose text the dialog shows. Errors of
 hera, urllib3, SQLAlchemy and papermill are translated where they are met, with their cause kept.
 """
 
@@ -34,11 +34,11 @@ class InvalidConfiguration(ArgoSchedulerError):
 
 
 class InvalidJob(ArgoSchedulerError):
-    """What was asked for cannot be done; nothing was stored."""
+    """The request cannot be fulfilled; nothing was stored."""
 
 
 class InvalidPod(InvalidJob):
-    """Kubernetes would refuse the pods that were asked for.
+    """Kubernetes would refuse the pods that the configuration asks for.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class PodUnknown(ArgoSchedulerError):
 
 
 class JobNotFound(ArgoSchedulerError):
-    """There is no job or job definition with this id."""
+    """The job or job definition does not exist."""
 
 
 class DuplicateJob(ArgoSchedulerError):
@@ -67,11 +67,11 @@ class DuplicateJob(ArgoSchedulerError):
 
 
 class EnvironmentsUnknown(ArgoSchedulerError):
-    """A source of environments does not tell which there are; for the server's log, and where one is missed."""
+    """A source of environments does not answer; for the server's log, and where one is missed."""
 
 
 class EngineError(ArgoSchedulerError):
-    """The place where notebooks run did not do what was asked.
+    """The engine did not do what was asked.
 
     Attributes
     ----------

@@ -15,15 +15,22 @@ WAITED = f"{REPLACED}{STILL_WAITING}"
 DEFINITION_DELETED = "The job definition was deleted while this run was in progress."
 STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
 NO_REASON = "The run ended without giving a reason."
+OTHER_BACKEND = "The job was started by another backend, which is not there any more. Create the job again."
 WORKFLOW_GONE = (
     "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
+)
+POD_SHAPE_UNKNOWN = (
+    "The shape of the pods is unknown, so nothing can run on Argo. Either set c.ArgoScheduler.image to an image that has "
+    "argo-jupyter-scheduler, with c.ArgoScheduler.volumes and c.ArgoScheduler.volume_mounts for the home. Or give this "
+    "server's pod a service account that may get pods, so that runs inherit from it (c.ArgoScheduler.inherit_pod)."
 )
 PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
 NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
-NO_SLACK_TOKEN = (
+NO_OUTPUT_FORMAT = "No output format is chosen. Choose at least one, such as Notebook or HTML."
+SLACK_NOT_CONFIGURED = (
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
     "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
 )

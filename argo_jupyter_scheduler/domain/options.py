@@ -1,6 +1,6 @@
-"""What a user may ask of one job beside its environment: how long it may take, how often it is tried, and in which image.
+"""Options of one job: how long it may take, how often it is retried, and in which image it runs.
 
-The dialog has no fields for it, so it is taken from where users can write something: tags such as ``timeout:2h``, the API's
+The dialog has no fields for them, so they are read from where users can write: tags such as ``timeout:2h``, the API's
 ``runtime_environment_parameters``, and the API's own fields as soon as Jupyter-Scheduler's models have them.
 """
 
@@ -16,18 +16,15 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
-OPTIONS_FIELDS = ("tags", "runtime_environment_parameters")
-"""Fields of a job or a definition that have options."""
-
-MOST_RETRIES = 20
-LONGEST = 366 * 24 * 3600
-"""Seconds."""
+CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
+MAX_RETRIES = 20
+MAX_TIMEOUT_SECONDS = 366 * 24 * 3600
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
 
 _API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
-"""What options are called in Jupyter-Scheduler's database; its models may get these fields some day."""
+"""Names of options in Jupyter-Scheduler's database; its models may get these fields some day."""
 
 _ALMOST = {
     "retry": "retries",
@@ -36,10 +33,10 @@ _ALMOST = {
     "max_runtime": "timeout",
     "container": "image",
 }
-"""What somebody may take an option to be called."""
+"""Names that a user may expect an option to have."""
 
-_LOOKED_AT = 600
-"""Characters of a tag that are looked at: no option is longer, and a user may paste anything."""
+_READ_CHARACTERS = 600
+"""How much of a tag is read: no option is longer, and a user may paste anything."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,20 @@ class Options:
     Attributes
     ----------
     timeout
-        How many seconds a run may take, all attempts together; 0 for as long as the configuration allows.
+        Seconds that a run may take, all attempts together; 0 for as long as the configuration allows.
     retries
-        How often a run that failed is tried again.
+        How often a failed run is retried.
     image
         The image of its pods; empty for the configured one.
+    concurrency
+        Of a definition: what becomes of a run that is still in progress when the next one is due, ``Allow``, ``Forbid`` or
+        ``Replace``; empty for the configured policy.
     """
 
     timeout: int = 0
     retries: int = 0
     image: str = ""
+    concurrency: str = ""
 
 
 def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None) -> Options:
@@ -74,22 +75,32 @@ def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | 
     Raises
     ------
     InvalidJob
-        One is not known, has a value that cannot be, or is given twice.
+        An option is unknown, has an invalid value, or is given twice.
     """
     found: dict[str, Any] = {}
-    said: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for name, value, where in _given(tags, parameters):
         read_value = _OPTIONS[name](value)
         if name in found and found[name] != read_value:
-            raise InvalidJob(f"Option {name} is given twice: {said[name]} and {where}.")
-        found[name], said[name] = read_value, where
+            raise InvalidJob(f"Option {name} is given twice: {origins[name]} and {where}.")
+        found[name], origins[name] = read_value, where
     return Options(**found)
 
 
-def with_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields in which the API's own ones (``timeout_seconds``, ``max_retries``) are options.
+def read_concurrency(
+    tags: Sequence[str] | None, parameters: Mapping[str, object] | None, default: str
+) -> str:
+    """Return a definition's concurrency policy; `default` where it has none, or options that are not valid."""
+    try:
+        return read_options(tags, parameters).concurrency or default
+    except InvalidJob:
+        return default
 
-    The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where nobody asked for anything.
+
+def with_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields in which the API's own ones (``timeout_seconds``, ``max_retries``) became options.
+
+    The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where a request has no value.
     """
     kept = {key: value for key, value in values.items() if key not in _API_NAMES}
     asked = {key: value for key, value in values.items() if key in _API_NAMES and value is not None}
@@ -108,11 +119,11 @@ class Bounds:
     Attributes
     ----------
     timeout
-        The most seconds that may be asked for; 0 for any.
+        The longest time limit that a job may have, in seconds; 0 for any.
     images
-        Globs of the images that may be asked for.
+        Globs of the images that a job may use.
     no_images
-        Why none can be asked for here, whatever is configured; empty where they can.
+        Why a job cannot choose an image here; empty where it can.
     """
 
     timeout: int = 0
@@ -129,7 +140,7 @@ class Bounds:
         """
         if self.timeout and options.timeout > self.timeout:
             raise InvalidJob(
-                f"Option timeout: {options.timeout} s is more than the {self.timeout} s that a run may take here."
+                f"Option timeout: {options.timeout} s is too long. A run may take {self.timeout} s here."
             )
         if not options.image:
             return
@@ -147,10 +158,10 @@ def _given(
     for key, value in (parameters or {}).items():
         name = _known(key)
         if name is None:
-            raise InvalidJob(f"There is no option '{_short(key)}'. {_nearest(key)}")
+            raise InvalidJob(f"Option '{_short(key)}' not found. {_nearest(key)}")
         yield name, value, f"{key} = {value}"
     for tag in tags or ():
-        key, colon, value = tag[:_LOOKED_AT].partition(":")
+        key, colon, value = tag[:_READ_CHARACTERS].partition(":")
         name = _known(key) if colon else None
         if name:
             yield name, value, f"tag '{_short(tag)}'"
@@ -164,7 +175,7 @@ def near_misses(tags: Iterable[str] | None) -> list[str]:
     return [
         f"Tag '{_short(tag)}' is not an option. Did you mean '{name}:{value}'?"
         for tag in tags or []
-        for name, value in _near_option(tag[:_LOOKED_AT])
+        for name, value in _near_option(tag[:_READ_CHARACTERS])
     ]
 
 
@@ -190,7 +201,7 @@ def _short(text: str) -> str:
 
 
 def _plain(key: str) -> str:
-    return key[:_LOOKED_AT].strip().casefold().replace("-", "_").replace(" ", "_")
+    return key[:_READ_CHARACTERS].strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def _known(key: str) -> str | None:
@@ -201,29 +212,29 @@ def _known(key: str) -> str | None:
 def _nearest(key: str) -> str:
     name = _plain(key)
     near = _ALMOST.get(name) or next(iter(difflib.get_close_matches(name, _OPTIONS, n=1)), None)
-    return f"Did you mean '{near}'?" if near else f"Possible: {', '.join(_OPTIONS)}."
+    return f"Did you mean '{near}'?" if near else f"Available: {', '.join(_OPTIONS)}."
 
 
 def _timeout(value: Any) -> int:
-    text = str(value)[:_LOOKED_AT].strip().casefold().replace(" ", "")
+    text = str(value)[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
     match = _DURATION.fullmatch(text)
     if not text or not match:
         raise InvalidJob(
-            f"Option timeout: '{_short(str(value))}' is no time. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
+            f"Option timeout: '{_short(str(value))}' is not a duration. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
         )
     seconds = sum(
         int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True)
     )
-    if not 0 < seconds <= LONGEST:
+    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
         raise InvalidJob(f"Option timeout: '{value}' must be more than 0 and at most a year.")
     return seconds
 
 
 def _retries(value: Any) -> int:
     text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MOST_RETRIES:
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MAX_RETRIES:
         raise InvalidJob(
-            f"Option retries: '{_short(str(value))}' must be a whole number from 0 to {MOST_RETRIES}."
+            f"Option retries: '{_short(str(value))}' must be a whole number from 0 to {MAX_RETRIES}."
         )
     return int(text)
 
@@ -232,9 +243,25 @@ def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
         raise InvalidJob(
-            f"Option image: '{_short(str(value))}' is no name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
+            f"Option image: '{_short(str(value))}' is not the name of an image, such as "
+            "'quay.io/jupyter/scipy-notebook:2025-10-20'."
         )
     return text
 
 
-_OPTIONS: dict[str, Callable[[Any], Any]] = {"timeout": _timeout, "retries": _retries, "image": _image}
+def _concurrency(value: Any) -> str:
+    text = str(value).strip().capitalize()
+    if text not in CONCURRENCY_POLICIES:
+        policies = ", ".join(policy.lower() for policy in CONCURRENCY_POLICIES)
+        raise InvalidJob(
+            f"Option concurrency: '{_short(str(value))}' is not a policy. Available: {policies}."
+        )
+    return text
+
+
+_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "timeout": _timeout,
+    "retries": _retries,
+    "image": _image,
+    "concurrency": _concurrency,
+}

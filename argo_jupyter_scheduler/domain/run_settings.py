@@ -177,12 +177,12 @@ class RunSettings:
 
 
 def _values(settings: SlackSettings) -> dict[str, object]:
-    return {one.name: getattr(settings, one.name) for one in fields(settings)}
+    return {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
 
 
 def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries that a dataclass knows: the writer may be of a later version."""
-    return {one.name: content[one.name] for one in fields(kind) if one.name in content}
+    return {entry.name: content[entry.name] for entry in fields(kind) if entry.name in content}
 
 
 def _limits(limits: ComputeLimits) -> dict[str, object]:

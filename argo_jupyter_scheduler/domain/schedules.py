@@ -1,7 +1,7 @@
 """When a definition runs: cron's five fields and descriptors as Argo takes them, in a time zone.
 
 The grammar is that of ``robfig/cron`` v3's ``ParseStandard``, which Argo calls (3.4 to 4.1): what one place refuses, all do.
-Refused too is what it takes and nobody means, such as ``@every 0s`` (each second), ``*-5`` (a star) or ``1,,2``.
+It also accepts ``@every 0s`` (each second), ``*-5`` (a star) and ``1,,2``, which are mistakes: they are refused.
 The next time is croniter's, of fields that are written out, so that the two libraries' dialects cannot differ, and of wall-clock
 time, since croniter's own time zones go astray on days when clocks change.
 """
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import CroniterBadDateError, croniter
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.text import nearest_names
 
 DEFAULT_TIMEZONE = "Etc/UTC"
 
@@ -52,7 +53,7 @@ _INT64 = 2**63
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule that was understood.
+    """A valid schedule.
 
     Attributes
     ----------
@@ -102,6 +103,30 @@ class Schedule:
         return min(found)
 
 
+def normalize(schedule: str) -> str:
+    """Return a schedule in the form that Argo takes, where Jupyter-Scheduler's own backend takes another.
+
+    Sunday may be 7 there, and a sixth field has seconds. Other texts are returned as they are.
+    """
+    words = schedule.split()
+    if len(words) == len(_FIELDS) + 1 and words[-1] == "0":
+        words.pop()
+    if len(words) != len(_FIELDS):
+        return schedule
+    days = ",".join(_translate_sunday(part) for part in words[-1].split(","))
+    return (
+        " ".join([*words[:-1], days]) if "7" in words[-1] or len(words) != len(schedule.split()) else schedule
+    )
+
+
+def _translate_sunday(part: str) -> str:
+    if part == "7":
+        return "0"
+    first, hyphen, last = part.partition("-")
+    is_span = hyphen and last == "7" and first.isdecimal() and 0 < int(first[:2]) < 7
+    return f"{first}-6,0" if is_span else part
+
+
 @functools.lru_cache(maxsize=4096)
 def parse(schedule: str | None, timezone: str | None) -> Schedule:
     """Read a schedule.
@@ -116,19 +141,21 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     Raises
     ------
     InvalidJob
-        With what is wrong in it.
+        It is not valid; says what is wrong.
     """
     zone = timezone or DEFAULT_TIMEZONE
     if zone not in _timezones():
-        raise InvalidJob(f"There is no time zone '{zone}'. Names are like 'Europe/Berlin' or 'UTC'.")
-    text = schedule or ""
+        raise InvalidJob(
+            f"Time zone '{zone[:80]}' not found. Did you mean {nearest_names(zone, _timezones())}?"
+        )
+    text = normalize(schedule or "")
     words = text.split()
     if not words:
         raise InvalidJob(
-            "The schedule is empty. It needs five fields, such as '0 6 * * *' for every day at 6:00."
+            "The schedule is empty. Write five fields, such as '0 6 * * *' for every day at 6:00."
         )
     if len(text) > SCHEDULE_LENGTH:
-        raise InvalidJob(f"The schedule has {len(text)} characters; {SCHEDULE_LENGTH} are possible.")
+        raise InvalidJob(f"The schedule has {len(text)} characters. Use at most {SCHEDULE_LENGTH}.")
     if text.startswith("@every "):
         return Schedule("", _seconds(text.removeprefix("@every ")), zone)
     if text in _DESCRIPTORS:
@@ -136,12 +163,12 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     if words[0].startswith("@"):
         known = ", ".join([*_DESCRIPTORS, "@every 1h30m"])
         raise InvalidJob(
-            f"The schedule '{text}' is not known. Possible: five fields, or {known}, with no blank before or after."
+            f"The schedule '{text}' is not valid. Write five fields, or one of {known}, without a space before or after."
         )
     if len(words) != len(_FIELDS):
         raise InvalidJob(
-            f"The schedule '{text}' has {len(words)} fields. Five are needed: minute, hour, day of month, month, "
-            "day of week; there are no seconds."
+            f"The schedule '{text}' has {len(words)} fields. Write five: minute, hour, day of month, month and "
+            "day of week, without seconds."
         )
     written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
     days = (written[2], written[4])
@@ -163,7 +190,7 @@ def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
         found = _range(part, low, high, names)
         if found is None:
             raise InvalidJob(
-                f"The schedule's {name} '{text}' is not possible: it takes numbers from {low} to {high}"
+                f"The schedule's {name} '{text}' is not valid. Use numbers from {low} to {high}"
                 f"{f', {names[0].upper()} to {names[-1].upper()}' if names else ''}, '*', ranges such as "
                 f"'{low}-{low + 2}', steps such as '*/2', and lists of them."
             )
@@ -199,8 +226,5 @@ def _seconds(text: str) -> int:
     parts = _DURATION.findall(text)
     nanoseconds = int(sum(Fraction(number) * _UNITS[unit] for number, unit in parts))
     if "".join(number + unit for number, unit in parts) != text or not 0 < nanoseconds < _INT64:
-        raise InvalidJob(
-            f"'@every {text}' is not possible: it takes a duration such as 1h30m, of at most 292 years; "
-            "less than a second becomes one."
-        )
+        raise InvalidJob(f"'@every {text}' is not valid. Write a duration such as 1h30m, at most 292 years.")
     return max(nanoseconds // _UNITS["s"], 1)

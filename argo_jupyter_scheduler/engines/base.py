@@ -91,11 +91,16 @@ class Engine(ABC):
     no_images = ""
     """Why a job cannot ask for an image here; empty where it can."""
 
+    description = ""
+    """Where notebooks run, in words, for the server's log."""
+
     new_job_pid: int | None = None
     """The ``pid`` of a new job's row, by which `owns` recognises it."""
 
-    has_slack_token = False
-    """Whether runs get a token for Slack from the server's configuration."""
+    @property
+    def has_slack_token(self) -> bool:
+        """Whether runs get a token for Slack from the server's configuration."""
+        return False
 
     @abstractmethod
     def owns(self, job: JobRow) -> bool:

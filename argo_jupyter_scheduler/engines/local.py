@@ -59,9 +59,13 @@ class LocalEngine(Engine):
         self._max_concurrent_runs = max_concurrent_runs
         self._compute_types = compute_types or {}
         self._environment = environment or {}
-        self.has_slack_token = bool(self._environment.get(slack.TOKEN))
+        self.description = f"this machine, up to {max_concurrent_runs} at once"
 
-    def owns(self, job: JobRow) -> bool:  # noqa: D102 (the base class says it)
+    @property
+    def has_slack_token(self) -> bool:  # noqa: D102 (the base class says it)
+        return bool(self._environment.get(slack.TOKEN))
+
+    def owns(self, job: JobRow) -> bool:  # noqa: D102
         return job.pid is not None
 
     def complete_settings(self, settings: RunSettings) -> RunSettings:  # noqa: D102

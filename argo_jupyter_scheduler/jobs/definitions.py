@@ -22,10 +22,11 @@ from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
-from argo_jupyter_scheduler.jobs.validation import PreparedNotebook
+from argo_jupyter_scheduler.jobs.validation import Notebook, PreparedNotebook, check_output_formats
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
-from argo_jupyter_scheduler.storage.schema import DefinitionRow
+from argo_jupyter_scheduler.storage.output_names import shorten_input_name
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, ScheduleRow
 
 SCHEDULE_COLUMNS = frozenset({"schedule", "timezone", "active"})
 """Columns that decide when a definition runs; all others decide what."""
@@ -64,7 +65,8 @@ class DefinitionService:
         notebook = self._jobs.validation.read_notebook(self._jobs.find_notebook(request.input_uri))
         values = self._jobs.columns_of(request)
         prepared = self._jobs.validation.prepare(notebook, self._jobs.origin_of(notebook.path), values)
-        schedules.parse(request.schedule, request.timezone)
+        if request.schedule is not None:
+            check_schedule(request.schedule, request.timezone)
         log_near_misses(request)
         definition_id = str(uuid.uuid4())
         folder = self._jobs.folder(definition_id)
@@ -83,7 +85,8 @@ class DefinitionService:
                     update_time=created,
                 )
                 self._database.insert_definition(definition)
-                self._engine.schedule(definition)
+                if definition.schedule is not None:
+                    self._engine.schedule(definition)
         except BaseException:
             # A schedule that the engine has made after all is removed by `finish_changes`: its definition has no row.
             try:
@@ -106,13 +109,12 @@ class DefinitionService:
             columns = dict(changes.columns)
             if "compute_type" in columns:
                 columns["compute_type"] = self._jobs.compute_type_of(str(columns["compute_type"] or ""))
+            check_output_formats(changes.columns.get("output_formats"))
             prepared, is_new_input = self._prepare(before, columns, changes.input_uri)
-            if SCHEDULE_COLUMNS & columns.keys() and (
-                columns.get("active") or {"schedule", "timezone"} & columns.keys()
-            ):
-                schedules.parse(
-                    columns.get("schedule", before.schedule), columns.get("timezone", before.timezone)
-                )
+            schedule = columns.get("schedule", before.schedule)
+            is_rescheduled = bool({"schedule", "timezone"} & columns.keys())
+            if schedule is not None and (is_rescheduled or columns.get("active")):
+                check_schedule(str(schedule), columns.get("timezone", before.timezone))
             with self._markers.mark_change(definition_id):
                 if is_new_input and prepared:
                     self._replace_input(before, columns, prepared)
@@ -136,7 +138,9 @@ class DefinitionService:
             together |= OPTION_COLUMNS
         judged = {**{name: getattr(before, name) for name in together}, **judged}
         path = self._jobs.find_notebook(new_input) if new_input else staged
-        notebook = self._jobs.validation.read_notebook(path)
+        # A folder that was deleted does not keep a definition from being renamed; its runs ask for a new input.
+        is_lost = not new_input and not path.exists()
+        notebook = Notebook(path, {}) if is_lost else self._jobs.validation.read_notebook(path)
         return self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged), bool(new_input)
 
     def _new_input(self, input_uri: str | None, staged: Path, changes_schedule: bool) -> str | None:
@@ -161,15 +165,14 @@ class DefinitionService:
         """Change a definition together with its input."""
         folder = self._jobs.folder(before.job_definition_id)
         new = folder.beside(NEW_SUFFIX)
+        name = shorten_input_name(prepared.path.name)
         try:
-            packaged_files = self._jobs.stage(
-                new, prepared, prepared.path.name, bool(before.package_input_folder)
-            )
-            columns |= {"input_filename": prepared.path.name, "packaged_files": packaged_files}
+            packaged_files = self._jobs.stage(new, prepared, name, bool(before.package_input_folder))
+            columns |= {"input_filename": name, "packaged_files": packaged_files}
             folder.create()  # somebody may have deleted it
             with folder.replaced_files(new, before.update_time):
                 self._apply(before, columns)
-            folder.keep_only({prepared.path.name, *packaged_files})
+            folder.keep_only({name, *packaged_files})
         finally:
             new.delete()
 
@@ -177,11 +180,18 @@ class DefinitionService:
         """Write the row in one statement and make the engine's schedule agree; after an error, the row is as it was."""
         self._database.update_definition(before.job_definition_id, **columns)
         try:
-            self._engine.schedule(_changed(before, columns))
+            self._schedule(_changed(before, columns))
         except BaseException:
             restored = {name: getattr(before, name) for name in (*columns, "update_time")}
             self._database.update_definition(before.job_definition_id, **restored)
             raise
+
+    def _schedule(self, definition: DefinitionRow) -> None:
+        """Make the engine's schedule agree with a definition; one without a schedule runs only when a user starts it."""
+        if definition.schedule is None:
+            self._engine.unschedule(definition.job_definition_id)
+        else:
+            self._engine.schedule(definition)
 
     def delete(self, definition_id: str) -> None:
         """Delete a definition, its schedule and its staged input, and end its scheduled runs.
@@ -238,9 +248,18 @@ class DefinitionService:
         for new in folder.leftovers(NEW_SUFFIX):
             new.delete()
 
+    def pause_impossible_schedules(self) -> None:
+        """Pause definitions of another backend whose schedule cannot be run here. Call it once, after the server's start."""
+        for row in self._list_active():
+            try:
+                schedules.parse(row.schedule, row.timezone)
+            except InvalidJob as error:
+                log.warning("Job definition %s is paused: %s", row.job_definition_id, error)
+                self._database.update_definition(row.job_definition_id, active=False)
+
     def restore_schedules(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
-        active = [row.job_definition_id for row in self._database.list_schedules() if row.active]
+        active = [row.job_definition_id for row in self._list_active()]
         for definition_id in self._engine.find_unscheduled(active) if active else ():
             log.warning("The schedule of job definition %s was deleted, and is created again.", definition_id)
             with self._locked(definition_id):
@@ -251,10 +270,14 @@ class DefinitionService:
 
         What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
         """
-        active = [row for row in self._database.list_schedules() if row.active]
+        active = self._list_active()
         for definition_id in self._engine.find_outdated(active) if active else ():
             with self._locked(definition_id):
                 self._bring_in_line(definition_id)
+
+    def _list_active(self) -> list[ScheduleRow]:
+        """Return the definitions that the engine should have a schedule of."""
+        return [row for row in self._database.list_schedules() if row.active and row.schedule is not None]
 
     def _bring_in_line(self, definition_id: str) -> bool:
         """Make schedule and folder agree with the definition's row; return whether nothing is left to do."""
@@ -264,12 +287,11 @@ class DefinitionService:
                 self._forget(definition_id)
                 self._engine.unschedule(definition_id)
             else:
-                self._engine.schedule(definition)
+                self._schedule(definition)
                 self._refresh(definition_id, definition)
         except (ArgoSchedulerError, OSError) as error:
-            if (
-                str(error) not in self._reported.values()
-            ):  # logged once, not each time and for each definition
+            is_new = str(error) not in self._reported.values()  # not for each definition, each time
+            if is_new:
                 log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
             self._reported[definition_id] = str(error)
             return isinstance(error, InvalidJob)
@@ -285,6 +307,18 @@ class DefinitionService:
         folder = self._jobs.folder(definition_id)
         if folder.private.is_dir():
             self._jobs.refresh_run_settings(folder, definition)
+
+
+def check_schedule(schedule: str, timezone: str | None) -> None:
+    """Refuse a schedule that is not valid, or never comes.
+
+    Raises
+    ------
+    InvalidJob
+        Says what is wrong.
+    """
+    if schedules.parse(schedule, timezone).after(now_ms()) is None:
+        raise InvalidJob(f"The schedule '{schedule}' never comes: no month has that day. Choose another day.")
 
 
 def _changed(before: DefinitionRow, columns: Mapping[str, Any]) -> DefinitionRow:

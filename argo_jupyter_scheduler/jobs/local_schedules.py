@@ -13,6 +13,7 @@ from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import InvalidJob, RunError
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
 from argo_jupyter_scheduler.domain.messages import REPLACED
+from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.service import JobService
@@ -115,8 +116,12 @@ class LocalSchedules:
 
     def _start(self, definition_id: str, due: int) -> None:
         job_id = local_run_id(definition_id, due)
-        policy = self._jobs.settings.concurrency_policy
         while (definition := self._find_due(definition_id, due, job_id)) is not None:
+            policy = read_concurrency(
+                definition.tags,
+                definition.runtime_environment_parameters,
+                self._jobs.settings.concurrency_policy,
+            )
             before = self._database.list_earlier_runs(definition_id, due // 1000)
             if before and policy == "Forbid":
                 return

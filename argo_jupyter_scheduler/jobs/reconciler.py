@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused
+from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
@@ -28,7 +29,10 @@ REPAIR_PERIOD_SECONDS = 60.0
 """Time between two looks at whether each active definition has its schedule."""
 
 WAIT_BEFORE_STOPPING_AGAIN_MS = 10_000
-"""How long a run may take to end after its row became STOPPED; then its engine is told again."""
+"""How long a run may take to end after its row became STOPPED; then the engine is asked to stop it again."""
+
+WAIT_FOR_OTHER_BACKEND_MS = 60_000
+"""How old a live job of another backend must be before it counts as left: that backend writes its process at once."""
 
 WATCH_AFTER_STOP_MS = 3_600_000
 """How long after a stop runs are looked for, though none is live."""
@@ -72,6 +76,7 @@ class Reconciler:
         """
         self.finish_interrupted_changes()
         if not self._is_up_to_date:
+            self._definitions.pause_impossible_schedules()
             self._unless_refused(self._definitions.update_outdated_schedules)
             self._is_up_to_date = True
         if time.monotonic() - self._repaired_at >= self._repair_period:
@@ -95,6 +100,7 @@ class Reconciler:
         snapshot = self._engine.observe(live, definition_ids, look_for_others=was_stopped)
         observations = {**snapshot.jobs, **self._observe_local_leftovers(live)}
         self._write_missing_rows(snapshot)
+        self._fail_foreign_jobs(live)
         ended: list[tuple[JobRow, Observation]] = []
         for job in live:
             observation = observations.get(job.job_id)
@@ -143,6 +149,17 @@ class Reconciler:
         local = self._jobs.local_engine
         left = [job for job in live if local.owns(job)] if local is not self._engine else []
         return local.observe(left, []).jobs if left else {}
+
+    def _fail_foreign_jobs(self, live: list[JobRow]) -> None:
+        """End jobs that another backend began on this database and left: nobody else will."""
+        before = now_ms() - WAIT_FOR_OTHER_BACKEND_MS
+        engines = (self._engine, self._jobs.local_engine)
+        for job in live:
+            is_ours = (
+                any(engine.owns(job) for engine in engines) or self._jobs.folder(job.job_id).has_settings()
+            )
+            if not is_ours and max(job.update_time, job.create_time) < before:
+                self._database.mark_failed(job.job_id, OTHER_BACKEND, only_if=[job.status])
 
     def _write_missing_rows(self, snapshot: Snapshot) -> None:
         """Give runs whose pod could not do it a row; the next pass finds out what became of them."""

@@ -1,9 +1,10 @@
-"""What a user asks for, as `jobs` takes it: plain values, whoever sends them."""
+"""What a user asks for, as `jobs` takes it: plain values of any sender."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 Parameters = Mapping[str, str]
 OptionParameters = Mapping[str, int | float | bool | str]
@@ -27,7 +28,7 @@ class RunRequest:
     input_filename: str
     runtime_environment_name: str
     runtime_environment_parameters: OptionParameters | None = None
-    output_formats: tuple[str, ...] = ()
+    output_formats: tuple[str, ...] | None = None
     parameters: Parameters | None = None
     tags: tuple[str, ...] | None = None
     name: str | None = None
@@ -64,5 +65,5 @@ class DefinitionChanges:
         The notebook within the root folder that becomes the new input; None where the request names no input.
     """
 
-    columns: Mapping[str, object] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
     input_uri: str | None = None

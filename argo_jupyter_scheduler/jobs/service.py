@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import identity, messages, options
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.environment import Environment
@@ -27,11 +28,14 @@ from argo_jupyter_scheduler.jobs.validation import (
     check_input_filename,
     check_known,
     check_name,
+    check_output_formats,
+    check_text,
     find_input,
 )
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -68,6 +72,19 @@ class JobService:
         self.local_engine = local_engine
         self.validation = validation
         self.environments = validation.environments
+
+    def start(self) -> None:
+        """Do what takes time before the first run, and say in the log what this server does."""
+        self.engine.start()
+        running = len(self.database.list_live_jobs())
+        log.info(
+            "argo-jupyter-scheduler %s: notebooks run on %s. Jobs in progress: %s.",
+            __version__,
+            self.engine.description,
+            running,
+        )
+        if self.settings.slack.channel and not self.engine.has_slack_token:
+            log.warning(messages.SLACK_NOT_CONFIGURED)
 
     def create_job(self, request: JobRequest, staged_input: Path | None = None) -> str:
         """Store a job and start its run; return its id.
@@ -126,7 +143,7 @@ class JobService:
         shared = {field.name for field in fields(RunRequest)} - {"input_uri"}
         given = {name: getattr(definition, name) for name in shared}
         given |= {"input_uri": definition.input_filename, "job_definition_id": job_definition_id, **overrides}
-        given["output_formats"] = tuple(given["output_formats"] or ())
+        given["output_formats"] = given["output_formats"] or None
         return self.create_job(JobRequest(**given), staged)
 
     def update_job(self, job_id: str, name: str | None, compute_type: str | None) -> None:
@@ -137,6 +154,7 @@ class JobService:
         InvalidJob, JobNotFound
             It cannot be changed so, or does not exist.
         """
+        check_text(name, "name")
         check_name(name)
         if compute_type:
             check_known([compute_type], self.settings.compute_types, "Compute type")
@@ -227,6 +245,7 @@ class JobService:
         InvalidJob
             It does not exist, or several notebooks are possible.
         """
+        check_text(input_uri, "input path")
         root = self.settings.root_dir
         if Path(input_uri).name == input_uri and "\0" not in input_uri and not (root / input_uri).exists():
             folders = map(self.folder, self.database.find_jobs_of_input(input_uri))
@@ -252,8 +271,8 @@ class JobService:
         """Make a staging folder; return the relative paths of the files that came with the notebook."""
         folder.create()
         folder.write_settings(self.run_settings(prepared.environment, prepared.kernel, prepared.origin))
-        leave_out = self.settings.staging_path
-        return tuple(folder.stage(prepared.path, with_folder, leave_out, name=input_filename))
+        rules = self.settings.folder_rules if with_folder else None
+        return tuple(folder.stage(prepared.path, rules, name=input_filename))
 
     # Settings of runs
 
@@ -308,9 +327,11 @@ class JobService:
 
     def columns_of(self, request: RunRequest) -> dict[str, Any]:
         """Return the columns of a request that have a value."""
+        check_output_formats(request.output_formats)
         columns = {name: value for name, value in asdict(request).items() if value is not None}
         del columns["input_uri"]
-        columns["input_filename"] = check_input_filename(request.input_filename)
+        columns["input_filename"] = shorten_input_name(check_input_filename(request.input_filename))
+        columns.setdefault("output_formats", ())  # a row has a list, if an empty one
         columns["compute_type"] = self.compute_type_of(request.compute_type or "")
         return columns
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class JobSettings:
         What becomes of a schedule's earlier run: ``Allow``, ``Forbid`` or ``Replace``.
     starting_deadline_seconds
         How late a missed run may begin; 0 for not at all.
+    folder_rules
+        What of an input folder is copied.
     timezone
         The server's time zone; None where it is unknown.
     """
@@ -53,4 +56,5 @@ class JobSettings:
     allowed_images: tuple[str, ...] = ()
     concurrency_policy: str = "Replace"
     starting_deadline_seconds: int = 0
+    folder_rules: FolderRules = field(default_factory=FolderRules)
     timezone: str | None = None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -14,9 +15,11 @@ from typing import Any
 
 import nbformat
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
+from argo_jupyter_scheduler.domain.parameters import find_kinds
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments import kernels
@@ -69,10 +72,13 @@ class Notebook:
         Its full path.
     metadata
         Its metadata.
+    defaults
+        The source of its first cell that is tagged ``parameters``; empty for none.
     """
 
     path: Path
     metadata: Mapping[str, Any]
+    defaults: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class Validation:
         What options may ask for.
     shares_machine
         Whether runs are on this server's machine.
+    refuses_unknown_parameters
+        Whether a parameter is refused that looks like a misspelt one of the notebook.
     is_executable
         Whether a custom execution manager accepts the file at a path; None for this package's own, which accepts every notebook.
     """
@@ -103,6 +111,7 @@ class Validation:
     slack: Callable[[], SlackSettings]
     bounds: Bounds
     shares_machine: bool
+    refuses_unknown_parameters: bool = True
     is_executable: Callable[[str], bool] | None = None
 
     def prepare(self, notebook: Notebook, origin: str | None, values: Mapping[str, Any]) -> PreparedNotebook:
@@ -122,6 +131,8 @@ class Validation:
         InvalidJob, EnvironmentUnusable
             It cannot be done; says why.
         """
+        for column, value in values.items():
+            check_text(value, column.replace("_", " "))
         check_name(values.get("name"))
         check_known(values.get("output_formats") or (), self.output_formats(), "Output format")
         kernel_name, language = kernels.notebook_kernel(notebook.metadata)
@@ -133,6 +144,8 @@ class Validation:
         if "parameters" in values:
             parameters = values["parameters"] or {}
             check_parameters(parameters, is_python=language in ("", "python"))
+            if self.refuses_unknown_parameters:
+                check_spelling(parameters, find_kinds(notebook.defaults, language))
             slack.check(parameters, self.slack())
         if values.get("compute_type"):
             check_known([values["compute_type"]], self.compute_types, "Compute type")
@@ -150,7 +163,7 @@ class Validation:
         """
         if self.is_executable and not self.is_executable(str(path)):
             raise InvalidJob(f"'{path.name}' is not a notebook that can be executed.")
-        return Notebook(path, read_metadata(path))
+        return read_notebook(path)
 
     def _check_kernel(
         self, environment: Environment | None, metadata: Mapping[str, Any], known: Mapping[str, Any] | None
@@ -182,12 +195,13 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     """
     if "\0" in input_uri:
         raise InvalidJob("The input path contains a NUL character.")
+    check_text(input_uri, "input path")
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
     try:
         is_file = path.is_file()
-    except (OSError, ValueError):  # too long, or half a surrogate pair
+    except OSError:  # too long
         is_file = False
     if not is_file:
         raise InvalidJob(f"Input path '{input_uri}' does not exist.")
@@ -211,6 +225,43 @@ def check_input_filename(name: str) -> str:
     if length > FILENAME_BYTES:
         raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
     return name
+
+
+def check_text(value: object, subject: str) -> None:
+    """Refuse text that no database or file system can store, such as half a surrogate pair.
+
+    Parameters
+    ----------
+    value
+        A text, or a collection of such; other values are not checked.
+
+    Raises
+    ------
+    InvalidJob
+        With the subject.
+    """
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            check_text(item, subject)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidJob(f"The {subject} contains characters that are not valid Unicode.") from None
+
+
+def check_output_formats(formats: Collection[str] | None) -> None:
+    """Refuse an empty choice; None, where a request does not say it, is a job without outputs.
+
+    Raises
+    ------
+    InvalidJob
+        No format is chosen.
+    """
+    if formats is not None and not formats:
+        raise InvalidJob(messages.NO_OUTPUT_FORMAT)
 
 
 def check_name(name: str | None) -> None:
@@ -257,8 +308,28 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
             raise InvalidJob(f"The value of parameter '{name}' contains a NUL character.")
 
 
-def read_metadata(path: Path) -> Mapping[str, Any]:
-    """Return a notebook's metadata, with what is read of it in the right form.
+def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) -> None:
+    """Refuse a parameter that the notebook does not have, where it has one of almost the same name.
+
+    Other unknown names are accepted: they may be meant as environment variables.
+
+    Raises
+    ------
+    InvalidJob
+        With the nearest name.
+    """
+    for name in parameters:
+        if name in declared or name.startswith(slack.PREFIX):
+            continue
+        near = difflib.get_close_matches(name, set(declared) - set(parameters), n=1, cutoff=0.7)
+        if near:
+            raise InvalidJob(
+                f"The notebook has no parameter '{name}'. Did you mean '{near[0]}'? Available: {', '.join(sorted(declared))}."
+            )
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read a notebook once, with what is read of it in the right form.
 
     Raises
     ------
@@ -275,7 +346,12 @@ def read_metadata(path: Path) -> Mapping[str, Any]:
     metadata = _section(notebook, "metadata")
     for key in ("kernelspec", "language_info"):
         _section(metadata, key)
-    return metadata
+    sources = [
+        str(cell.get("source", ""))
+        for cell in notebook.get("cells", [])
+        if "parameters" in ((cell.get("metadata") or {}).get("tags") or [])
+    ]
+    return Notebook(path, metadata, next(iter(sources), ""))
 
 
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments.catalog import EnvironmentCatalog, Environments, make_sources
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
+from argo_jupyter_scheduler.jupyter.server import find_kernel_spec_manager
 from argo_jupyter_scheduler.steps.notebook.formats import list_output_formats
 
 if TYPE_CHECKING:
@@ -110,15 +111,8 @@ def configure_environments(
         The server's log.
     """
     if isinstance(manager, ArgoEnvironmentManager):
-        manager.configure(settings, _find_kernel_spec_manager(), log)
+        manager.configure(settings, find_kernel_spec_manager(), log)
     return environments_of(manager)
-
-
-def _find_kernel_spec_manager() -> KernelSpecManager | None:
-    """Return the kernel spec manager of the server that this process is; None where it is not a server."""
-    from jupyter_server.serverapp import ServerApp
-
-    return ServerApp.instance().kernel_spec_manager if ServerApp.initialized() else None
 
 
 def environments_of(manager: EnvironmentManager) -> Environments:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 
 from jupyter_scheduler.job_files_manager import Downloader, JobFilesManager
+from jupyter_scheduler.models import DescribeJob
+
+
+@contextlib.contextmanager
+def offered_files(job: DescribeJob) -> Iterator[None]:
+    """Let Jupyter-Scheduler offer the files that a notebook made: it does so only for jobs with an input folder."""
+    before = job.package_input_folder
+    job.package_input_folder = bool(job.packaged_files)
+    try:
+        yield
+    finally:
+        job.package_input_folder = before
 
 
 class ArgoJobFilesManager(JobFilesManager):
@@ -19,14 +33,15 @@ class ArgoJobFilesManager(JobFilesManager):
         """Copy all files of a job to its folder under ``output_directory``."""
         scheduler = self.scheduler
         job = scheduler.get_job(job_id, False)
-        downloader = Downloader(
-            output_formats=job.output_formats or [],
-            output_filenames=scheduler.get_job_filenames(job),
-            staging_paths=scheduler.get_staging_paths(job),
-            output_dir=scheduler.get_local_output_path(model=job),
-            redownload=bool(redownload),
-            include_staging_files=bool(job.package_input_folder and job.packaged_files),
-        )
+        with offered_files(job):
+            downloader = Downloader(
+                output_formats=job.output_formats or [],
+                output_filenames=scheduler.get_job_filenames(job),
+                staging_paths=scheduler.get_staging_paths(job),
+                output_dir=scheduler.get_local_output_path(model=job),
+                redownload=bool(redownload),
+                include_staging_files=job.package_input_folder,
+            )
         for path in job.packaged_files or []:
             os.makedirs(os.path.dirname(os.path.join(downloader.output_dir, path)), exist_ok=True)
         await asyncio.to_thread(downloader.download)

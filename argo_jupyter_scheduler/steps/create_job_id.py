@@ -8,8 +8,10 @@ from __future__ import annotations
 from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
+from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 REPLACE = "Replace"
@@ -39,7 +41,9 @@ def run(context: Context) -> None:
         context.over = True
         return
     source = RunFolder(context.folder.path.parent, definition_id)
-    if source.read_settings().concurrency_policy == REPLACE:
+    configured = source.read_settings().concurrency_policy
+    options = (definition.tags, definition.runtime_environment_parameters)
+    if read_concurrency(*options, default=configured) == REPLACE:
         # Argo has ended the earlier runs before it made this one; nobody else could write that.
         database.stop_replaced_runs(definition_id, before=created)
     try:
@@ -79,5 +83,6 @@ def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow
     if not (source.path / name).is_file():
         raise RunError(input_gone(name))
     folder.create()
-    folder.stage(source.path / name, bool(row.package_input_folder), leave_out=folder.path)
+    rules = FolderRules(left_out=[folder.path]) if row.package_input_folder else None
+    folder.stage(source.path / name, rules)
     folder.copy_settings(source)  # last: it says that everything is there

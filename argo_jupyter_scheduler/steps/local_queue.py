@@ -95,7 +95,7 @@ def claimed_job(database: Database, staging_path: str, job_id: str) -> Iterator[
     folder.write(_identity_file(process.pid), {"pid": process.pid, "create_time": process.create_time()})
     identity = folder.private / _identity_file(process.pid)
     with locked(identity):
-        if not database.claim(job_id, process.pid, max_concurrent_runs):
+        if not database.claim_job(job_id, process.pid, max_concurrent_runs):
             identity.unlink(missing_ok=True)
             yield False
             return

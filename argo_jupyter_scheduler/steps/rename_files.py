@@ -18,10 +18,10 @@ def run(context: Context) -> None:
         return
     run_log.drain()
     outputs = {publish(context.folder, job, name) for name in job.output_formats or ()}
-    if job.package_input_folder:
-        known = outputs | {job.input_filename}
-        files = [name for name in context.folder.files() if name not in known]
-        context.database.update_job(context.job_id, packaged_files=files)
+    known = outputs | {job.input_filename}
+    made = [name for name in context.folder.find_made_files() if name not in known]
+    if made or job.packaged_files:
+        context.database.update_job(context.job_id, packaged_files=made)
 
 
 def publish(folder: RunFolder, job: JobRow, output_format: str) -> str:

@@ -160,7 +160,7 @@ class Database:
             connection.execute(delete(jobs).where(jobs.c.job_id == job_id))
 
     def update_job(self, job_id: str, **values: Any) -> None:
-        """Write columns that are no part of the job's state, such as ``packaged_files``."""
+        """Write columns that do not belong to the job's state, such as ``packaged_files``."""
         self._set(jobs, jobs.c.job_id == job_id, values)
 
     def _set(self, where: Any, condition: Any, values: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ class Database:
 
     def list_schedules(self) -> list[ScheduleRow]:
         """Return of each definition what decides when it runs."""
-        query = select(*(definitions.c[one.name] for one in fields(ScheduleRow)))
+        query = select(*(definitions.c[column.name] for column in fields(ScheduleRow)))
         with self._engine.connect() as connection:
             return [decode(ScheduleRow, row) for row in connection.execute(query).mappings()]
 
@@ -317,18 +317,18 @@ class Database:
         return self._ended(job_id, STOPPED, message)
 
     def explain_waiting(self, job_id: str, message: str) -> bool:
-        """Tell why a job still waits; its status stays."""
+        """Write why a job still waits; its status stays."""
         return self._transition(job_id, WAITING, status_message=shorten(message))
 
     def report_failed_attempt(self, job_id: str, message: str) -> bool:
-        """Tell why an attempt failed while another one follows; the job stays IN_PROGRESS."""
+        """Write why an attempt failed while another one follows; the job stays IN_PROGRESS."""
         return self._transition(job_id, (IN_PROGRESS,), status_message=shorten(message))
 
-    def claim(self, job_id: str, pid: int, places: int) -> bool:
+    def claim_job(self, job_id: str, pid: int, max_concurrent_runs: int) -> bool:
         """Give a job that waits on this machine to process `pid`, if it is its turn.
 
-        Of all jobs here at most `places` run at once, the oldest first. Two processes cannot take the same place: SQLite
-        executes one statement after the other, and on a database server each holds the rows that it counts.
+        Of all jobs here at most `max_concurrent_runs` run at once, the oldest first. Two processes cannot take the same turn:
+        SQLite executes one statement after the other, and on a database server each holds the rows that it counts.
         """
         mine = select(jobs.c.create_time).where(jobs.c.job_id == job_id).scalar_subquery()
         other = jobs.alias("other")
@@ -357,7 +357,7 @@ class Database:
                 jobs.c.job_id == job_id,
                 jobs.c.status.in_(WAITING),
                 jobs.c.pid == LOCAL_WAITING,
-                ahead < places,
+                ahead < max_concurrent_runs,
             )
             .values(pid=pid, start_time=now_ms(), update_time=now_ms())
         )

@@ -3,17 +3,18 @@
 Each run has a folder of its own, ``<staging path>/<job id>``: the input, the input folder's files, and the outputs under the
 names that the panel downloads. What only this package reads lies in ``.argo-jupyter-scheduler`` within it:
 
-==================  ====================================================================================
-``run.json``        what the steps need of the server's configuration, written by the server, no secrets
-``lock``            of a definition: held while the definition is changed
-``result.json``     how `main` ended, for the steps after it (which may run in other pods)
-``progress.json``   which cell is being executed
-``slack-message``   there from just before a message appears in Slack; whoever finds it sends none
-``slack.json``      why no message could be sent, for the step `failure` (which may run in another pod)
-``process-….json``  on this machine: the process that runs the job, which holds it locked
-``output.<format>`` outputs before `rename-files` publishes them
-``output.log``      what the steps and the kernel printed
-==================  ====================================================================================
+===================== ====================================================================================
+``run.json``          what the steps need of the server's configuration, written by the server, no secrets
+``staged-files.json`` size and time of each staged file: a file that differs was made by the run
+``lock``              of a definition: held while the definition is changed
+``result.json``       how `main` ended, for the steps after it (which may run in other pods)
+``progress.json``     which cell is being executed
+``slack-message``     made just before a message appears in Slack; a process that finds it sends nothing
+``slack.json``        why no message could be sent, for the step `failure` (which may run in another pod)
+``process-….json``    on this machine: the process that runs the job, which holds it locked
+``output.<format>``   outputs before `rename-files` publishes them
+``output.log``        what the steps and the kernel printed
+===================== ====================================================================================
 
 Files appear whole: they are written beside and then moved into place.
 """
@@ -32,10 +33,11 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, write_whole
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder, walk
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder, walk
 from argo_jupyter_scheduler.storage.locks import locked
 
 SETTINGS = "run.json"
+STAGED = "staged-files.json"
 LOCK = "lock"
 VERSION = "version.json"
 REPLACED_SUFFIX, NEW_SUFFIX = ".old", ".new"
@@ -64,7 +66,7 @@ class RunFolder:
         self.private.mkdir(parents=True, exist_ok=True)
 
     def delete(self) -> None:
-        """Delete the folder and all within; a folder that is not there is no error."""
+        """Delete the folder and all within; a folder that does not exist is not an error."""
         for _ in range(3):  # a process that is just being killed may still write
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
@@ -125,19 +127,38 @@ class RunFolder:
             pass
         return True
 
-    def stage(self, source: Path, whole_folder: bool, leave_out: Path, name: str = "") -> list[str]:
-        """Copy an input here, or its whole folder without `leave_out`; return the relative paths of what came with it.
+    def stage(self, source: Path, rules: FolderRules | None, name: str = "") -> list[str]:
+        """Copy an input here, with its whole folder where there are rules; return the relative paths of what came with it.
 
         Parameters
         ----------
+        source
+            The notebook.
+        rules
+            What of its folder is copied; None for the notebook alone.
         name
             What the input is called here, without a folder; by default as `source`.
+
+        Raises
+        ------
+        InvalidJob
+            The folder is larger than the rules allow.
         """
         name = name or source.name
-        copied = copy_folder(source.parent, self.path, leave_out) if whole_folder else []
-        if not whole_folder or name != source.name:
+        copied = copy_folder(source.parent, self.path, rules) if rules else []
+        if name not in copied:
             copy_whole(source, self.path / name)
-        return [copy for copy in copied if copy != name]
+        self.write(STAGED, {path: self._version(path) for path in self.files()})
+        return [path for path in copied if path != name]
+
+    def find_made_files(self) -> list[str]:
+        """Return the relative paths of the files that were made or changed since `stage`."""
+        staged = self.read(STAGED)
+        return [path for path in self.files() if staged.get(path) != self._version(path)]
+
+    def _version(self, path: str) -> list[int]:
+        found = (self.path / path).stat()
+        return [found.st_size, found.st_mtime_ns]
 
     def beside(self, suffix: str) -> RunFolder:
         """Return a folder of its own beside this one, for files on their way here (`NEW_SUFFIX`) or away (`REPLACED_SUFFIX`)."""

@@ -66,15 +66,6 @@ class _Row:
     create_time: int = 0
     update_time: int = 0
 
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
-
-    def keys(self) -> list[str]:
-        return [one.name for one in fields(self)]
-
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow(_Row):
@@ -132,8 +123,8 @@ class ScheduleRow:
 Row = TypeVar("Row", JobRow, DefinitionRow)
 Decoded = TypeVar("Decoded", JobRow, DefinitionRow, ScheduleRow)
 
-jobs = table("jobs", *(column(one.name) for one in fields(JobRow)))
-definitions = table("job_definitions", *(column(one.name) for one in fields(DefinitionRow)))
+jobs = table("jobs", *(column(field.name) for field in fields(JobRow)))
+definitions = table("job_definitions", *(column(field.name) for field in fields(DefinitionRow)))
 
 
 def decode(kind: type[Decoded], values: Mapping[Any, Any]) -> Decoded:

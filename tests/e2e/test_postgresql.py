@@ -28,6 +28,7 @@ from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
 from tests.support.machine import Machine, machine, of  # noqa: F401 (a fixture)
 from tests.support.postgresql import PASSWORD, PostgreSQL, started
+from tests.support.rows import job_row
 
 LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
 ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)
@@ -164,7 +165,7 @@ async def test_runs_that_the_mender_writes_or_ends(
 
     argo.broken = "no such service account"
     await next_minute()
-    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(scheduler.reconciler.reconcile) for _ in range(6)))
     end = time.monotonic() + 30
     while (newest := (await jobs.runs(story.id))[0])["status"] != "FAILED":
         assert time.monotonic() < end, newest
@@ -216,7 +217,10 @@ def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Data
         for ended in range(8):
             list(
                 pool.map(
-                    lambda number: database.claim(f"job-{number:02}", 1000 + number, places=2), range(16)
+                    lambda number: database.claim_job(
+                        f"job-{number:02}", 1000 + number, max_concurrent_runs=2
+                    ),
+                    range(16),
                 )
             )
             running = [job["job_id"] for job in database.list_live_jobs() if job["pid"]]
@@ -233,7 +237,7 @@ def test_a_place_that_is_just_being_taken_is_taken(db_url: str, database: Databa
     with ThreadPoolExecutor() as pool:
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE jobs SET pid = 1 WHERE job_id = 'new'"))
-            taken = pool.submit(database.claim, "old", 2, places=1)
+            taken = pool.submit(database.claim_job, "old", 2, max_concurrent_runs=1)
             time.sleep(0.5)
         assert not taken.result()
 
@@ -252,11 +256,11 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     created = now_ms()
     token = run_token("d", created // 1000)
     asyncio.run(all_at_once(lambda n: database.insert_run("r", "d", created, token)))
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
     database.explain_waiting("r", "no node")
     database.stop_replaced_runs("d", created + 1)
-    row = database.get_job("r") or {}
+    row = job_row(database, "r")
     assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
         "STOPPED",
         True,
@@ -268,7 +272,7 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     insert(db_url, {"job_id": "one end"})
     ends = [lambda: database.mark_completed("one end"), lambda: database.mark_failed("one end", "why")]
     assert asyncio.run(all_at_once(lambda n: ends[n % 2]())) == 1
-    assert (database.get_job("one end") or {})["status"] not in LIVE
+    assert job_row(database, "one end").status not in LIVE
 
 
 def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> None:
@@ -279,7 +283,7 @@ def test_tables_that_jupyter_scheduler_made_alone(postgresql: PostgreSQL) -> Non
             create_tables(url)  # as the server does at each start
         insert(url, {"job_id": "a", "parameters": {"word": "x" * 5000}})
         database = Database(url)
-        assert (database.get_job("a") or {})["parameters"] == {"word": "x" * 5000}
+        assert job_row(database, "a").parameters == {"word": "x" * 5000}
         database.dispose()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import time
 from pathlib import Path
@@ -12,65 +11,22 @@ from typing import Any
 
 import psutil
 import pytest
-import yaml
 from jupyter_scheduler.models import CreateJob
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
 from argo_jupyter_scheduler.domain.argo_failures import read_failures
 from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
-from argo_jupyter_scheduler.domain.run_settings import SlackSettings
-from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
-from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.jupyter.models import read_job
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import Jobs, notebook, outputs
-from tests.support.manifests import DEFINITION, JOB, TELLS, site
+from tests.support.rows import job_row
 
 DATA = Path(__file__).parents[1] / "data"
 SLEEPS = notebook("import time; print('begun', flush=True); time.sleep(60)")
-
-
-MANIFESTS = {
-    "run-now": lambda: build_workflow(JOB, site(pod_per_step=False)),
-    "run-now-pod-per-step": lambda: build_workflow(JOB, site(pod_per_step=True)),
-    "run-now-pod-per-step-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=True)),
-    "run-now-slack": lambda: build_workflow({**JOB, **TELLS}, site(pod_per_step=False)),
-    "schedule": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=False)),
-    "schedule-pod-per-step": lambda: build_cron_workflow(DEFINITION, site(pod_per_step=True)),
-    "schedule-argo-3.4": lambda: build_cron_workflow(
-        {**DEFINITION, "active": False}, site(pod_per_step=False), one_schedule=True
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MANIFESTS)
-def test_manifests(name: str) -> None:
-    built, file = MANIFESTS[name](), DATA / f"{name}.yaml"
-    if os.environ.get("UPDATE_MANIFESTS"):
-        file.write_text(yaml.safe_dump(built, sort_keys=False))
-    assert built == yaml.safe_load(file.read_text()), yaml.safe_dump(built, sort_keys=False)
-
-
-def test_a_slack_token_that_the_shape_refers_to_is_in_no_other_pod_than_those_that_send() -> None:
-    reference = {"secretKeyRef": {"name": "of-the-server", "key": "slack"}}
-    environment = {
-        "SLACK_TOKEN": {"valueFrom": reference},
-        "SLACK_CHANNEL": "#team",
-        "SLACK_NOTIFY": "always",
-    }
-    shape = PodShape().changed(image="i", environment=environment)
-    settings = SlackSettings(has_token=True)
-    manifest = build_workflow({**JOB, **TELLS}, Site("dev", "sqlite://", "/s", True, shape, slack=settings))
-    pods = {one["name"]: one.get("container") for one in manifest["spec"]["templates"]}
-    given = {name: pod.get("env") for name, pod in pods.items() if pod}
-    token = [{"name": "SLACK_TOKEN", "valueFrom": reference}]
-    silent = dict.fromkeys(("main", "rename-files", "success"))
-    assert given == {**silent, "send-to-slack": token, "failure": token}
-    plain = PodShape().changed(image="i", environment={"SLACK_TOKEN": "xoxb-plain"})
-    assert "xoxb" not in str(build_workflow({**JOB, **TELLS}, Site("dev", "sqlite://", "/s", False, plain)))
 
 
 def test_reason_of_failures_as_argo_passes_them() -> None:
@@ -198,7 +154,7 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
         (200, "not json", "is not Argo's API"),
         (200, "[]", "is not Argo's API"),
-        (302, "", "sends this elsewhere (302)"),
+        (302, "", "redirects this (302) to"),
     ],
 )
 async def test_an_answer_of_argo_that_is_an_error_is_told_in_the_dialog(
@@ -271,7 +227,7 @@ async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_
 
 
 async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
-    jobs: Jobs, db_url: str, staging_path: Path
+    jobs: Jobs, db_url: str, database: Database, staging_path: Path
 ) -> None:
     jobs.write("s.ipynb", SLEEPS)
     jobs.write("n.ipynb", notebook("print(1)"))
@@ -282,16 +238,15 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
     environment = await jobs.environment()
 
     def create(path: str) -> str:
-        return before.create_job_now(
-            CreateJob(input_uri=path, name=path, runtime_environment_name=environment)
-        )
+        model = CreateJob(input_uri=path, name=path, runtime_environment_name=environment)
+        return before.jobs.create_job(read_job(model))
 
     killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
     await jobs.wait(killed, until="IN_PROGRESS")
-    psutil.Process((before.database.get_job(killed) or {})["pid"]).kill()
+    psutil.Process(job_row(database, killed).pid).kill()
     assert (await jobs.wait(killed))["status_message"] == PROCESS_GONE
     await jobs.wait(stopped, until="IN_PROGRESS")
-    process = psutil.Process((before.database.get_job(stopped) or {})["pid"])
+    process = psutil.Process(job_row(database, stopped).pid)
     await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert (await jobs.wait(waiting))["status"] == "COMPLETED"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-from argo_jupyter_scheduler.engines.argo.live_objects import changed
-from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook
+from tests.support.jobs import Jobs, Story, notebook, restarted, start_all
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {
@@ -59,7 +59,9 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
         assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", compute_type="smal")
-    assert "no compute type 'smal'. Possible: small" in json.loads(error.value.response.body)["message"]
+    assert (
+        "Compute type 'smal' not found. Available: small" in json.loads(error.value.response.body)["message"]
+    )
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
     await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})
@@ -91,8 +93,8 @@ def test_helper_pods_are_on_no_node_of_a_compute_type(scheduler: ArgoScheduler) 
         node_selector={"pool": "jobs", "zone": "a"},
         extra_pod_config={"enableServiceLinks": False},
     )
-    assert isinstance(after.runs_on, ArgoEngine)
-    manifest = after.runs_on.workflow({"job_id": "1", "parameters": {}, "compute_type": "gpu"})
+    assert isinstance(after.jobs.engine, ArgoEngine)
+    manifest = after.jobs.engine.build_workflow(JobRow(job_id="1", compute_type="gpu"))
     main = main_of(manifest["spec"])
     assert main["nodeSelector"] == {"pool": "gpu", "zone": "a"}
     assert main["podSpecPatch"] == '{"enableServiceLinks": false, "runtimeClassName": "nvidia"}'
@@ -131,13 +133,6 @@ async def test_a_definitions_compute_type_can_be_changed_and_what_others_did_sta
     assert puts == [f"job-def-{story.id}", "resume"]
 
 
-def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
-    """Return a scheduler as a server with another configuration has it."""
-    config = scheduler.config.copy()
-    config.ArgoScheduler.update(traits)
-    return ArgoScheduler(scheduler.root_dir, ArgoEnvironmentManager(), scheduler.database.url, config=config)
-
-
 @on_argo
 async def test_a_run_has_the_shape_as_it_is_configured_now(
     jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
@@ -147,7 +142,7 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
     def after_restart(**traits: Any) -> list[str]:
         """Return what a server's start changes of Argo's cron workflows."""
         argo.requests.clear()
-        restarted(scheduler, **traits).mender.mend()
+        restarted(scheduler, **traits).reconciler.reconcile()
         return [
             path.rpartition("/")[2].removeprefix("job-def-") for way, path in argo.requests if way == "PUT"
         ]
@@ -170,24 +165,33 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
 
     # One that is configured no more: its definition can be paused, and is not resumed without a reason.
     gone = restarted(scheduler, compute_types={}, default_compute_type="")
-    gone.mender.mend()
+    gone.reconciler.reconcile()
     await gone.update_job_definition(chosen, UpdateJobDefinition(active=False))
     assert argo.crons[f"job-def-{chosen}"]["spec"]["suspend"]
-    with pytest.raises(Exception, match="no compute type 'gpu' any more"):
+    with pytest.raises(Exception, match="'gpu' no longer exists"):
         await gone.update_job_definition(chosen, UpdateJobDefinition(active=True))
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
-async def test_a_scheduled_run_here_has_the_limits_of_now(
-    jobs: Jobs, scheduler: ArgoScheduler, next_minute: Callable[[], Awaitable[None]]
-) -> None:
-    story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook(SHOWS)))
-    scheduler.runs_on = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}}).runs_on
+async def test_a_scheduled_run_here_has_the_limits_of_now(jobs: Jobs, scheduler: ArgoScheduler) -> None:
+    moment = [now_ms()]
+
+    def minutes_of(server: ArgoScheduler) -> Callable[[], Awaitable[None]]:
+        schedules = LocalSchedules(server.jobs, server.reconciler, clock=lambda: moment[0])
+
+        async def next_minute() -> None:
+            moment[0] += 60_000
+            await asyncio.to_thread(start_all, schedules)
+
+        return next_minute
+
+    after = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}})
+    story = Story(jobs, minutes_of(after), await jobs.define("n.ipynb", notebook(SHOWS)))
     printed = await story.printed(await story.next_run())
     assert printed.split()[0] == str(2 * GIGABYTE)
-    scheduler.runs_on = restarted(scheduler, compute_types={}, default_compute_type="").runs_on
+    story.next_minute = minutes_of(restarted(scheduler, compute_types={}, default_compute_type=""))
     job = await story.next_run()
-    assert (job["status"], "no compute type 'small' any more" in job["status_message"]) == ("FAILED", True)
+    assert (job["status"], "'small' no longer exists" in job["status_message"]) == ("FAILED", True)
 
 
 @pytest.mark.parametrize(
@@ -195,11 +199,14 @@ async def test_a_scheduled_run_here_has_the_limits_of_now(
     [
         (
             {"compute_types": {"a": {"mem_limt": "1G"}}},
-            "'a': mem_limt: there is no such trait of a pod. Possible: mem_limit",
+            "'a': mem_limt: there is no such trait of a pod. Available: mem_limit",
         ),
         ({"compute_types": {"a": {"mem_limit": "much"}}}, "'a': mem_limit"),
-        ({"compute_types": {" ": {}}}, "cannot be the name"),
-        ({"compute_types": {"a": {}}, "default_compute_type": "b"}, "'b' is none of the compute types: a"),
+        ({"compute_types": {" ": {}}}, "is not a valid name"),
+        (
+            {"compute_types": {"a": {}}, "default_compute_type": "b"},
+            "is 'b', which does not exist. Available: a",
+        ),
         ({"compute_types": {"a": 3}}, "compute_types"),
     ],
 )
@@ -207,40 +214,3 @@ async def test_a_scheduled_run_here_has_the_limits_of_now(
 def test_they_are_validated_at_start(scheduler: ArgoScheduler, traits: dict[str, Any], words: str) -> None:
     with pytest.raises(TraitError, match=words):
         restarted(scheduler, **{"default_compute_type": "a", **traits})
-
-
-THINGS = st.recursive(
-    st.integers(0, 3) | st.sampled_from(["x", "y"]),
-    lambda inner: (
-        st.dictionaries(st.sampled_from("abcd"), inner, max_size=3)
-        | st.lists(inner, max_size=2)
-        | st.lists(
-            st.builds(lambda name, value: {"name": name, "value": value}, st.sampled_from("klm"), inner),
-            max_size=3,
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@given(before=THINGS, wanted=THINGS, live=THINGS)
-def test_a_live_object_gets_what_was_changed(before: Any, wanted: Any, live: Any) -> None:
-    assert changed(before, before, wanted) == wanted
-    assert changed(before, live, before) == live
-
-
-def test_what_others_added_stays() -> None:
-    before = {"a": 1, "list": [{"name": "x", "v": 1}, {"name": "y"}], "gone": 1}
-    wanted = {"a": 2, "list": [{"name": "x", "v": 2}], "new": {"n": 1}}
-    live = {
-        "a": 1,
-        "list": [{"name": "x", "v": 1, "w": 3}, {"name": "y"}, {"name": "z"}],
-        "gone": 1,
-        "theirs": 1,
-    }
-    assert changed(before, live, wanted) == {
-        "a": 2,
-        "list": [{"name": "x", "v": 2, "w": 3}, {"name": "z"}],
-        "new": {"n": 1},
-        "theirs": 1,
-    }

@@ -11,22 +11,21 @@ import traceback
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from jupyter_scheduler.orm import Job, create_session
-from traitlets import TraitError
 
 from argo_jupyter_scheduler.config.argo import ArgoTraits
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo.api import WORKFLOWS, ArgoApi
-from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, address
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.manifests import DEFINITION, ID, site
+from tests.support.manifests import DEFINITION, JOB, argo_settings
 from tests.support.tls import SECRET, jwt, tls
 
 
@@ -35,77 +34,6 @@ def list_workflows(api: ArgoApi) -> dict[str, Any]:
 
 
 # Addresses
-
-
-@pytest.mark.parametrize(
-    ("server", "base_href", "url"),
-    [
-        ("argo-server.argo:2746", "/", "https://argo-server.argo:2746/"),
-        ("argo.example.org", "", "https://argo.example.org/"),
-        ("http://argo:2746", "/", "http://argo:2746/"),
-        ("https://example.org/", "/argo/", "https://example.org/argo/"),
-        ("example.org:443", "argo", "https://example.org:443/argo/"),
-        ("https://example.org/tools", "/argo", "https://example.org/tools/argo/"),
-        ("[::1]:2746", "/", "https://[::1]:2746/"),
-        ("fd00::17", "/", "https://[fd00::17]/"),
-        ("http://[fd00::17]:2746", "/", "http://[fd00::17]:2746/"),
-        (" 10.0.0.1:2746\n", "/", "https://10.0.0.1:2746/"),
-    ],
-)
-def test_addresses(server: str, base_href: str, url: str) -> None:
-    assert address(server, base_href, secure=True) == url
-
-
-@pytest.mark.parametrize(
-    "server",
-    [
-        "",
-        "ftp://x",
-        "a b:1",
-        "host:port",
-        "host:70000",
-        "host:0",
-        "me:pw@host",
-        "https://host/?q",
-        "[::1",
-        "https://",
-    ],
-)
-def test_what_is_no_address_is_refused_with_the_trait(server: str) -> None:
-    with pytest.raises(TraitError, match=r"c.ArgoScheduler.argo_server \(or ARGO_SERVER\) is"):
-        ArgoTraits(argo_server=server).connection()
-
-
-def test_http_is_meant_where_argos_own_variable_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARGO_SECURE", "false")
-    assert ArgoTraits(argo_server="argo:2746").connection().url == "http://argo:2746/"
-    assert ArgoTraits(argo_server="https://argo:2746").connection().url == "https://argo:2746/"
-
-
-def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ARGO_SERVER", "argo:2746")
-
-    def connection(**traits: Any) -> Connection:
-        return ArgoTraits(service_account_path=str(tmp_path / "account"), **traits).connection()
-
-    assert (connection().namespace, connection().token.header()) == ("dev", "")
-    (tmp_path / "account").mkdir()
-    (tmp_path / "account" / "namespace").write_text("jupyter")
-    (tmp_path / "account" / "token").write_text("pod's\n".replace("'", ""))
-    assert (connection().namespace, connection().token.header()) == ("jupyter", "Bearer pods")
-    assert connection(argo_namespace=" jobs\n").namespace == "jobs"
-    for wrong in ("My NS", "a.b", "-a", "a" * 64):
-        with pytest.raises(
-            TraitError, match=rf"c.ArgoScheduler.argo_namespace .* is '{wrong}', which can be no"
-        ):
-            connection(argo_namespace=wrong)
-    monkeypatch.setenv("ARGO_NAMESPACE", "argo")
-    for given in ("Bearer abc", "abc", " bearer  abc\n"):
-        monkeypatch.setenv("ARGO_TOKEN", given)
-        assert (connection().namespace, connection().token.header()) == ("argo", "Bearer abc")
-    (tmp_path / "file").write_text("Bearer file")
-    monkeypatch.setenv("ARGO_TOKEN_FILE", str(tmp_path / "file"))
-    assert connection().token.header() == "Bearer file"
 
 
 # Certificates
@@ -138,7 +66,7 @@ def api_of(
     argo: ArgoStandIn, verify: bool | str = True, token: Token | None = None, timeout: float = 8.0
 ) -> ArgoApi:
     token = token or Token("the environment variable ARGO_TOKEN", argo.token)
-    return ArgoApi(Connection(address(argo.url, argo.base_href, True), "dev", token, verify, timeout))
+    return ArgoApi(Connection(make_url(argo.url, argo.base_href, True), "dev", token, verify, timeout))
 
 
 def test_a_private_authority_is_trusted_once_it_is_configured(
@@ -190,7 +118,7 @@ def test_a_certificate_that_is_not_checked_is_said_once(
         for _ in range(3):
             list_workflows(api)
     [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert "is not checked (argo_verify_ssl)" in record.message
+    assert "is not verified (argo_verify_ssl)" in record.message
 
 
 def test_http_and_https_mixed_up(secure: ArgoStandIn, plain: ArgoStandIn) -> None:
@@ -218,7 +146,7 @@ def test_a_token_file_is_read_again_when_it_changes(plain: ArgoStandIn, tmp_path
     assert "restart" not in str(error.value)
     file.write_text("third")
     list_workflows(api)
-    for wrong, words in (("\n", "is empty"), ("a\nb c", "characters that no token has")):
+    for wrong, words in (("\n", "is empty"), ("a\nb c", "characters that a token cannot have")):
         file.write_text(wrong)
         with pytest.raises(EngineRefused, match=words):
             list_workflows(api)
@@ -230,7 +158,7 @@ def test_a_token_file_is_read_again_when_it_changes(plain: ArgoStandIn, tmp_path
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        (Token(), r"asks for a token \(401\), and there is none. Set ARGO_TOKEN"),
+        (Token(), r"asks for a token \(401\), but none is configured. Set ARGO_TOKEN"),
         (Token("ARGO_TOKEN", jwt(exp=1_000_000_000)), r"\(401\) of ARGO_TOKEN. It expired at 2001-09-0"),
         (
             Token("ARGO_TOKEN", jwt(exp=time.time() + 900)),
@@ -280,26 +208,19 @@ def test_an_answer_that_breaks_off_is_asked_for_again(
         list_workflows(api_of(argo, bundle))
 
 
-@pytest.fixture
-def job(database: Database, db_url: str) -> str:
-    """Write the row of a run."""
-    with create_session(db_url)() as session:
-        row = {"runtime_environment_name": "e", "input_filename": "n.ipynb", "name": "n", "status": "QUEUED"}
-        session.add(Job(job_id=ID, **row))
-        session.commit()
-    return ID
+def engine_of(argo: ArgoStandIn, database: Database) -> ArgoEngine:
+    settings = replace(argo_settings(image="stand-in"), connection=api_of(argo).connection)
+    return ArgoEngine(settings, database, "/staging")
 
 
-def test_a_submission_whose_answer_breaks_off_starts_one_run(
-    plain: ArgoStandIn, database: Database, job: str
-) -> None:
-    engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
+def test_a_submission_whose_answer_breaks_off_starts_one_run(plain: ArgoStandIn, database: Database) -> None:
+    engine = engine_of(plain, database)
     assert engine.api.version == (4, 1, 2)
     plain.cuts = 1
     plain.requests.clear()
-    engine.submit(job)
+    engine.submit(JOB)
     assert [method for method, _ in plain.requests] == ["POST", "POST"]
-    assert list(plain.runs) == [f"job-{ID}"]
+    assert list(plain.runs) == [JOB.workflow_name]
 
 
 @pytest.mark.parametrize("trouble", ["hangs", "stalls", "hangs, then fails"])
@@ -331,15 +252,13 @@ def test_nobody_there() -> None:
 # Versions
 
 
-def test_what_argo_is_too_old_for_is_refused_with_its_name(
-    database: Database, plain: ArgoStandIn, job: str
-) -> None:
+def test_what_argo_is_too_old_for_is_refused_with_its_name(database: Database, plain: ArgoStandIn) -> None:
     for version, old in {"v3.3.10": True, "v3.4.0": False, "v3.10.1": False, "latest+abc": False}.items():
         plain.version = version
-        engine = ArgoEngine(api_of(plain).connection, database, site(pod_per_step=False))
+        engine = engine_of(plain, database)
         calls: dict[str, Callable[[], Any]] = {
-            "running notebooks": lambda: engine.submit(job),  # noqa: B023 (called at once)
-            "job definitions": lambda: engine.cron_workflow(DEFINITION),  # noqa: B023
+            "running notebooks": lambda: engine.submit(JOB),  # noqa: B023 (called at once)
+            "job definitions": lambda: engine.build_cron_workflow(DEFINITION),  # noqa: B023
         }
         for feature, call in calls.items():
             if old:
@@ -402,7 +321,9 @@ def test_no_part_of_the_token_that_was_sent_is_in_an_error(
 
 @pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}ü", f"Basic {SECRET} x"])
 def test_a_token_that_cannot_be_sent_is_not_shown(plain: ArgoStandIn, token: str) -> None:
-    with pytest.raises(EngineRefused, match="characters that no token has; see ARGO_TOKEN") as error:
+    with pytest.raises(
+        EngineRefused, match=r"characters that a token cannot have\. Check ARGO_TOKEN"
+    ) as error:
         list_workflows(api_of(plain, token=Token("ARGO_TOKEN", token)))
     assert SECRET not in "".join(traceback.format_exception(error.value))
     assert os.environ.get("ARGO_TOKEN") is None

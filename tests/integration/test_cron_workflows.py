@@ -8,19 +8,21 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_scheduler.exceptions import SchedulerError
+from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.engines.factory import make_engine
-from argo_jupyter_scheduler.jobs.reconciler import CYCLES
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook
+from tests.support.jobs import Jobs, Story, notebook, restarted
+from tests.support.rows import definition_row
 
 PRINTS = notebook("print('done')")
 SLEEPS = notebook("import time; time.sleep(600)")
@@ -102,14 +104,14 @@ async def test_an_edit_brings_the_pods_up_to_date(
     define: Any, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
 ) -> None:
     story = await define()
-    definition = {**(database.get_definition(story.id) or {}), "schedule": "0 1 * * *"}
-    scheduler.node_selector = {"pool": "jobs"}
-    make_engine(scheduler).schedule(definition)
+    definition = replace(definition_row(database, story.id), schedule="0 1 * * *")
+    after = restarted(scheduler, node_selector={"pool": "jobs"})
+    after.jobs.engine.schedule(definition)
     cron = cron_of(argo, story)
     assert cron["spec"]["workflowSpec"]["templates"][0]["nodeSelector"] == {"pool": "jobs"}
     uid = cron["metadata"]["uid"]
-    scheduler.mem_limit = "4G"
-    make_engine(scheduler).schedule({**definition, "schedule": "0 2 * * *"})
+    after = restarted(scheduler, node_selector={"pool": "jobs"}, mem_limit="4G")
+    after.jobs.engine.schedule(replace(definition, schedule="0 2 * * *"))
     cron = cron_of(argo, story)
     assert cron["metadata"]["uid"] == uid
     limits = cron["spec"]["workflowSpec"]["templates"][0]["container"]["resources"]["limits"]
@@ -196,18 +198,18 @@ async def test_a_schedule_that_was_deleted_behind_our_back_is_made_again(
     assert (await story.jobs.request("GET", "job_definitions"))["job_definitions"] == []
 
 
-async def test_the_task_runner_makes_a_missing_schedule_again_and_asks_once_a_cycle(
+async def test_a_missing_schedule_is_made_again_with_one_call(
     define: Any, argo: ArgoStandIn, scheduler: ArgoScheduler
 ) -> None:
     story, paused = await define(), await define()
     await paused.change(active=False)
     argo.crons.clear()
-    await eventually(lambda: argo.crons)
+    await asyncio.to_thread(scheduler.reconciler.repair_schedules)
     assert list(argo.crons) == [f"job-def-{story.id}"]
     assert (await story.next_run())["status"] == "COMPLETED"
-    for _ in range(CYCLES + 1):
+    for call in (scheduler.reconciler.reconcile, scheduler.reconciler.repair_schedules):
         argo.requests.clear()
-        scheduler.mender.mend()
+        call()
         assert len(argo.requests) <= 2  # the server's own task runner may have asked in between
 
 
@@ -279,13 +281,13 @@ async def test_what_cannot_run_can_be_paused(
     define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
 ) -> None:
     imageless, foreign = await define(), await define()
-    scheduler.image = ""
-    scheduler.definitions._engine = make_engine(scheduler)
+    after = restarted(scheduler, image="")
     cron_of(argo, foreign)["spec"]["workflowSpec"] = {"workflowTemplateRef": {"name": "theirs"}}
     for story in (imageless, foreign):
-        await story.change(active=False)
+        await after.update_job_definition(story.id, UpdateJobDefinition(active=False))
         assert cron_of(argo, story)["spec"]["suspend"]
-    await refused(imageless, "PATCH", "c.ArgoScheduler.image", active=True)
+    with pytest.raises(SchedulerError, match=r"c\.ArgoScheduler\.image"):
+        await after.update_job_definition(imageless.id, UpdateJobDefinition(active=True))
 
 
 async def test_what_the_token_may_not_do_hinders_nothing_else(
@@ -294,12 +296,10 @@ async def test_what_the_token_may_not_do_hinders_nothing_else(
     await define()
     argo.forbidden.add(("list", "cronworkflows"))
     argo.broken = "no such service account"
-    mender = ArgoScheduler(
-        scheduler.root_dir, scheduler.environments_manager, scheduler.database.url, config=scheduler.config
-    ).mender
+    reconciler = restarted(scheduler).reconciler
     job_id = await jobs.create("m.ipynb", PRINTS)
-    for _ in range(CYCLES):
-        await asyncio.to_thread(mender.mend)
+    await asyncio.to_thread(reconciler.repair_schedules)
+    await asyncio.to_thread(reconciler.reconcile)
     assert (await jobs.get(job_id))["status"] == "FAILED"
 
 
@@ -532,13 +532,13 @@ class TestOnNebari:
         assert (await story.next_run())["status"] == "COMPLETED"
 
 
-async def test_two_menders_on_one_database(
+async def test_reconcilers_that_meet_on_one_database(
     define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler, database: Database
 ) -> None:
     story = await define()
     argo.broken = "no such service account"
     await story.next_minute()
-    await asyncio.gather(*(asyncio.to_thread(scheduler.mender.mend) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(scheduler.reconciler.reconcile) for _ in range(6)))
     job = await job_that(jobs, story.id, lambda job: job["status"] == "FAILED")
     assert len(await jobs.runs(story.id)) == 1
     assert database.get_job(job["job_id"])

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import DefinitionRow
 from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
+from tests.support.rows import definition_row
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
@@ -100,7 +103,7 @@ async def test_a_run_has_its_own_copy_of_the_input_folder(
     for _ in range(2):
         job = await story.next_run()
         assert (job["status"], await story.printed(job)) == ("COMPLETED", "good\n")
-        assert sorted(job["packaged_files"]) == ["data/x.txt", "old.txt"]
+        assert job["packaged_files"] == ["data/x.txt"]  # which the run changed
     jobs.write("project/data/x.txt", "better")
     (jobs.root / "project" / "old.txt").unlink()
     await story.change(input_uri="project/n.ipynb")
@@ -152,17 +155,22 @@ async def test_an_input_that_is_gone_is_told(
     assert (await story.next_run())["status"] == "COMPLETED"
 
 
+def configure(scheduler: ArgoScheduler, **settings: object) -> None:
+    """Let the services have other settings, as a server that is configured so."""
+    scheduler.jobs.settings = replace(scheduler.jobs.settings, **settings)  # type: ignore[arg-type]
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"schedule": "61 * * * *"}, "minute '61' is not possible"),
+    ({"schedule": "61 * * * *"}, "minute '61' is not valid"),
     ({"schedule": "* * * * * *"}, "has 6 fields"),
-    ({"schedule": "@often"}, "'@often' is not known"),
+    ({"schedule": "@often"}, "'@often' is not valid"),
     ({"schedule": ""}, "schedule is empty"),
     ({"schedule": "  "}, "schedule is empty"),
-    ({"timezone": "Mars/X"}, "no time zone 'Mars/X'"),
+    ({"timezone": "Mars/X"}, "Time zone 'Mars/X' not found"),
     ({"name": "x" * 500}, "500 characters"),
-    ({"runtime_environment_name": "nope"}, "no environment 'nope'"),
-    ({"output_formats": ["docx"]}, "no output format 'docx'"),
-    ({"parameters": {"a b": "1"}}, "no variable name"),
+    ({"runtime_environment_name": "nope"}, "Environment 'nope' not found"),
+    ({"output_formats": ["docx"]}, "Output format 'docx' not found"),
+    ({"parameters": {"a b": "1"}}, "is not a valid parameter name"),
     ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
     ({"input_uri": "nope.ipynb"}, "does not exist"),
 ]
@@ -236,7 +244,7 @@ async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
         body = None if method == "GET" else {}
         with pytest.raises(HTTPClientError) as error:
             await jobs.request(method, "job_definitions", unknown, *path, body=body)
-        assert f"There is no job definition {unknown}" in json.loads(error.value.response.body)["message"]
+        assert f"Job definition {unknown} not found" in json.loads(error.value.response.body)["message"]
     await jobs.request("DELETE", "job_definitions", unknown)
 
 
@@ -251,7 +259,9 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", FIRST)
-        servers = [LocalSchedules(scheduler, clock=lambda: moment[0]) for _ in range(2)]
+        servers = [
+            LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]) for _ in range(2)
+        ]
         moment[0] += 60_000
         await asyncio.gather(*(asyncio.to_thread(start_all, server) for server in servers))
         [job] = await jobs.runs(definition_id)
@@ -260,14 +270,14 @@ class TestOnThisMachine:
     async def test_servers_that_began_at_different_times_count_every_alike(
         self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, moment: list[int]
     ) -> None:
-        scheduler.concurrency_policy = "Allow"
+        configure(scheduler, concurrency_policy="Allow")
         definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
-        begin = (database.get_definition(definition_id) or {})["update_time"] // 1000
-        servers = [LocalSchedules(scheduler, clock=lambda: moment[0])]
+        begin = definition_row(database, definition_id).update_time // 1000
+        servers = [LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])]
         for minute in range(1, 22):
             moment[0] += 60_000
             if minute in (4, 9):  # a second one, and one after a restart
-                servers.append(LocalSchedules(scheduler, clock=lambda: moment[0]))
+                servers.append(LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]))
             for server in servers:
                 await asyncio.to_thread(start_all, server)
         found = [job["idempotency_token"] for job in await jobs.runs(definition_id)]
@@ -283,10 +293,10 @@ class TestOnThisMachine:
         now = int(time.time() * 1000)
         hour = now - now % 3_600_000
         database.update_definition(definition_id, update_time=hour - 100_000)
-        scheduler.starting_deadline_seconds = deadline
+        configure(scheduler, starting_deadline_seconds=deadline)
 
         async def restart() -> list[dict[str, Any]]:
-            schedules = LocalSchedules(scheduler, clock=lambda: hour + 300_000)
+            schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: hour + 300_000)
             await asyncio.to_thread(start_all, schedules)
             return await jobs.runs(definition_id)
 
@@ -304,15 +314,15 @@ class TestOnThisMachine:
         gate, copied = threading.Event(), threading.Semaphore(0)
 
         class Slow(LocalSchedules):
-            def _copy(self, definition: dict[str, Any], folder: RunFolder) -> str:
+            def _copy(self, definition: DefinitionRow, folder: RunFolder) -> str:
                 problem = super()._copy(definition, folder)
-                if definition["name"] == "slow":
+                if definition.name == "slow":
                     copied.release()
                     gate.wait(60)
                 return problem
 
         slow = [await jobs.define("n.ipynb", FIRST, name="slow") for _ in range(3)]
-        schedules = Slow(scheduler, clock=lambda: moment[0])
+        schedules = Slow(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         moment[0] += 60_000
         starts = await asyncio.to_thread(schedules.start_due)
         for _ in slow:
@@ -350,7 +360,7 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", FIRST)
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         for seconds in (3600, -3600):
             moment[0] += seconds * 1000
             await asyncio.to_thread(start_all, schedules)
@@ -389,8 +399,8 @@ class TestOnThisMachine:
         self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
     ) -> None:
         definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
-        scheduler.concurrency_policy = "Forbid"
-        schedules = LocalSchedules(scheduler, clock=lambda: moment[0])
+        configure(scheduler, concurrency_policy="Forbid")
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
         for _ in range(2):
             moment[0] += 60_000
             await asyncio.to_thread(start_all, schedules)

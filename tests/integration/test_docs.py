@@ -17,23 +17,23 @@ from jupyter_scheduler.extension import SchedulerApp
 from traitlets.config import Config, LoggingConfigurable
 from traitlets.config.loader import PyFileConfigLoader
 
-from argo_jupyter_scheduler.cli.doctor.argo import rights
-from argo_jupyter_scheduler.config.argo import ArgoTraits
-from argo_jupyter_scheduler.config.pod import PodTraits
-from argo_jupyter_scheduler.config.workflows import WorkflowTraits
+from argo_jupyter_scheduler.cli.doctor.argo import list_rights
+from argo_jupyter_scheduler.config.settings import make_engine_settings
+from argo_jupyter_scheduler.config.traits import SchedulerTraits
 from argo_jupyter_scheduler.engines.argo.connection import Connection, Token
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-from argo_jupyter_scheduler.engines.argo.pods.shape_sources import helper_resources, pod_shape
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import build_shape, helper_resources
+from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, PodSettings
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
-from tests.support.manifests import site
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
-class Server(PodTraits, ArgoTraits, WorkflowTraits, LoggingConfigurable):
+class Server(SchedulerTraits, LoggingConfigurable):
     """What of `ArgoScheduler` can be made without a database."""
 
 
@@ -62,9 +62,11 @@ def check_traits(config: dict[str, Any]) -> None:
     server = Server(
         config=Config(Server={key: one for key, one in traits.items() if key in Server.class_traits()})
     )
-    shape = pod_shape(server, "jhub")
-    assert server.connection().url
-    assert helper_resources(server)
+    settings = make_engine_settings(server, "/home/staging", "/home").argo
+    assert settings
+    shape = build_shape(settings.pods, PodShape())
+    assert settings.connection.url
+    assert helper_resources(settings.pods)
     assert shape.image or not traits.get("image")
 
 
@@ -97,10 +99,9 @@ def test_the_roles_grant_what_is_needed(namespace: str, database: Database) -> N
         for rule in rules
         for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
     }
-    engine = ArgoEngine(
-        Connection("https://x/", "dev", Token(), True, 1.0), database, site(pod_per_step=False)
-    )
-    needed = {("argoproj.io", right.resource, right.verb) for right in rights(engine)}
+    connection = Connection("https://x/", "dev", Token(), True, 1.0)
+    engine = ArgoEngine(ArgoSettings(connection, PodSettings()), database, "/home/staging")
+    needed = {("argoproj.io", right.resource, right.verb) for right in list_rights(engine)}
     needed |= {("argoproj.io", "workflowtaskresults", verb) for verb in ("create", "patch")}
     needed |= {("", kind, "get") for kind in ("pods", "persistentvolumeclaims")}
     assert granted == needed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +17,7 @@ import trustme
 import yaml
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.cli.app import ArgoSchedulerApp
-from argo_jupyter_scheduler.cli.doctor.storage import lock_trouble, unread
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
 from tests.support.jobs import notebook, real_argo
@@ -94,13 +93,6 @@ def test_a_run_on_this_machine(machine: Machine) -> None:
     }
 
 
-def test_a_file_system_without_locks(tmp_path: Path) -> None:
-    uri = (tmp_path / "a.sqlite").as_uri()
-    assert lock_trouble(uri) == ""
-    assert lock_trouble(f"{(tmp_path / 'b.sqlite').as_uri()}?vfs=unix-none").startswith("it has no locks")
-    assert lock_trouble((tmp_path / "no folder" / "c.sqlite").as_uri()) == "unable to open database file"
-
-
 # Configuration
 
 
@@ -161,10 +153,7 @@ def test_the_servers_configuration_wins_over_the_extensions(machine: Machine) ->
 def test_a_database_that_is_none(machine: Machine) -> None:
     machine.data.mkdir()
     (machine.data / "scheduler.sqlite").write_text("no database, whatever it is called")
-    assert "is no database of Jupyter-Scheduler's" in machine.doctor()["rows"][0]["message"]
-    assert (
-        unread(Path("x"), "database is locked").message == "x is kept by another program: database is locked"
-    )
+    assert "is not a database of Jupyter-Scheduler" in machine.doctor()["rows"][0]["message"]
     machine.configure(SchedulerApp={"db_url": "postgresql+psycopg://me:pw@127.0.0.1:1/rows"})
     [found] = machine.doctor()["database"]
     assert (found["status"], "pw" in found["message"]) == ("problem", False)
@@ -225,7 +214,7 @@ def test_versions_of_argo(
 @pytest.mark.parametrize(
     ("token", "status", "words"),
     [
-        ("", "problem", "asks for a token (401), and there is none"),
+        ("", "problem", "asks for a token (401), but none is configured"),
         (
             "wr0ng",
             "problem",
@@ -340,20 +329,25 @@ def test_certificates(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("ARGO_INSECURE_SKIP_VERIFY", "true")
         found = machine.doctor()
         assert of(found)["argo"] == ["ok"]
-        assert "is not checked" in found["configuration"][1]["message"]
+        assert "is not verified" in found["configuration"][1]["message"]
 
 
 @pytest.mark.parametrize(
     ("traits", "check", "status", "words"),
     [
         ({"image": ""}, "pods", "problem", "c.ArgoScheduler.image"),
-        ({"volume_mounts": []}, "configuration", "problem", "volume 'home' is mounted nowhere"),
-        ({"volumes": [], "volume_mounts": []}, "staging", "problem", "is on no volume that the pods mount"),
+        ({"volume_mounts": []}, "configuration", "problem", "'home' is not mounted"),
+        (
+            {"volumes": [], "volume_mounts": []},
+            "staging",
+            "problem",
+            "is not on a volume that the pods mount",
+        ),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/elsewhere"}]},
             "staging",
             "problem",
-            "is on no volume that the pods mount",
+            "is not on a volume that the pods mount",
         ),
         (
             {"volume_mounts": [{"name": "home", "mountPath": "/", "readOnly": True}]},
@@ -467,7 +461,9 @@ def test_what_runs_inherit(
     found = machine.doctor()
     assert "image quay.io/jupyter/scipy-notebook:2025-10-20" in found["pods"][0]["message"]
     assert of(found)["image"] == ["ok"]
-    assert "is on no volume that the pods mount" in found["staging"][0]["message"]  # which have /home/jovyan
+    assert (
+        "is not on a volume that the pods mount" in found["staging"][0]["message"]
+    )  # which have /home/jovyan
 
 
 def test_another_claim_at_the_right_path(machine: Machine, kubernetes: KubernetesStandIn) -> None:
@@ -500,7 +496,7 @@ def test_a_run_whose_image_has_not_this_package(
     found = machine.doctor("--run", "--timeout", "20")
     assert (of(found)["run"], of(found)["stop"]) == (["problem"], ["ok"])
     assert "exit code" in found["run"][0]["message"]
-    assert "The pod said: /usr/bin/env: invalid option" in found["run"][0]["advice"]
+    assert "The pod's log ends with: /usr/bin/env: invalid option" in found["run"][0]["advice"]
     assert argo.runs == {}
 
 
@@ -514,7 +510,7 @@ def test_a_run_that_only_argo_has_as_failed(
     on_argo(python_executable=str(python))
     found = machine.doctor("--run")
     assert (of(found)["run"], of(found)["image"]) == (["problem"], ["ok"])
-    assert "but Argo has it as failed: Error (exit code 64)" in found["run"][0]["message"]
+    assert "but its workflow in Argo has failed: Error (exit code 64)" in found["run"][0]["message"]
     assert argo.runs == {}
 
 
@@ -573,10 +569,10 @@ def test_a_manifest_is_what_is_posted(
     on_argo(**traits)
     monkeypatch.chdir("/")
     (machine.home / "n.ipynb").write_text(notebook("1"))
-    path = str(machine.home / "n.ipynb")
-    workflow = yaml.safe_load(machine.command("manifest", path))
+    arguments = ["manifest", str(machine.home / "n.ipynb"), "--argo-version", version]
+    workflow = yaml.safe_load(machine.command(*arguments))
     cron_workflow = yaml.safe_load(
-        machine.command("manifest", path, "--schedule", "0 6 * * *", "--timezone", "Europe/Berlin")
+        machine.command(*arguments, "--schedule", "0 6 * * *", "--timezone", "Europe/Berlin")
     )
     assert (machine.exit_code, argo.posted, machine.files()) == (
         0,
@@ -585,9 +581,9 @@ def test_a_manifest_is_what_is_posted(
     )
 
     monkeypatch.chdir(machine.home)
-    app = ArgoSchedulerApp()
-    app.load_config()
-    scheduler = app.make_scheduler(machine.home)
+    command = SchedulerCommand()
+    command.load_configuration()
+    scheduler = command.make_scheduler(machine.home)
     from jupyter_scheduler.models import CreateJob, CreateJobDefinition
 
     fields = {
@@ -595,10 +591,9 @@ def test_a_manifest_is_what_is_posted(
         "name": "x",
         "runtime_environment_name": scheduler.environments_manager.list_environments()[0].name,
     }
-    job_id = scheduler.create_job_now(CreateJob(**fields))
-    definition_id = scheduler.definitions.create(
-        CreateJobDefinition(**fields, schedule="0 6 * * *", timezone="Europe/Berlin")
-    )
+    definition = CreateJobDefinition(**fields, schedule="0 6 * * *", timezone="Europe/Berlin")
+    job_id = asyncio.run(scheduler.create_job(CreateJob(**fields)))
+    definition_id = asyncio.run(scheduler.create_job_definition(definition))
     posted, cron_posted = argo.posted
     for shown, sent, new_id in (
         (workflow, posted["workflow"], job_id),
@@ -633,8 +628,8 @@ def test_commands_say_what_is_wrong_with_the_configuration_on_a_line(
     ("arguments", "words"),
     [
         (["missing.ipynb"], "'missing.ipynb' does not exist"),
-        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not possible"),
-        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "There is no time zone 'Mars/X'"),
+        (["n.ipynb", "--schedule", "61 * * * *"], "The schedule's minute '61' is not valid"),
+        (["n.ipynb", "--schedule", "@daily", "--timezone", "Mars/X"], "Time zone 'Mars/X' not found"),
     ],
 )
 def test_a_manifest_that_would_be_refused(
@@ -643,6 +638,16 @@ def test_a_manifest_that_would_be_refused(
     (machine.home / "n.ipynb").write_text(notebook("1"))
     assert machine.command("manifest", str(machine.home / arguments[0]), *arguments[1:]) == ""
     assert (machine.exit_code, words in machine.output) == (1, True)
+
+
+def test_a_manifest_needs_no_argo_that_answers(machine: Machine, on_argo: Callable[..., None]) -> None:
+    on_argo(argo_server="http://127.0.0.1:1")
+    (machine.home / "n.ipynb").write_text(notebook("1"))
+    arguments = ["manifest", str(machine.home / "n.ipynb"), "--schedule", "@daily"]
+    newest = yaml.safe_load(machine.command(*arguments))
+    assert (machine.exit_code, newest["spec"]["schedules"]) == (0, ["@daily"])
+    older = yaml.safe_load(machine.command(*arguments, "--argo-version", "3.5"))
+    assert older["spec"]["schedule"] == "@daily"
 
 
 @pytest.mark.parametrize("server", ["", "  "])

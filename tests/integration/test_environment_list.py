@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from logging.handlers import BufferingHandler
 from pathlib import Path
-from threading import Event, Timer
 from typing import Any
 
 import psutil
 import pytest
-from jupyter_client.kernelspec import KernelSpec
-from traitlets import TraitError
 
 import argo_jupyter_scheduler
-from argo_jupyter_scheduler.config.environments import EnvironmentTraits
-from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.environments.locations import candidates, existing
-from argo_jupyter_scheduler.environments.sources.found_here import is_own_python
-from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager, Source
+from argo_jupyter_scheduler.environments.catalog import EnvironmentCatalog
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.support.environments import program, virtual_environment
 from tests.support.jobs import Jobs
+from tests.support.logs import recorded_log
 
 OWN = Path(sys.prefix).name
 
@@ -60,6 +53,11 @@ def scheduler_config(
     return {"environment_patterns": [f"{tmp_path}/envs/{{name}}"], **traits}
 
 
+def catalog_of(scheduler: ArgoScheduler) -> EnvironmentCatalog:
+    catalog: EnvironmentCatalog = scheduler.environments_manager.catalog
+    return catalog
+
+
 async def offered(jobs: Jobs) -> list[str]:
     """Return the names in the picker, which opens in time."""
     begun = time.monotonic()
@@ -72,11 +70,9 @@ async def offered(jobs: Jobs) -> list[str]:
 @pytest.fixture
 def said(scheduler: ArgoScheduler) -> Callable[[str], int]:
     """Begin anew with a log of this test's own; return how often it has some words."""
-    handler = BufferingHandler(1000)
-    log = logging.Logger("environments")
-    log.addHandler(handler)
+    log, messages = recorded_log()
     scheduler.environments_manager.configure(scheduler.environment_settings(), log=log)
-    return lambda words: len([one for one in handler.buffer if words in one.getMessage()])
+    return lambda words: len([message for message in messages() if words in message])
 
 
 async def until(jobs: Jobs, condition: Callable[[list[str]], bool]) -> list[str]:
@@ -168,7 +164,7 @@ async def test_one_environment_is_not_worth_a_picker(jobs: Jobs) -> None:
     indirect=["traits"],
 )
 async def test_filter_and_default(jobs: Jobs, scheduler: ArgoScheduler, expected: list[str]) -> None:
-    assert scheduler.environments_manager.default() in expected
+    assert catalog_of(scheduler).default_name() in expected
     assert await until(jobs, lambda names: len(names) == len(expected)) == expected
 
 
@@ -176,25 +172,11 @@ async def test_filter_and_default(jobs: Jobs, scheduler: ArgoScheduler, expected
 async def test_a_default_that_is_not_offered_is_told_once(
     scheduler: ArgoScheduler, said: Callable[[str], int]
 ) -> None:
-    manager = scheduler.environments_manager
+    catalog = catalog_of(scheduler)
     for _ in range(3):
-        manager.wait(10)
-        assert manager.list_environments()[0].name == manager.default() == OWN
+        catalog.wait(10)
+        assert next(iter(catalog.list_offered())) == catalog.default_name() == OWN
     assert said("default_environment 'nope'") == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("environments_filter", "^("),
-        ("environment_patterns", ["envs/{name}"]),
-        ("environment_patterns", ["/opt/conda/envs"]),
-        ("conda_store_prefix", "/home/{user}/{name}"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused_at_start(name: str, value: object) -> None:
-    with pytest.raises(TraitError, match=name):
-        EnvironmentTraits(**{name: value})
 
 
 HANGS = "did not answer within 10 s"
@@ -215,16 +197,16 @@ async def test_a_conda_that_does_not_tell(
     jobs: Jobs, scheduler: ArgoScheduler, said: Callable[[str], int], words: str
 ) -> None:
     assert "zeta" in await until(jobs, lambda names: "zeta" in names)  # the others tell
-    manager = scheduler.environments_manager
+    catalog = catalog_of(scheduler)
     for _ in range(3):
-        manager.wait(20)
+        catalog.wait(20)
         await offered(jobs)
     if words != HANGS:  # it would take another ten seconds
         with pytest.raises(InvalidJob) as error:
-            await asyncio.to_thread(manager.find, "nope")
+            await asyncio.to_thread(catalog_of(scheduler).find, "nope")
         assert words in str(error.value)
     assert said(words) == 1
-    assert words in manager.troubles()["conda"]
+    assert words in catalog.find_troubles()["conda"]
     assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "61"]]
 
 
@@ -234,95 +216,15 @@ async def test_a_source_that_fails_later_keeps_what_it_told(
 ) -> None:
     await until(jobs, lambda names: "base" in names)
     program(tmp_path / "bin" / "conda", "exit 1")
-    manager = scheduler.environments_manager
     with pytest.raises(InvalidJob):
-        await asyncio.to_thread(manager.find, "nope")
+        await asyncio.to_thread(catalog_of(scheduler).find, "nope")
     assert "base" in await offered(jobs)
     assert said("exit code 1") == 1
 
 
-def test_a_name_means_the_same_before_and_after_a_slow_source_answers(
-    scheduler_config: dict[str, Any], tmp_path: Path
-) -> None:
-    conda_prefix(tmp_path / "envs" / "zeta")
-    answer = json.dumps({"envs": [str(conda_prefix(tmp_path / "other" / "zeta"))]})
-    program(
-        tmp_path / "bin" / "conda", f"while [ ! -e {tmp_path}/gate ]; do sleep 0.05; done; echo '{answer}'"
-    )
-    manager = ArgoEnvironmentManager()
-    manager.configure(EnvironmentTraits(**scheduler_config).environment_settings())
-    assert manager.find(OWN).is_own  # which waits for nothing
-    Timer(0.3, (tmp_path / "gate").touch).start()
-    for _ in range(2):
-        assert manager.find("zeta").prefix == f"{tmp_path}/other/zeta"
-
-
-def test_a_source_that_hangs_is_told_once_and_waited_for_once() -> None:
-    answers = Event()
-
-    def find() -> tuple[list[Environment], str]:
-        answers.wait(20)
-        return [Environment("late")], ""
-
-    handler = BufferingHandler(1000)
-    log = logging.Logger("environments")
-    log.addHandler(handler)
-    source = Source("kernel specs", find, lambda: [Environment("otherwise")], limit=0.1)
-    for _ in range(3):
-        source.refresh(log)
-        assert source.settled.wait(5)
-        assert ([one.name for one in source.environments], source.trouble) == (
-            ["otherwise"],
-            "it has not answered for 0.1 s",
-        )
-    assert [one.getMessage() for one in handler.buffer] == [
-        f"Environments of kernel specs: {source.trouble}."
-    ]
-    answers.set()
-    end = time.monotonic() + 5
-    while source.trouble and time.monotonic() < end:
-        time.sleep(0.01)
-    assert ([one.name for one in source.environments], source.trouble) == (["late"], "")
-
-
-def test_a_source_without_anything_to_offer_instead_is_asked_again() -> None:
-    def fails() -> Any:
-        raise OSError("no home")
-
-    handler = BufferingHandler(1000)
-    log = logging.Logger("environments")
-    log.addHandler(handler)
-    source = Source("kernel specs", fails, fails)
-    for _ in range(2):
-        source.refresh(log)
-        assert source.settled.wait(5)
-    assert (source.environments, source.trouble, source.has_settled) == ([], "OSError: no home", True)
-    assert [one.getMessage() for one in handler.buffer] == ["Environments of kernel specs: OSError: no home."]
-
-
-NB_CONDA_KERNELS = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", "/opt/conda/envs/a", "python"]
-
-
-@pytest.mark.parametrize(
-    ("argv", "env", "own"),
-    [
-        ([sys.executable, "-m", "ipykernel_launcher"], {}, True),
-        (["python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"], {}, True),
-        (["python3", "-m", "ipykernel"], {}, True),
-        (["/opt/other/bin/python", "-m", "ipykernel_launcher"], {}, False),
-        ([*NB_CONDA_KERNELS, "-m", "ipykernel_launcher"], {}, False),
-        (["python", "-m", "ipykernel_launcher"], {"SPARK_HOME": "/opt/spark"}, False),
-        (["python", "-m"], {}, False),
-        (["python", "ipykernel_launcher"], {}, False),
-    ],
-)
-def test_which_kernel_is_the_servers_own_python(argv: list[str], env: dict[str, str], own: bool) -> None:
-    assert is_own_python(KernelSpec(argv=argv, env=env)) == own
-
-
 def test_the_own_environment_is_called_as_conda_does(tmp_path: Path) -> None:
     prefix = virtual_environment(tmp_path / "conda")
-    code = "from argo_jupyter_scheduler.environment_sources import own_environment; print(own_environment().name)"
+    code = "from argo_jupyter_scheduler.environments.locations import own_environment; print(own_environment().name)"
     for name in ("conda", "base"):
         packages = {"PYTHONPATH": str(Path(argo_jupyter_scheduler.__file__).parent.parent)}
         command = [f"{prefix}/bin/python", "-c", code]
@@ -332,11 +234,11 @@ def test_the_own_environment_is_called_as_conda_does(tmp_path: Path) -> None:
 
 
 async def test_a_new_environment_can_be_used_at_once(scheduler: ArgoScheduler, tmp_path: Path) -> None:
-    manager = scheduler.environments_manager
-    manager.wait(10)
+    manager, catalog = scheduler.environments_manager, catalog_of(scheduler)
+    catalog.wait(10)
     assert "new" not in [one.name for one in manager.list_environments()]
     conda_prefix(tmp_path / "envs" / "new")
-    assert manager.find("new").prefix == f"{tmp_path}/envs/new"
+    assert catalog.find("new").prefix == f"{tmp_path}/envs/new"
     assert "new" in [one.name for one in manager.list_environments()]
 
 
@@ -344,34 +246,16 @@ def test_a_manager_alone_offers_what_there_is() -> None:
     """As Jupyter-Scheduler's own `Scheduler` would use it."""
     manager = ArgoEnvironmentManager()
     assert manager.list_environments()[0].name == OWN
-    assert manager.find(OWN).is_own
+    assert manager.catalog.find(OWN).is_own
 
 
 def test_run_settings_have_no_environment_variables_of_kernels(
     everything: None, scheduler: ArgoScheduler
 ) -> None:
-    manager = scheduler.environments_manager
-    manager.wait(10)
-    settings = manager.run_settings("ir", "python3")
-    assert settings["environment"]["kernel"]["argv"] == ["/bin/R", "{connection_file}"]
-    assert "SECRET" not in json.dumps(settings)
-
-
-def test_where_names_can_lie() -> None:
-    store = "/home/conda/{namespace}/envs/{namespace}-{name}"
-    assert candidates(["/opt/{name}", store], "a-b-c") == [
-        "/opt/a-b-c",
-        "/home/conda/a/envs/a-b-c",
-        "/home/conda/a-b/envs/a-b-c",
-    ]
-    assert candidates([store], "a-b/c") == ["/home/conda/a-b/envs/a-b-c"]
-    for name in ("../../etc", "..", "", "a/../b", "-", "a/-/b", "a\nb/c", "../x"):
-        found = candidates(["/opt/{name}", store], name)
-        assert not [path for path in found if ".." in Path(path).parts or not path.isprintable()], found
-
-
-def test_what_lies_there(tmp_path: Path) -> None:
-    for path in ("a/envs/a-b", "a/envs/b-c", "a-b/envs/a-b-c", "[x]/envs/[x]-y"):
-        (tmp_path / path).mkdir(parents=True)
-    found = existing([f"{tmp_path}/{{namespace}}/envs/{{namespace}}-{{name}}"])
-    assert {one.name for one in found} == {"a-b", "a-b-c", "[x]-y"}
+    catalog = catalog_of(scheduler)
+    catalog.wait(10)
+    settings = scheduler.jobs.run_settings(catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None)
+    assert settings.environment
+    assert settings.environment.kernel == settings.kernel
+    assert settings.environment.kernel["argv"] == ["/bin/R", "{connection_file}"]
+    assert "SECRET" not in json.dumps(settings.to_json())

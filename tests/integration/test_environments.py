@@ -14,9 +14,6 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.domain.environment import Environment
-from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
-from argo_jupyter_scheduler.environments.kernels import choose
 from tests.support.environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
 from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
 from tests.support.processes import marked
@@ -155,8 +152,10 @@ async def test_an_environment_that_shares_its_packages_needs_no_kernel_spec(jobs
 
 @everywhere
 async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, envs: Path) -> None:
-    await refused(jobs, "no environment '../../etc'", runtime_environment_name="../../etc")
-    await refused(jobs, "no environment 'analytic'. Possible: analytics", runtime_environment_name="analytic")
+    await refused(jobs, "Environment '../../etc' not found", runtime_environment_name="../../etc")
+    await refused(
+        jobs, "Environment 'analytic' not found. Available: analytics", runtime_environment_name="analytic"
+    )
     await refused(
         jobs, "'bare'", "ipykernel is missing", "-m pip install ipykernel", runtime_environment_name="bare"
     )
@@ -167,15 +166,15 @@ async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, en
     await refused(
         jobs, "no kernel for ir", content=notebook("1", kernel=nameless), runtime_environment_name="geo"
     )
-    words = ("ipykernel is missing", "kernels/json/kernel.json is broken", "'no-such-program' is not there")
+    words = ("ipykernel is missing", "kernels/json/kernel.json is broken", "'no-such-program' does not exist")
     words += (
         "mode/kernel.json is broken (The 'interrupt_mode'",
         "env/kernel.json is broken",
-        "'N' is no text",
+        "'N' is not a text",
     )
     await refused(jobs, *words, runtime_environment_name="spoilt")
-    await refused(jobs, "python is not there, or leads nowhere", runtime_environment_name="dangling")
-    await refused(jobs, "Possible: shared, bare.", runtime_environment_name="SHARED")
+    await refused(jobs, "python does not exist, or is a broken link", runtime_environment_name="dangling")
+    await refused(jobs, "Available: shared, bare.", runtime_environment_name="SHARED")
 
 
 @everywhere
@@ -198,7 +197,7 @@ async def test_an_environment_that_disappears(
     shutil.rmtree(gone)
     job = await story.next_run()
     assert job["status"] == "FAILED"
-    for words in (f"Environment 'gone' is not there: looked for {gone}", "geo"):
+    for words in (f"Environment 'gone' not found. Searched: {gone}", "geo"):
         assert words in job["status_message"]
     await story.change(name="kept")
     await refused(jobs, "'gone'", runtime_environment_name="gone")
@@ -214,46 +213,12 @@ async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jo
         "b.ipynb", source, runtime_environment_name="bash", parameters={"greeting": "hej"}
     )
     assert "hej" in await printed(jobs, job_id)
-    await refused(jobs, "written in python, and kernel 'bash' runs bash", runtime_environment_name="bash")
+    await refused(jobs, "written in python, but kernel 'bash' runs bash", runtime_environment_name="bash")
 
     untold = json.loads(source)
     untold["metadata"] = {"language_info": {"name": "bash"}}
     job_id = await jobs.create("own.ipynb", json.dumps(untold), parameters={"greeting": "hej"})
     assert "hej" in await printed(jobs, job_id)
-
-
-@pytest.mark.parametrize(
-    ("kernelspec", "language", "chosen"),
-    [
-        ({"name": "pysparkkernel", "language": ""}, "pyspark", ("pysparkkernel", "pyspark")),
-        ({"name": "pysparkkernel", "language": "python"}, "", ("pysparkkernel", "python")),
-        ({"name": "PySparkKernel"}, "", ("pysparkkernel", "pysparkkernel")),
-        ({"name": "conda-env-x-py", "language": "python"}, "", ("python3", "python")),
-        ({"name": "python"}, "", ("python3", "python")),
-        ({"name": "ir"}, "", None),
-        ({"name": "ir", "language": "R"}, "", None),
-        ({}, "", ("python3", "python")),
-    ],
-)
-def test_the_kernel_of_a_notebook(
-    tmp_path: Path, kernelspec: dict[str, str], language: str, chosen: tuple[str, str] | None
-) -> None:
-    for name, runs in (("pysparkkernel", ""), ("bash", "bash"), ("python3", "python")):
-        kernel_spec(tmp_path, name, runs, [sys.executable])
-    metadata = {"kernelspec": kernelspec, "language_info": {"name": language}}
-    environment = Environment("spark", str(tmp_path))
-    if chosen:
-        kernel = choose(environment, metadata)
-        assert (kernel.name, kernel.language) == chosen
-    else:
-        with pytest.raises(EnvironmentUnusable, match=r"bash \(bash\), pysparkkernel, python3 \(python\)"):
-            choose(environment, metadata)
-
-
-def test_a_picked_kernel_without_a_language_fits_any_notebook() -> None:
-    spec = {"name": "sparkkernel", "argv": ["spark"], "language": "", "resource_dir": ""}
-    metadata = {"kernelspec": {"name": "x", "language": "scala"}}
-    assert choose(Environment("sparkkernel", kernel=spec), metadata).language == "scala"
 
 
 class MadeUpKernelSpecs(KernelSpecManager):

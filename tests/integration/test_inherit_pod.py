@@ -5,30 +5,33 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 from tornado.httpclient import HTTPClientError
-from traitlets.config import LoggingConfigurable
 
-from argo_jupyter_scheduler.config.argo import ArgoTraits
-from argo_jupyter_scheduler.config.pod import PodTraits
-from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherited
+from argo_jupyter_scheduler.domain.errors import EngineRefused
+from argo_jupyter_scheduler.engines.argo.api import WORKFLOWS
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
+from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
+from argo_jupyter_scheduler.engines.argo.manifests import build_workflow
+from argo_jupyter_scheduler.engines.argo.pods.inheritance import inherit
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import OwnPod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.argo.pods.shape_sources import pod_shape
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
+from tests.support import manifests
 from tests.support.jobs import Jobs, notebook
+from tests.support.manifests import JOB
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-class Server(PodTraits, ArgoTraits, LoggingConfigurable):
-    """What of `ArgoScheduler` says what pods look like."""
 
 
 @pytest.fixture
@@ -41,8 +44,8 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube
         yield stand_in
 
 
-def shape_of(kubernetes: KubernetesStandIn, namespace: str = "jhub", **traits: Any) -> PodShape:
-    return pod_shape(Server(service_account_path=str(kubernetes.service_account), **traits), namespace)
+def shape_of(kubernetes: KubernetesStandIn, **traits: Any) -> PodShape:
+    return manifests.shape_of(service_account_path=str(kubernetes.service_account), **traits)
 
 
 @pytest.fixture
@@ -130,7 +133,10 @@ def test_an_init_container_that_argo_would_expand_does_not_leave(
     alice["spec"]["initContainers"] = [bad, other]
     shape = shape_of(kubernetes)
     assert [one["name"] for one in shape.spec["initContainers"]] == [other["name"]]
-    assert "The init container bad of this server's pod is not passed on, since it has '{{'" in caplog.text
+    assert (
+        "Runs do not inherit the init container bad of this server's pod, since it contains '{{'"
+        in caplog.text
+    )
 
 
 def test_amounts_of_the_servers_container_are_those_of_the_run(
@@ -180,7 +186,7 @@ def test_a_server_that_begins_as_root_and_becomes_its_user(
 ) -> None:
     alice["spec"]["securityContext"] = {"fsGroup": 100, **pod}
     alice["spec"]["containers"][0]["securityContext"] = container
-    shape, _ = inherited(OwnPod(alice, "jhub"), user=is_server)
+    shape, _ = inherit(OwnPod(alice, "jhub"), user=is_server)
     found = shape.container.get("securityContext") or {}
     assert (found.get("runAsUser"), found.get("runAsGroup")) == is_run
 
@@ -338,7 +344,7 @@ def test_auto_is_off_outside_kubernetes_and_on_nebari(
         assert shape_of(kubernetes).image == ""
     assert caplog.text.count("this server's pod, which has no service account") == 1
     assert kubernetes.requests == []
-    assert caplog.text.count("not passed on") == 1  # only where it was on
+    assert caplog.text.count("do not inherit these environment variables") == 1  # only where it was on
 
 
 def test_another_namespace_is_told(
@@ -346,6 +352,49 @@ def test_another_namespace_is_told(
 ) -> None:
     shape_of(kubernetes, namespace="argo")
     assert "Runs are in namespace argo, this server is in jhub" in caplog.text
+
+
+def engine_of(
+    kubernetes: KubernetesStandIn, database: Database, argo: ArgoStandIn, **traits: Any
+) -> ArgoEngine:
+    account = str(kubernetes.service_account)
+    settings = manifests.argo_settings(service_account_path=account, inherit_pod="on", **traits)
+    token = Token("the environment variable ARGO_TOKEN", argo.token)
+    connection = Connection(make_url(argo.url, "", True), "dev", token, True, 8.0)
+    return ArgoEngine(replace(settings, connection=connection), database, "/home/jovyan/staging")
+
+
+def test_the_servers_pod_is_read_once_and_not_before_it_is_needed(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], database: Database, argo: ArgoStandIn
+) -> None:
+    engine = engine_of(kubernetes, database, argo)
+    assert kubernetes.requests == []
+    with ThreadPoolExecutor() as pool:
+        built = list(pool.map(engine.build_workflow, [JOB] * 4))
+    engine.start()
+    assert all(manifest == built[0] for manifest in built)
+    assert [path.split("/")[-2] for path in kubernetes.requests] == ["pods", "persistentvolumeclaims"]
+    engine.close()
+
+
+def test_traits_that_do_not_fit_what_is_inherited_are_refused_when_it_is_known(
+    kubernetes: KubernetesStandIn, alice: dict[str, Any], database: Database, argo: ArgoStandIn
+) -> None:
+    engine = engine_of(kubernetes, database, argo, volume_mounts=[{"name": "mine", "mountPath": "/mine"}])
+    for use in (engine.start, lambda: engine.submit(JOB)):
+        with pytest.raises(EngineRefused, match=r"c\.ArgoScheduler\.volume_mounts: 'mine' is mounted"):
+            use()
+    # Runs that were started before are still looked after.
+    engine.api.call("POST", WORKFLOWS, "", {"workflow": ended_workflow(JOB)})
+    argo.wait(JOB.workflow_name)
+    queued = replace(JOB, status="QUEUED", create_time=1)
+    assert engine.observe([queued], []).jobs[JOB.job_id].ended
+
+
+def ended_workflow(job: JobRow) -> dict[str, Any]:
+    """Return the manifest of a run that an earlier server has submitted, and that fails at once."""
+    settings = replace(manifests.manifest_settings(pod_per_step=False), db_url="sqlite:////none")
+    return build_workflow(job, settings)
 
 
 class TestServer:
@@ -411,5 +460,5 @@ class TestWithoutAnySource:
     async def test_a_run_whose_pod_could_not_write_its_row_says_so(self, jobs: Jobs) -> None:
         job = await jobs.wait(await jobs.create("p.ipynb", notebook("1")))
         assert job["status"] == "FAILED"
-        assert "staging area is on no volume that the pods mount" in job["status_message"]
+        assert "staging area is not on a volume that the pods mount" in job["status_message"]
         assert "c.ArgoScheduler.volumes" in job["status_message"]

@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import RunSettings, SlackSettings
-from argo_jupyter_scheduler.notify.slack import check, is_asked_for
 from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
 from argo_jupyter_scheduler.steps.context import Context
@@ -27,6 +25,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import SlackStandIn
 from tests.support.jobs import notebook
+from tests.support.rows import job_row
 
 ERROR = "ValueError: no (cell 1, In [1])"
 SUCCEEDED = {"succeeded": True, "error": None}
@@ -110,11 +109,11 @@ def test_channels(run: Run, slack: SlackStandIn, channel: str, found: str) -> No
 @pytest.mark.parametrize(
     ("channel", "words"),
     [
-        ("nope", "there is no such channel, or it is private"),
+        ("nope", "the channel does not exist, or it is private"),
         ("C0000000099", "(channel_not_found)"),
-        ("others-private", "there is no such channel, or it is private"),
+        ("others-private", "the channel does not exist, or it is private"),
         ("random", "invite it there, with /invite and its name (not_in_channel)."),
-        ("old", "there is no such channel"),
+        ("old", "the channel does not exist"),
         ("C0000000003", "the channel is archived (is_archived)."),
     ],
 )
@@ -150,7 +149,11 @@ ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, str], str]] = {
     "200, half JSON": (("conversations.list", 200, "{"), {}, "what answered is not Slack"),
     "503": (("conversations.list", 503), {}, "Slack has a problem (503)."),
     "unknown": ((SHOWN, 200, {"ok": False, "error": "fatal"}), {}, "Slack refused it (fatal)."),
-    "ratelimited": (("conversations.list", 429), {"Retry_After": "30"}, "wants 30 s, more than there are"),
+    "ratelimited": (
+        ("conversations.list", 429),
+        {"Retry_After": "30"},
+        "asks to wait 30 s, longer than the time that is left (ratelimited)",
+    ),
 }
 
 
@@ -165,7 +168,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
     assert words in reason(context)
     assert slack.messages == []
     failure.run(context)
-    row = context.database.get_job("a") or {}
+    row = job_row(context.database, "a")
     assert (row["status"], row["status_message"]) == (
         "FAILED",
         f"{ERROR} (No message was sent to Slack: {reason(context)})",
@@ -176,7 +179,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
 def test_tokens_that_are_none(run: Run, slack: SlackStandIn, token: str) -> None:
     context = run(token=token)
     send_to_slack.run(context)
-    words = {"xoxb-wrong": "(invalid_auth)", "": "was not found"}.get(token, "has characters")
+    words = {"xoxb-wrong": "(invalid_auth)", "": "was not found"}.get(token, "contains characters")
     assert words in reason(context)
     assert token not in context.folder.log.read_text() or not token
     assert len(slack.requests) == (token == "xoxb-wrong")
@@ -339,7 +342,9 @@ def test_a_file_that_slack_does_not_take_costs_no_message(run: Run, slack: Slack
     slack.answer("files.getUploadURLExternal", 200, {"ok": False, "error": "file_uploads_disabled"})
     send_to_slack.run(run(FAILED))
     [message] = slack.messages
-    assert message.text.endswith(".ipynb is not attached: this Slack takes no files (file_uploads_disabled).")
+    assert message.text.endswith(
+        ".ipynb is not attached: this Slack does not accept files (file_uploads_disabled)."
+    )
 
 
 def test_a_run_without_outputs_sends_text(run: Run, slack: SlackStandIn) -> None:
@@ -362,7 +367,7 @@ def test_long_reasons_fit(run: Run, slack: SlackStandIn) -> None:
     context = run({"succeeded": False, "error": "x" * 5000}, parameters={"SLACK_CHANNEL": "nope"})
     send_to_slack.run(context)
     failure.run(context)
-    message = (context.database.get_job("a") or {})["status_message"]
+    message = job_row(context.database, "a").status_message
     assert len(message) == 1024
     assert message.endswith(f"x… (No message was sent to Slack: {reason(context)})")
 
@@ -376,7 +381,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, slack: S
         code = run_steps(["send-to-slack", "success", "failure"], context)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (code, (context.database.get_job("a") or {})["status"]) == (0, "COMPLETED")
+    assert (code, job_row(context.database, "a").status) == (0, "COMPLETED")
     assert reason(context) == "the run was told to end meanwhile."
 
 
@@ -384,75 +389,8 @@ def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, sl
     context = run()
     context.reason = "Pod was active on the node longer than the specified deadline"
     run_steps(["send-to-slack", "failure"], context)
-    assert (context.database.get_job("a") or {})["status"] == "COMPLETED"
+    assert job_row(context.database, "a").status == "COMPLETED"
     assert "has completed" in slack.messages[0].text
-
-
-HAS_TOKEN, HAS_BOTH = SlackSettings(has_token=True), SlackSettings(has_token=True, channel="#ops")
-
-
-@pytest.mark.parametrize(
-    ("parameters", "settings", "words"),
-    [
-        ({"SLACK_TOKEN": "xoxb-1"}, SlackSettings(), "No channel is given"),
-        ({"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": " "}, HAS_TOKEN, "No channel is given"),
-        ({"SLACK_NOTIFY": "failure"}, HAS_TOKEN, "No channel is given"),
-        ({"SLACK_CHANNEL": "#team"}, SlackSettings(), "there is no token"),
-        ({"SLACK_CHANNEL": "#team"}, SlackSettings(channel="#ops"), "there is no token"),
-        (
-            {"SLACK_CHANNEL": "my team"},
-            HAS_TOKEN,
-            "SLACK_CHANNEL is 'my team', which no channel can be called",
-        ),
-        ({"SLACK_CHANNEL": "#"}, HAS_TOKEN, "which no channel can be called"),
-        ({"SLACK_CHANNEL": "#a,#b"}, HAS_TOKEN, "which no channel can be called"),
-        ({"SLACK_TOKEN": "xoxb 1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "SLACK_TOKEN has characters"),
-        (
-            {"SLACK_NOTIFY": "never", "SLACK_CHANNEL": "#team"},
-            HAS_TOKEN,
-            "Possible: always, success, failure",
-        ),
-        *(
-            ({"SLACK_CHANNEL": text}, HAS_TOKEN, "which no channel can be called")
-            for text in ("https://x.slack.com/general", "x.slack.com", "a:b")
-        ),
-        ({"slack_token": "xoxb-1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "it is called SLACK_TOKEN"),
-        ({"Slack-Channel": "#team"}, HAS_TOKEN, "it is called SLACK_CHANNEL"),
-        *(
-            ({name: token}, HAS_BOTH, f"'{name}' is a token of Slack")
-            for name, token in (("key", " xoxb-1"), ("SLACK_CHANNEL", "xoxe.xoxb-1"), ("x", "xapp-1"))
-        ),
-        ({"SLACK_CHANEL": "#team"}, HAS_TOKEN, "There is no parameter 'SLACK_CHANEL'"),
-    ],
-)
-def test_parameters_that_do_not_go_together_are_refused(
-    parameters: dict[str, str], settings: SlackSettings, words: str
-) -> None:
-    with pytest.raises(InvalidJob) as error:
-        check(parameters, settings)
-    assert words in str(error.value)
-    assert "xoxb" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "settings", "asked_for"),
-    [
-        ({}, HAS_TOKEN, False),
-        ({}, SlackSettings(channel="#ops"), False),
-        ({}, HAS_BOTH, True),
-        ({"SLACK_TOKEN": "xoxb-1"}, SlackSettings(channel="#ops"), True),
-        ({"SLACK_CHANNEL": " #Team ", "SLACK_NOTIFY": "Failure"}, HAS_TOKEN, True),
-        ({"SLACK_CHANNEL": "équipe-_1", "SLACK_TOKEN": "xoxe.xoxb-1-a"}, SlackSettings(), True),
-        ({"SLACK_NOTIFY": "success"}, HAS_BOTH, True),
-        ({"n": "1", "slack_users": "xo", "m": 2}, SlackSettings(), False),
-        (None, SlackSettings(), False),
-    ],
-)
-def test_parameters_that_go_together(
-    parameters: dict[str, str] | None, settings: SlackSettings, asked_for: bool
-) -> None:
-    check(parameters or {}, settings)
-    assert is_asked_for(parameters, settings) == asked_for
 
 
 def test_settings_of_another_version_are_read_as_far_as_they_are_known() -> None:

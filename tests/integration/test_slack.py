@@ -20,6 +20,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import Message, SlackStandIn
 from tests.support.jobs import Jobs, Story, notebook, outputs
+from tests.support.rows import job_row
 
 SECRET = {"name": "slack", "key": "token"}
 CHANNEL = {"SLACK_CHANNEL": "#reports"}
@@ -273,7 +274,7 @@ class TestOnThisMachine:
         while database.list_live_jobs():
             await asyncio.sleep(0.05)
         assert time.monotonic() - begun < 9  # each takes 1 s
-        ends = {(database.get_job(job_id) or {})["status_message"] for job_id in "abcdefghijkl"}
+        ends = {job_row(database, job_id).status_message for job_id in "abcdefghijkl"}
         assert ends == {f"{PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"}
 
 

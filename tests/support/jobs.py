@@ -14,7 +14,9 @@ import nbformat
 import pytest
 
 from argo_jupyter_scheduler.domain.status import LIVE
-from argo_jupyter_scheduler.jupyter.task_runner import LocalSchedules
+from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
+from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -162,3 +164,11 @@ class Story:
 
     async def printed(self, job: dict[str, Any]) -> str:
         return outputs((await self.jobs.download(job["job_id"]))["ipynb"])
+
+
+def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
+    """Return a scheduler as a server with another configuration has it."""
+    config = scheduler.config.copy()
+    config.ArgoScheduler.update(traits)
+    url = scheduler.jobs.database.url
+    return ArgoScheduler(scheduler.root_dir, ArgoEnvironmentManager(), url, config=config)

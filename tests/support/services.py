@@ -102,12 +102,14 @@ class OneEnvironment:
 class Services:
     """`jobs`, `definitions` and `reconciler` of a server that is not there."""
 
-    def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, database: Database, folder: Path, engine: SmallEngine | None = None, **settings: Any
+    ) -> None:
         self.root, self.staging = folder / "root", folder / "staging"
         self.root.mkdir()
         self.staging.mkdir()
         self.database = database
-        self.engine = SmallEngine()
+        self.engine = engine or SmallEngine()
         self.environments = OneEnvironment()
         job_settings = JobSettings(self.root, self.staging, **settings)
         validation = Validation(

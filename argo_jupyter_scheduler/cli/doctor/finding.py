@@ -26,9 +26,9 @@ class Finding:
     Attributes
     ----------
     check
-        What was looked at, in a word.
+        The subject, in a word.
     status
-        ``ok``; ``warning`` for what may be wrong or is not known; ``problem`` for what keeps runs from working.
+        ``ok``; ``warning``: it may be wrong, or is not known; ``problem``: runs will not work.
     message
         What was found.
     advice
@@ -42,48 +42,50 @@ class Finding:
 
 
 def ok(check: str, message: str) -> Finding:
-    """Return a finding that is fine."""
+    """Return a finding without a fault."""
     return Finding(check, OK, message)
 
 
 def warning(check: str, message: str, advice: str = "") -> Finding:
-    """Return a finding of what may be wrong, or is not known."""
+    """Return a finding about something that may be wrong, or is not known."""
     return Finding(check, WARNING, message, advice)
 
 
 def problem(check: str, message: str, advice: str = "") -> Finding:
-    """Return a finding of what keeps runs from working."""
+    """Return a finding about something that keeps runs from working."""
     return Finding(check, PROBLEM, message, advice)
 
 
 def show(findings: Iterable[Finding], out: TextIO) -> list[Finding]:
-    """Print findings one by one as they come, a line each, what to do beneath, and how many are bad; return them."""
+    """Print findings as they come, a line each with its advice beneath, and a summary; return them."""
     marks, colour = MARKS, out.isatty() and "NO_COLOR" not in os.environ
     try:
         "".join(MARKS.values()).encode(out.encoding or "ascii")
     except UnicodeEncodeError:
         marks = PLAIN_MARKS
     shown = []
-    for one in findings:
-        mark = f"{COLOURS[one.status]}{marks[one.status]}\033[0m" if colour else marks[one.status]
-        print(f"{mark} {one.check:<13} {one.message}", file=out, flush=True)
-        if one.advice:
-            print(f"{' ' * (len(marks[one.status]) + 15)}{one.advice}", file=out, flush=True)
-        shown.append(one)
+    for finding in findings:
+        mark = f"{COLOURS[finding.status]}{marks[finding.status]}\033[0m" if colour else marks[finding.status]
+        print(f"{mark} {finding.check:<13} {finding.message}", file=out, flush=True)
+        if finding.advice:
+            print(f"{' ' * (len(marks[finding.status]) + 15)}{finding.advice}", file=out, flush=True)
+        shown.append(finding)
     print(f"\n{summary(shown)}", file=out)
     return shown
 
 
 def summary(findings: list[Finding]) -> str:
-    """Return how many findings are bad, in words."""
-    counts = [(sum(one.status == status for one in findings), status) for status in (PROBLEM, WARNING)]
+    """Return the number of problems and warnings, in words."""
+    counts = [
+        (sum(finding.status == status for finding in findings), status) for status in (PROBLEM, WARNING)
+    ]
     words = [f"{count} {status}{'s' if count > 1 else ''}" for count, status in counts if count]
     return f"{', '.join(words)}." if words else "All is well."
 
 
 def as_json(findings: list[Finding]) -> str:
-    """Return findings for machines."""
-    statuses = {one.status for one in findings}
+    """Return findings for programs."""
+    statuses = {finding.status for finding in findings}
     worst = next(status for status in (PROBLEM, WARNING, OK) if status in statuses or status == OK)
-    content = {"version": __version__, "status": worst, "checks": [asdict(one) for one in findings]}
+    content = {"version": __version__, "status": worst, "checks": [asdict(finding) for finding in findings]}
     return json.dumps(content, indent=1, ensure_ascii=False)

@@ -23,18 +23,33 @@ from urllib3.util import Retry
 
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo.connection import Connection
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 WORKFLOWS = "workflows"
 CRON_WORKFLOWS = "cron-workflows"
 
-OLDEST = (3, 4)
-"""The oldest version of Argo that this package is tried with."""
+OLDEST_VERSION = (3, 4)
+"""The oldest supported version of Argo."""
+
+MAX_RETRIES = 2
+
+BACKOFF_SECONDS = 0.2
+"""Wait before the second try; it doubles each time."""
+
+PASSING_STATUSES = (429, 502, 503, 504)
+"""Statuses after which the same call may succeed."""
+
+MAX_MESSAGE_LENGTH = 500
+"""Characters that are shown of an error of Argo's."""
+
+MAX_PLAIN_LENGTH = 200
+"""Characters that are shown of a plain text, such as a proxy's."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
 
-class _Patience(Retry):
-    """Tries again as `Retry` does, but only while one more try still ends in time.
+class _RetryInTime(Retry):
+    """Retries as `Retry` does, but only while one more try still ends in time.
 
     Parameters
     ----------
@@ -46,12 +61,12 @@ class _Patience(Retry):
         super().__init__(*arguments, **keywords)
         self._until = until
 
-    def new(self, **changes: Any) -> _Patience:
+    def new(self, **changes: Any) -> _RetryInTime:
         return super().new(until=self._until, **changes)
 
-    def increment(self, *arguments: Any, **keywords: Any) -> _Patience:
+    def increment(self, *arguments: Any, **keywords: Any) -> _RetryInTime:
         causes = _causes(keywords.get("error"))
-        untrusted = any(isinstance(one, ssl.SSLCertVerificationError) for one in causes)
+        untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
         tries = self.new(total=0) if untrusted or time.monotonic() > self._until else self
         return Retry.increment(tries, *arguments, **keywords)
 
@@ -69,29 +84,29 @@ class ArgoApi:
 
     @functools.cached_property
     def version(self) -> tuple[int, ...]:
-        """The server's version, such as (3, 4, 4), asked for once; of an unknown build, a high one."""
+        """The server's version, such as (3, 4, 4), asked for once. An unknown build counts as the newest."""
         numbers = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", str(self.ask("version").get("version")))
         return tuple(int(number or 0) for number in numbers.groups()) if numbers else (999,)
 
     def require(self, feature: str, since: tuple[int, int]) -> None:
-        """Refuse a feature that the server is too old for.
+        """Refuse a feature for which the server is too old.
 
         Raises
         ------
         EngineRefused
             With the feature's name and the version that has it.
         EngineUnavailable
-            The server does not tell its version.
+            The server does not answer with its version.
         """
         if self.version < since:
-            there, needed = (".".join(map(str, version)) for version in (self.version, since))
+            actual, needed = (".".join(map(str, version)) for version in (self.version, since))
             raise EngineRefused(
-                f"Argo {there} at {self.connection.url} is too old for this: {feature} needs {needed} or later. "
+                f"Argo {actual} at {self.connection.url} is too old for this: {feature} needs {needed} or later. "
                 "Ask your administrator for an upgrade."
             )
 
-    def ask(self, what: str) -> dict[str, Any]:
-        """Return what the server tells of itself: `version`, `info` or `userinfo`; raises as `call`."""
+    def ask(self, what: str) -> KubernetesObject:
+        """Return what the server says about itself: `version`, `info` or `userinfo`; raises as `call`."""
         return self._request("GET", what)
 
     def call(
@@ -99,12 +114,12 @@ class ArgoApi:
         method: str,
         kind: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: KubernetesObject | None = None,
         *,
         query: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> KubernetesObject:
         """Call ``api/v1/<kind>/<namespace><path>`` and return the answer; empty for an accepted error.
 
         Parameters
@@ -119,14 +134,14 @@ class ArgoApi:
         Raises
         ------
         EngineUnavailable
-            It did not answer in time, or with an error of its own.
+            It did not answer in time, or it answered with an error of its own.
         EngineRefused
-            It answered no.
+            It refused the call.
         """
         place = f"{kind}/{self.connection.namespace}{path}"
         return self._request(method, place, body, query, accepted, accepted_words)
 
-    def log(self, workflow: str) -> list[str]:
+    def read_log(self, workflow: str) -> list[str]:
         """Return the lines that a workflow's pods have printed, without those of Argo's executor; raises as `call`."""
         place = f"workflows/{self.connection.namespace}/{workflow}/log"
         response, words = self._send("GET", place, None, {"logOptions.container": "main"})
@@ -142,11 +157,11 @@ class ArgoApi:
         self,
         method: str,
         place: str,
-        body: dict[str, Any] | None = None,
+        body: KubernetesObject | None = None,
         query: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> KubernetesObject:
         response, words = self._send(method, place, body, query)
         if response.status < 300:
             with contextlib.suppress(ValueError):
@@ -158,21 +173,20 @@ class ArgoApi:
         raise _error(response.status, words, self.connection, half_done=method != "GET")
 
     def _send(
-        self, method: str, place: str, body: dict[str, Any] | None, query: dict[str, str] | None
+        self, method: str, place: str, body: KubernetesObject | None, query: dict[str, str] | None
     ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Return the answer and, if it is an error, its own words."""
         at = self.connection
         token = at.token.header()
-        begun = time.monotonic()
-        patience = _Patience(
-            total=2,
-            backoff_factor=0.2,
-            status_forcelist=(429, 502, 503, 504),
+        retries = _RetryInTime(
+            total=MAX_RETRIES,
+            backoff_factor=BACKOFF_SECONDS,
+            status_forcelist=PASSING_STATUSES,
             # Each call may be repeated, also a POST: names are derived, so a second one meets the first's object.
             allowed_methods=None,
             raise_on_status=False,
             respect_retry_after_header=False,  # a user is waiting
-            until=begun + at.timeout / 2,
+            until=time.monotonic() + at.timeout / 2,
         )
         try:
             response = self._pool.request(
@@ -181,7 +195,7 @@ class ArgoApi:
                 json=body,
                 headers={"Authorization": token} if token else {},
                 redirect=False,
-                retries=patience,
+                retries=retries,
                 timeout=urllib3.Timeout(connect=at.timeout / 4, total=at.timeout * 0.45),
             )
         except HTTPError as error:
@@ -196,41 +210,43 @@ def _tls(at: Connection) -> dict[str, Any]:
     if at.verify is False:
         host = urlsplit(at.url).hostname or ""
         log.warning(
-            "The certificate of Argo's server at %s is not checked (argo_verify_ssl): anybody could be answering.",
+            "The certificate of Argo's server at %s is not verified (argo_verify_ssl): the token could be sent to an attacker.",
             at.url,
         )
-        said = f"Unverified HTTPS request is being made to host '{re.escape(host)}'"  # by urllib3, each time
-        warnings.filterwarnings("ignore", said, InsecureRequestWarning)
+        each_time = f"Unverified HTTPS request is being made to host '{re.escape(host)}'"  # by urllib3
+        warnings.filterwarnings("ignore", each_time, InsecureRequestWarning)
         return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
     bundle = certifi.where() if at.verify is True else at.verify
     return {"ca_cert_dir" if os.path.isdir(bundle) else "ca_certs": bundle}
 
 
 def _message(response: urllib3.BaseHTTPResponse, secret: str) -> str:
-    """Return an error's own words: of Argo, or in plain text of whatever stands before it.
+    """Return the text of an error: Argo's message, or the plain text of a proxy in front of it.
 
     Parameters
     ----------
     secret
-        The token that was sent. Whatever an error says is shown and stored, so it is taken out, before the words are cut.
+        The token that was sent. It is removed before the text is cut, since errors are shown and stored.
     """
     try:
-        words, length = str(response.json()["message"]), 500
+        words, length = str(response.json()["message"]), MAX_MESSAGE_LENGTH
     except (ValueError, KeyError, TypeError):
         location = response.headers.get("Location", "").partition("?")[0]
         text = response.data.decode(errors="replace").strip()
         plain = "" if text.startswith(("<", "{", "[")) else text
-        words, length = location or plain or response.reason or "no reason given", 200
+        words, length = location or plain or response.reason or "no reason given", MAX_PLAIN_LENGTH
     return (words.replace(secret, "…") if secret else words)[:length].rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """Return the error and what is behind it, the layers of urllib3 unwrapped: the last is what really happened."""
+    """Return an error and its causes, with urllib3's layers unwrapped. The last one is the root cause."""
     found: list[BaseException] = []
     while error is not None:
         found.append(error)
         inner = [getattr(error, "reason", None), *error.args, error.__cause__]
-        error = next((one for one in inner if isinstance(one, BaseException) and one not in found), None)
+        error = next(
+            (cause for cause in inner if isinstance(cause, BaseException) and cause not in found), None
+        )
     return found
 
 
@@ -241,48 +257,51 @@ def _unreachable(error: BaseException, at: Connection, half_done: bool) -> Engin
     if isinstance(cause, ssl.SSLCertVerificationError):
         return EngineUnavailable(
             f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message.rstrip('.')}. Set "
-            "c.ArgoScheduler.argo_ca_bundle to a file with the certificate of who signed it."
+            "c.ArgoScheduler.argo_ca_bundle to a file with the certificate of the authority that signed it."
         )
-    unread = any(isinstance(one, SSLError) for one in causes) and not isinstance(cause, ssl.SSLError)
+    unread = any(isinstance(layer, SSLError) for layer in causes) and not isinstance(cause, ssl.SSLError)
     if unread or "NO_CERTIFICATE" in str(cause):
         return EngineUnavailable(
             f"The certificates for Argo's server, '{at.verify}', cannot be read: {cause}. See "
             "c.ArgoScheduler.argo_ca_bundle."
         )
     if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-        words = "does not speak https. If it speaks http, write http:// in front of it, in ARGO_SERVER."
+        words = "does not speak https. If it speaks http, begin ARGO_SERVER with http://."
         return EngineUnavailable(f"Argo's server at {at.url} {words}")
     # A refused connection counts as a timeout in some versions of urllib3.
-    new = any(isinstance(one, NewConnectionError) for one in causes)
-    if not new and any(isinstance(one, (urllib3.exceptions.TimeoutError, TimeoutError)) for one in causes):
+    new = any(isinstance(layer, NewConnectionError) for layer in causes)
+    if not new and any(
+        isinstance(layer, (urllib3.exceptions.TimeoutError, TimeoutError)) for layer in causes
+    ):
         words = f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
         return EngineUnavailable(words, half_done)
-    if any(isinstance(one, ProtocolError) for one in causes):
-        words = (
-            "Try again later" if at.url.startswith("https:") else "Is https what it speaks? See ARGO_SERVER"
+    if any(isinstance(layer, ProtocolError) for layer in causes):
+        is_encrypted = at.url.startswith("https:")
+        advice = (
+            "Try again later." if is_encrypted else "If it speaks https, begin ARGO_SERVER with https://."
         )
-        words = f"Argo's server at {at.url} broke off its answer: {cause}. {words}."
+        words = f"Argo's server at {at.url} broke off its answer: {cause}. {advice}"
         return EngineUnavailable(words, half_done)
-    return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Is ARGO_SERVER right?")
+    return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Check ARGO_SERVER.")
 
 
 def _refused_token(at: Connection) -> str:
-    """Return what a user is told when Argo answers 401."""
+    """Return the message for the status 401."""
     if not at.token.origin:
         return (
-            "Argo asks for a token (401), and there is none. Set ARGO_TOKEN or c.ArgoScheduler.argo_token_file, "
+            "Argo asks for a token (401), but none is configured. Set ARGO_TOKEN or c.ArgoScheduler.argo_token_file, "
             "or give this server's pod a service account."
         )
     expires = at.token.claims().get("exp")
     why = "It may have expired"
     if isinstance(expires, (int, float)) and expires < time.time():
-        why = f"It expired at {moment(expires)}"
+        why = f"It expired at {format_moment(expires)}"
     renew = "" if at.token.file else "restart your JupyterLab server to get a new one, or "
     return f"Argo refused the token (401) of {at.token.origin}. {why}: {renew}ask your administrator."
 
 
-def moment(seconds: float) -> str:
-    """Return seconds since 1970 as a person reads them, in this machine's time zone."""
+def format_moment(seconds: float) -> str:
+    """Return seconds since 1970 as a date and time in this machine's time zone."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
@@ -293,10 +312,10 @@ def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineEr
         text = f"{server} has a problem ({status}): {words}. Try again later."
         return EngineUnavailable(text, half_done, status)
     if status < 300:
-        text = f"What answers at {at.url} is not Argo's API. Are ARGO_SERVER and ARGO_BASE_HREF right?"
+        text = f"The server at {at.url} is not Argo's API. Check ARGO_SERVER and ARGO_BASE_HREF."
         return EngineUnavailable(text, half_done, status)
     if status < 400:
-        text = f"{server} sends this elsewhere ({status}): {words}. Is ARGO_SERVER right?"
+        text = f"{server} redirects this ({status}) to {words}. Check ARGO_SERVER."
     elif status == 401:
         text = _refused_token(at)
     elif status == 403:
@@ -305,7 +324,7 @@ def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineEr
             f"list, patch, update and delete workflows and cronworkflows in namespace {at.namespace}."
         )
     elif status == 404:
-        hint = "" if "argoproj.io" in words else " Is ARGO_BASE_HREF right?"
+        hint = "" if "argoproj.io" in words else " Check ARGO_BASE_HREF."
         text = f"{server} does not know this (404): {words}.{hint}"
     else:
         text = f"Argo refused this ({status}): {words}."

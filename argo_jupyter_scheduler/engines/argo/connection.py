@@ -15,16 +15,16 @@ from argo_jupyter_scheduler.domain.errors import EngineRefused
 
 @dataclass(frozen=True)
 class Token:
-    """What a server knows its caller by.
+    """The token for Argo's server.
 
     Attributes
     ----------
     origin
-        Where it comes from, for messages; empty where there is none.
+        Where it comes from, for messages; empty where there is no token.
     value
         The token, with or without ``Bearer``.
     file
-        Where it is read from instead, each time it is needed: Kubernetes writes a new one into the file before the old one expires.
+        The file that has it instead. It is read for each call: Kubernetes renews such a file before the token expires.
     """
 
     origin: str = ""
@@ -37,7 +37,7 @@ class Token:
         Raises
         ------
         EngineRefused
-            The file cannot be read, or what it is cannot be sent.
+            The file cannot be read, or its content is not a token.
         """
         token = self.value
         if self.file:
@@ -54,14 +54,16 @@ class Token:
             return ""
         parts = re.fullmatch(r"(?:([A-Za-z]+) +)?([!-~]+)", token.strip())
         if not parts:
-            raise EngineRefused(f"The token for Argo has characters that no token has; see {self.origin}.")
+            raise EngineRefused(
+                f"The token for Argo has characters that a token cannot have. Check {self.origin}."
+            )
         scheme = parts[1] or "Bearer"
         if scheme.lower() == "bearer":
             scheme = "Bearer"  # Argo compares letter by letter
         return f"{scheme} {parts[2]}"
 
     def claims(self) -> dict[str, Any]:
-        """Return what the token says of itself, unverified: ``exp``, ``sub``, …; empty where it is no signed JWT (RFC 7519).
+        """Return the token's claims (``exp``, ``sub``, …), unverified; empty where it is not a signed JWT (RFC 7519).
 
         Raises
         ------
@@ -69,7 +71,7 @@ class Token:
             As `header`.
         """
         parts = self.header().partition(" ")[2].split(".")
-        if len(parts) != 3:  # five are an encrypted one, as Argo's single sign-on gives
+        if len(parts) != 3:  # an encrypted one has five, such as that of Argo's single sign-on
             return {}
         try:
             found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
@@ -80,18 +82,18 @@ class Token:
 
 @dataclass(frozen=True)
 class Connection:
-    """The address of Argo's server and what it asks for.
+    """How Argo's server is reached.
 
     Attributes
     ----------
     url
-        The full address, see `address`.
+        The full address, see `make_url`.
     namespace
-        Where the workflows live.
+        Kubernetes namespace of the workflows.
     token
-        As whom it is called.
+        The token that each call sends.
     verify
-        Whether its certificate is checked, or the file or folder with the certificates to check it against.
+        Whether the server's certificate is verified, or the file or folder with the certificates of authorities to trust.
     timeout
         Seconds for one call, all tries together.
     """
@@ -103,17 +105,17 @@ class Connection:
     timeout: float
 
 
-def address(server: str, base_href: str, secure: bool) -> str:
-    """Return the full address of a server; ends with a slash.
+def make_url(server: str, base_href: str, secure: bool) -> str:
+    """Return the full address of a server; it ends with a slash.
 
     Parameters
     ----------
     server
         ``host``, ``host:port``, an IPv6 address, or any of them with a scheme and perhaps a path.
     base_href
-        The path under which it is found.
+        The path below which Argo is.
     secure
-        Whether https is meant where no scheme is given.
+        Whether the scheme is https where none is given.
 
     Raises
     ------
@@ -129,12 +131,12 @@ def address(server: str, base_href: str, secure: bool) -> str:
     if parts.scheme not in ("https", "http"):
         raise ValueError(f"the scheme must be https or http, not {parts.scheme}")
     if not parts.hostname or re.search(r"\s", text):
-        raise ValueError("it has no host name, or a space in it")
-    if parts.port == 0:  # `port` raises ValueError for what is no port
-        raise ValueError("0 is no port")
+        raise ValueError("it has no host name, or contains a space")
+    if parts.port == 0:  # `port` raises ValueError for others that are not ports
+        raise ValueError("0 is not a port")
     if "@" in parts.netloc:
-        raise ValueError("a user or password has no place in it")
+        raise ValueError("it must not contain a user or password")
     if parts.query or parts.fragment:
-        raise ValueError("it has something behind its path")
+        raise ValueError("it has a query or a fragment after its path")
     path = "/".join(part.strip("/") for part in (parts.path, base_href) if part.strip("/"))
     return f"{parts.scheme}://{parts.netloc}/{path}/" if path else f"{parts.scheme}://{parts.netloc}/"

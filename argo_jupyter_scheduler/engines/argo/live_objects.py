@@ -1,7 +1,7 @@
-"""A live CronWorkflow, which others may change too, brought in line with the one that is wanted. Pure: no I/O.
+"""Three-way merge of a live CronWorkflow, which others may change too, with the wanted one. Pure: no I/O.
 
-What was sent last stands in an annotation, as with ``kubectl apply``: the difference between that and what is wanted now has to be
-changed, and all else in the live object is somebody else's.
+An annotation holds what was sent last, as with ``kubectl apply``. The difference between that and what is wanted now is applied;
+everything else in the live object belongs to somebody else.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
+
 SENT = "jupyter-scheduler-sent"
 """Annotation: the ``workflowSpec`` that was sent last."""
 
 CONFIGURATION = "jupyter-scheduler-configuration"
-"""Annotation: a hash of what was configured of the runs when it was sent."""
+"""Annotation: a hash of what was configured for the runs when it was sent."""
 
 
-def annotated(manifest: dict[str, Any], configuration: str) -> dict[str, Any]:
-    """Return a manifest that says of itself what was sent.
+def annotate(manifest: KubernetesObject, configuration: str) -> KubernetesObject:
+    """Return a manifest with a note in it of what is sent.
 
     Parameters
     ----------
     configuration
-        What `CONFIGURATION` shall say.
+        A hash, for the annotation `CONFIGURATION`.
     """
     sent = json.dumps(manifest["spec"]["workflowSpec"], sort_keys=True)
     annotations = {
@@ -34,95 +36,108 @@ def annotated(manifest: dict[str, Any], configuration: str) -> dict[str, Any]:
     return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
-def sent(live: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the ``workflowSpec`` that was sent last, None where that is not known."""
+def read_configuration(metadata: Mapping[str, Any]) -> str | None:
+    """Return the hash in an object's metadata; None where there is none."""
+    return (metadata.get("annotations") or {}).get(CONFIGURATION)
+
+
+def read_sent(live: Mapping[str, Any]) -> KubernetesObject | None:
+    """Return the ``workflowSpec`` that was sent last, None where it is unknown."""
     try:
-        found: dict[str, Any] = json.loads((live["metadata"].get("annotations") or {})[SENT])
+        found: KubernetesObject = json.loads((live["metadata"].get("annotations") or {})[SENT])
     except (KeyError, ValueError):
         return None
     return found
 
 
-def edited(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether the schedule or its policy differ, or what runs are made of is another than was sent last."""
+def needs_edit(live: KubernetesObject, wanted: KubernetesObject) -> bool:
+    """Return whether the schedule, its policy, the runs or the configuration differ from what was sent last."""
+    before = read_sent(live)
+    if before is not None and before != wanted["spec"]["workflowSpec"]:
+        return True
+    # Without this, an outdated annotation would be found again at each start.
+    if read_configuration(live["metadata"]) != read_configuration(wanted["metadata"]):
+        return True
     keys = set(wanted["spec"]) - {"workflowSpec", "workflowMetadata", "suspend"}
-    before = sent(live)
-    other = before is not None and before != wanted["spec"]["workflowSpec"]
-    # Its mark is brought up to date too, lest it be looked at at each start.
-    other |= _configuration(live) != _configuration(wanted)
-    return other or any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
+    return any(live["spec"].get(key) != wanted["spec"][key] for key in keys)
 
 
-def _configuration(cron_workflow: Mapping[str, Any]) -> str | None:
-    return (cron_workflow["metadata"].get("annotations") or {}).get(CONFIGURATION)
-
-
-def merged(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the live object with what we want in it, and all else as it is.
+def merge(live: KubernetesObject, wanted: KubernetesObject) -> KubernetesObject:
+    """Return the live object with what we want in it, and everything else as it is.
 
     Parameters
     ----------
     wanted
-        An `annotated` manifest.
+        A manifest from `annotate`.
     """
     kept = {key: value for key, value in live["spec"].items() if key not in ("schedule", "schedules")}
     ours = wanted["spec"]["workflowSpec"]
-    # An object of which it is not known what was sent keeps its templates.
-    before = sent(live) or {"templates": ours["templates"]}
-    spec = {**kept, **wanted["spec"], "workflowSpec": changed(before, live["spec"]["workflowSpec"], ours)}
-    spec["workflowMetadata"] = _labelled(
-        live["spec"].get("workflowMetadata") or {}, wanted["spec"]["workflowMetadata"]
-    )
-    return {**live, "metadata": _labelled(live["metadata"], wanted["metadata"]), "spec": spec}
+    # Where it is unknown what was sent, the object keeps its templates.
+    before = read_sent(live) or {"templates": ours["templates"]}
+    spec = {
+        **kept,
+        **wanted["spec"],
+        "workflowSpec": apply_change(before, live["spec"]["workflowSpec"], ours),
+        "workflowMetadata": _merge_metadata(
+            live["spec"].get("workflowMetadata") or {}, wanted["spec"]["workflowMetadata"]
+        ),
+    }
+    return {**live, "metadata": _merge_metadata(live["metadata"], wanted["metadata"]), "spec": spec}
 
 
-def _labelled(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+def _merge_metadata(live: KubernetesObject, wanted: KubernetesObject) -> KubernetesObject:
     """Return live metadata with the labels and annotations that are wanted, and all others."""
     keys = [key for key in ("labels", "annotations") if key in wanted]
     return {**live, **{key: {**(live.get(key) or {}), **wanted[key]} for key in keys}}
 
 
-def changed(before: Any, live: Any, wanted: Any) -> Any:
+def apply_change(before: Any, live: Any, wanted: Any) -> Any:
     """Return `live` with the changes that lead from `before` to `wanted`."""
+    sides = (before, live, wanted)
     if before == wanted:
         return live
-    if all(isinstance(one, Mapping) for one in (before, live, wanted)):
+    if all(isinstance(side, Mapping) for side in sides):
         found = dict(live)
         for key in [*before, *(key for key in wanted if key not in before)]:
             if key not in wanted:
                 found.pop(key, None)
             elif before.get(key) != wanted[key]:
-                found[key] = changed(before.get(key), live.get(key), wanted[key])
+                found[key] = apply_change(before.get(key), live.get(key), wanted[key])
         return found
-    if all(map(_is_named, (before, live, wanted))):
-        parts = [{one["name"]: one for one in side} for side in (before, live, wanted)]
-        found = changed(*parts)
-        ours = [found.pop(name) for name in parts[-1] if name in found]  # in the order that is wanted
+    if all(_has_unique_names(side) for side in sides):
+        by_name = [{thing["name"]: thing for thing in side} for side in sides]
+        found = apply_change(*by_name)
+        ours = [found.pop(name) for name in by_name[-1] if name in found]  # in the wanted order
         return [*ours, *found.values()]
     return wanted
 
 
-def _is_named(side: Any) -> bool:
-    """Return whether this is a list of things that each have a name of their own, such as templates or environment variables."""
-    if not isinstance(side, list) or not all(isinstance(one, Mapping) and "name" in one for one in side):
+def _has_unique_names(side: Any) -> bool:
+    """Return whether this is a list of things with a name each, such as templates or environment variables."""
+    if not isinstance(side, list):
         return False
-    return len({one["name"] for one in side}) == len(side)
+    if not all(isinstance(thing, Mapping) and "name" in thing for thing in side):
+        return False
+    return len({thing["name"] for thing in side}) == len(side)
 
 
-def rewritten(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether the live containers are not those that were sent: an admission controller's work."""
-    before = sent(live) or wanted["spec"]["workflowSpec"]
-    return _containers(live["spec"]["workflowSpec"]) != _containers(before)
+def is_rewritten(live: KubernetesObject, wanted: KubernetesObject) -> bool:
+    """Return whether the live containers are not those that were sent: the work of an admission controller."""
+    before = read_sent(live) or wanted["spec"]["workflowSpec"]
+    return _find_containers(live["spec"]["workflowSpec"]) != _find_containers(before)
 
 
-def _containers(workflow: dict[str, Any]) -> dict[str, Any]:
-    templates = workflow.get("templates") or []
-    return {one["name"]: _without_empties(one["container"]) for one in templates if one.get("container")}
+def _find_containers(workflow: KubernetesObject) -> KubernetesObject:
+    return {
+        template["name"]: _drop_empties(template["container"])
+        for template in workflow.get("templates") or []
+        if template.get("container")
+    }
 
 
-def _without_empties(value: Any) -> Any:
+def _drop_empties(value: Any) -> Any:
     """Return `value` without what Argo adds or leaves out when it writes an object: ``resources: {}``, ``readOnly: false``."""
     if isinstance(value, dict):
-        cleaned = {key: _without_empties(one) for key, one in value.items()}
-        return {key: one for key, one in cleaned.items() if one}
-    return [_without_empties(one) for one in value] if isinstance(value, list) else value
+        cleaned = {key: _drop_empties(content) for key, content in value.items()}
+        return {key: content for key, content in cleaned.items() if content}
+    return [_drop_empties(element) for element in value] if isinstance(value, list) else value

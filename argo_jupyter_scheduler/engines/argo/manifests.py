@@ -1,146 +1,54 @@
 """Builds a run's Workflow and a definition's CronWorkflow. Pure: no I/O.
 
-A manifest holds ids and paths, never what a user typed: Argo expands ``{{…}}`` in it, and whoever may list workflows can read it.
+A manifest holds ids and paths, never what a user typed: Argo expands ``{{…}}`` in it, and everybody who may list workflows can
+read it.
+
+hera builds the workflow, its steps and its commands. The shape of the pods is put in as it is, since hera's models drop the fields
+of a newer Kubernetes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
-from hera.workflows.models import Container as ContainerModel
-from hera.workflows.models import (
-    ContinueOn,
-    IntOrString,
-    PodSecurityContext,
-    RetryStrategy,
-    Template,
-    TTLStrategy,
-    WorkflowSpec,
-)
-from pydantic import BaseModel
+from hera.workflows.models import ContinueOn, IntOrString, RetryStrategy, TTLStrategy
 
-from argo_jupyter_scheduler.domain import options, plan
-from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
-from argo_jupyter_scheduler.domain.run_settings import SlackSettings
-from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE
-from argo_jupyter_scheduler.domain.text import nearest_names
-from argo_jupyter_scheduler.engines.argo.pods.names import (
+from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE, normalize
+from argo_jupyter_scheduler.engines.argo.labels import (
     CREATOR_LABEL,
     DEFINITION_LABEL,
     JOB_LABEL,
     MANAGER,
     OVERRIDE_LABEL,
 )
+from argo_jupyter_scheduler.engines.argo.manifest_settings import ManifestSettings, find_slack_token
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.argo.settings import Policy
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 WORKFLOW_FIELDS = frozenset(
     {"dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets", "serviceAccountName", "volumes"}
 )
-"""Fields of a pod's specification that Argo has for all pods of a workflow."""
+"""Fields of a pod's specification that a workflow has for all of its pods."""
 
 TEMPLATE_FIELDS = frozenset(
     {"affinity", "automountServiceAccountToken", "hostAliases", "initContainers", "nodeSelector"}
     | {"priorityClassName", "schedulerName", "securityContext", "tolerations"}
 )
-"""Those that it has for the pod of a template. All others are in none of both, and are patched in."""
+"""Fields of a pod's specification that a template has for its pod. All others have to be patched in."""
 
-PLACEMENT = frozenset(
+PLACEMENT_FIELDS = frozenset(
     {"affinity", "nodeName", "nodeSelector", "overhead", "preemptionPolicy", "priority", "priorityClassName"}
     | {"resourceClaims", "runtimeClassName", "schedulerName", "tolerations", "topologySpreadConstraints"}
 )
-"""Those that say on which nodes a pod may be, and how it comes to one."""
-
-
-@dataclass(frozen=True)
-class ManifestSettings:
-    """What all runs share.
-
-    Attributes
-    ----------
-    namespace
-        Kubernetes namespace of the workflows.
-    db_url, staging_path
-        Where rows and files are, in the pods as on the server.
-    pod_per_step
-        Whether each step gets a pod of its own.
-    shape
-        The pods' shape.
-    policy
-        How Argo treats runs.
-    helper_resources
-        What the exit handler, and single steps other than `main`, ask for instead of what the shape does.
-    helper_shape
-        The shape whose image and `PLACEMENT` these pods have instead of the shape's; None for the shape's own.
-    creator
-        The user's name as a label's value; empty for none.
-    nebari
-        Whether Nebari's admission controller completes the manifest.
-    compute_types
-        What each compute type changes of the shape: traits of a pod.
-    retries
-        How often a failed `main` is tried again.
-    slack
-        What runs tell Slack.
-    slack_token_secret
-        ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
-    configured
-        The traits that all of this comes from, where an administrator has set them.
-    """
-
-    namespace: str
-    db_url: str
-    staging_path: str
-    pod_per_step: bool
-    shape: PodShape
-    policy: Policy = field(default_factory=Policy)
-    helper_resources: Mapping[str, Any] = field(default_factory=dict)
-    helper_shape: PodShape | None = None
-    creator: str = ""
-    nebari: bool = False
-    compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    retries: int = 0
-    slack: SlackSettings = field(default_factory=SlackSettings)
-    slack_token_secret: Mapping[str, str] = field(default_factory=dict)
-    configured: Mapping[str, Any] = field(default_factory=dict)
-
-
-def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> ManifestSettings:
-    """Return a settings with what a job or a definition asks for: its compute type as it is now, and its options.
-
-    Parameters
-    ----------
-    row
-        Its row; ``compute_type``, ``tags`` and ``runtime_environment_parameters`` are looked at.
-
-    Raises
-    ------
-    InvalidJob
-        There is no such compute type any more, or an option cannot be.
-    """
-    asked = options.read_options(row.tags, row.runtime_environment_parameters)
-    shape = settings.shape
-    name = row.compute_type
-    if name:
-        if name not in settings.compute_types:
-            raise InvalidJob(
-                f"There is no compute type '{name}' any more. Possible: {nearest_names(name, settings.compute_types)}."
-            )
-        shape = shape.changed(**settings.compute_types[name])
-    if asked.image:
-        shape = shape.changed(image=asked.image)
-    deadline = asked.timeout or settings.policy.active_deadline_seconds
-    policy = replace(settings.policy, active_deadline_seconds=deadline)
-    # Helper pods are what and where they would be without that: no node with a GPU is started to write a row, and an image that
-    # cannot be pulled does not keep the exit handler from telling.
-    return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
+"""Fields of a pod's specification that decide on which node it runs, and when."""
 
 
 def literal(text: str) -> str:
@@ -148,46 +56,72 @@ def literal(text: str) -> str:
     return text.replace("%", "%25").replace("{", "%7B")
 
 
-def build_workflow(job: JobRow, settings: ManifestSettings) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Pod:
+    """One pod of a run: a template of the workflow.
+
+    Attributes
+    ----------
+    name
+        Of the template.
+    steps
+        What the pod does, in order.
+    inputs
+        Parameters of the template, and what Argo fills in for them. The command has each as an option.
+    """
+
+    name: str
+    steps: Sequence[str]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_helper(self) -> bool:
+        """Whether the pod does not execute the notebook."""
+        return plan.MAIN not in self.steps
+
+
+def build_workflow(job: JobRow, settings: ManifestSettings) -> KubernetesObject:
     """Return the manifest of one run, as Argo's API takes it.
 
     Parameters
     ----------
     job
-        The run's row. Of what a user typed in it, nothing gets into the manifest.
+        The run's row. Nothing that a user typed gets from it into the manifest.
     """
-    job_id = job.job_id
-    tells = slack.is_asked_for(job.parameters, settings.slack)
-    steps = tuple(name for name in plan.STEPS if tells or name != plan.SEND_TO_SLACK)
+    sends_slack = slack.is_asked_for(job.parameters, settings.slack)
+    steps = [name for name in plan.STEPS if sends_slack or name != plan.SEND_TO_SLACK]
+    pods = _list_pods(steps, settings.pod_per_step, sends_slack)
     with Workflow(
-        name=workflow_name(job_id),
-        labels={**settings.shape.labels, **MANAGER, JOB_LABEL: job_id, **_nebari_labels(settings)},
-        **_common(settings),
+        name=workflow_name(job.job_id),
+        labels={**settings.shape.labels, **MANAGER, JOB_LABEL: job.job_id, **_nebari_labels(settings)},
+        **_workflow_fields(settings),
     ) as workflow:
-        _templates(steps, ["--job-id", job_id], settings, tells)
-    manifest: dict[str, Any] = workflow.to_dict()
+        _add_templates(pods, ["--job-id", job.job_id], settings)
+    manifest: KubernetesObject = workflow.to_dict()
+    _shape_pods(manifest["spec"], pods, settings)
     return manifest
 
 
 def build_cron_workflow(
     definition: DefinitionRow, settings: ManifestSettings, one_schedule: bool = False
-) -> dict[str, Any]:
+) -> KubernetesObject:
     """Return the manifest of a definition's cron workflow.
 
-    It names the definition's id; what is run, each run reads from the definition's row.
+    It names the definition's id; each run reads from the definition's row what to run.
 
     Parameters
     ----------
-    definition
-        The definition's row.
     one_schedule
-        Whether Argo is one that knows `schedule` only (before 3.6); later ones know `schedules`, and 3.6 and 3.7 refuse both.
+        Whether to write `schedule`, for Argo before 3.6, instead of `schedules`. Argo 3.6 and 3.7 refuse both together.
     """
     definition_id = definition.job_definition_id
     policy = settings.policy
     identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
     identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
     labels = {**settings.shape.labels, **MANAGER, DEFINITION_LABEL: definition_id}
+    # A pod of all steps always has the one that sends, so that its parameters may come and go. Only its own pod is left out.
+    sends_slack = slack.is_asked_for(definition.parameters, settings.slack)
+    pods = _list_pods(plan.SCHEDULED_STEPS, settings.pod_per_step, sends_slack)
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
         labels={**labels, **_nebari_labels(settings)},
@@ -197,18 +131,13 @@ def build_cron_workflow(
         starting_deadline_seconds=policy.starting_deadline_seconds,
         successful_jobs_history_limit=policy.successful_limit,
         failed_jobs_history_limit=policy.failed_limit,
-        schedules=[str(definition.schedule)],
-        **_common(settings),
+        schedules=[normalize(str(definition.schedule))],
+        **_workflow_fields(settings),
     ) as cron_workflow:
-        # The step is always among those of a pod, so that its parameters may come and go; only a pod of its own is spared.
-        _templates(
-            plan.SCHEDULED_STEPS,
-            identity,
-            settings,
-            slack.is_asked_for(definition.parameters, settings.slack),
-        )
-    manifest: dict[str, Any] = cron_workflow.to_dict()
-    # hera's `workflow_metadata` is another one, of the workflow's own specification. Nebari's label stays off here: its admission
+        _add_templates(pods, identity, settings)
+    manifest: KubernetesObject = cron_workflow.to_dict()
+    _shape_pods(manifest["spec"]["workflowSpec"], pods, settings)
+    # hera's `workflow_metadata` is that of the workflow's own specification. Nebari's label stays off here: its admission
     # controller would change a run a second time, and break it.
     manifest["spec"]["workflowMetadata"] = {"labels": labels}
     if one_schedule:  # hera 7 builds for Argo 3.6 and later
@@ -221,152 +150,152 @@ def _nebari_labels(settings: ManifestSettings) -> dict[str, str]:
     return {OVERRIDE_LABEL: "true", **({CREATOR_LABEL: settings.creator} if settings.creator else {})}
 
 
-def _common(settings: ManifestSettings) -> dict[str, Any]:
-    """Return what a workflow's specification has beside its templates."""
-    spec, policy = settings.shape.spec, settings.policy
-    own = {name: spec[name] for name in WORKFLOW_FIELDS if name in spec}
+def _workflow_fields(settings: ManifestSettings) -> dict[str, Any]:
+    """Return what a workflow's specification has beside its templates and the pods' shape."""
     return {
         "namespace": settings.namespace,
         "entrypoint": "steps",
         "on_exit": "exit",
-        "ttl_strategy": TTLStrategy(seconds_after_completion=policy.ttl_seconds),
-        "active_deadline_seconds": policy.active_deadline_seconds or None,
-        **_set(WorkflowSpec.model_validate(own)),
+        "ttl_strategy": TTLStrategy(seconds_after_completion=settings.policy.ttl_seconds),
+        "active_deadline_seconds": settings.policy.active_deadline_seconds or None,
     }
 
 
-def _templates(steps: tuple[str, ...], identity: list[str], settings: ManifestSettings, tells: bool) -> None:
-    """Add the templates to hera's workflow of the surrounding ``with``.
+def _list_pods(steps: Sequence[str], pod_per_step: bool, sends_slack: bool) -> list[_Pod]:
+    """Return the pods of a run in their order; the last one is the exit handler's.
 
     Parameters
     ----------
     steps
-        The run's steps, in order.
+        The run's steps.
+    sends_slack
+        Whether a message is to be sent, so that a pod of its own is worth its time.
+
+    Notes
+    -----
+    The exit handler publishes what a killed `main` has left (the notebook up to that cell, the log), sends the message to Slack if
+    none was sent, and writes the row of a run whose first pod never started.
+    """
+    at_exit = [name for name in steps if name == plan.CREATE_JOB_ID or name in plan.ALWAYS]
+    exit_handler = _Pod(plan.FAILURE, at_exit, inputs={"failures": "{{workflow.failures}}"})
+    if not pod_per_step:
+        return [_Pod("main", steps), exit_handler]
+    needed = [name for name in steps if sends_slack or name != plan.SEND_TO_SLACK]
+    return [*(_Pod(name, [name]) for name in needed if name != plan.FAILURE), exit_handler]
+
+
+def _add_templates(pods: list[_Pod], identity: list[str], settings: ManifestSettings) -> None:
+    """Add the templates to hera's workflow of the surrounding ``with``.
+
+    A ``hooks.exit`` with an expression also runs on success (Argo 4.1); a step's ``when`` is obeyed.
+
+    Parameters
+    ----------
     identity
-        The arguments that tell a step which run it belongs to.
-    tells
-        Whether Slack is told, so that a pod for that is worth its time.
+        The arguments that say which run a step belongs to.
     """
-    if settings.pod_per_step:
-        _pod_per_step([name for name in steps if tells or name != plan.SEND_TO_SLACK], identity, settings)
-    else:
-        main = _container("main", steps, identity, settings)
-        with Steps(name="steps"):
-            Step(name="main", template=main.name)
-    _exit_handler(steps, identity, settings)
-
-
-def _pod_per_step(steps: list[str], identity: list[str], settings: ManifestSettings) -> None:
-    names = [name for name in steps if name != plan.FAILURE]  # that one is the exit handler's
-    for name in names:
-        _container(name, [name], identity, settings)
+    *in_order, exit_handler = pods
+    for pod in in_order:
+        _add_container(pod, identity, settings)
     with Steps(name="steps"):
-        for name in names:
-            # After `main`, the others go on: `success` judges by what it left, and its failure makes the workflow Failed.
-            goes_on = name not in (plan.CREATE_JOB_ID, names[-1])
-            Step(
-                name=name,
-                template=name,
-                continue_on=ContinueOn(failed=True, error=True) if goes_on else None,
-            )
-
-
-def _exit_handler(steps: tuple[str, ...], identity: list[str], settings: ManifestSettings) -> None:
-    """Add what Argo runs in the end, whatever became of the pods: `failure`, unless the workflow succeeded.
-
-    What a killed `main` has left (the notebook up to that cell, the log) is published first, and Slack is told if it was not; the
-    row of a run whose first pod never came to write it, is made.
-
-    A ``hooks.exit`` with an expression runs on success too (Argo 4.1); a step's ``when`` is obeyed.
-    """
-    _container(
-        plan.FAILURE,
-        [name for name in steps if name == plan.CREATE_JOB_ID or name in plan.ALWAYS],
-        [*identity, "--failures", "{{inputs.parameters.failures}}"],
-        settings,
-        inputs=[Parameter(name="failures", value="{{workflow.failures}}")],
-    )
+        for pod in in_order:
+            # After a failed `main` the others run too: `success` judges by the files, and its failure makes the workflow Failed.
+            continues = pod is not in_order[-1] and pod.name != plan.CREATE_JOB_ID
+            continue_on = ContinueOn(failed=True, error=True) if continues else None
+            Step(name=pod.name, template=pod.name, continue_on=continue_on)
+    _add_container(exit_handler, identity, settings)
     with Steps(name="exit"):
-        Step(name=plan.FAILURE, template=plan.FAILURE, when="{{workflow.status}} != Succeeded")
+        Step(name=exit_handler.name, template=exit_handler.name, when="{{workflow.status}} != Succeeded")
 
 
-def _container(
-    name: str,
-    steps: tuple[str, ...] | list[str],
-    arguments: list[str],
-    settings: ManifestSettings,
-    *,
-    inputs: list[Parameter] | None = None,
-) -> Container:
-    shape, spec = settings.shape, dict(settings.shape.spec)
-    resources = shape.container.get("resources") if plan.MAIN in steps else settings.helper_resources
-    program = shape  # whose image and Python are used
-    if plan.MAIN not in steps and settings.helper_shape:
-        program = settings.helper_shape if settings.helper_shape.image else shape
-        spec = {name: value for name, value in spec.items() if name not in PLACEMENT}
-        spec |= {name: value for name, value in settings.helper_shape.spec.items() if name in PLACEMENT}
-    if resources and settings.nebari:
-        resources = _both_sides(resources)
-    container = {
-        **shape.container,
-        "image": program.image,
-        "env": _environment(steps, settings) or None,
-        "resources": resources or None,
-    }
-    pod = {name: value for name, value in spec.items() if name in TEMPLATE_FIELDS}
-    security_context = pod.pop("securityContext", None)
-    other = {name: value for name, value in spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS}
-    retries = settings.retries if plan.MAIN in steps else 0
-    if retries:
-        arguments = [*arguments, "--attempt", "{{retries}}", "--retries", str(retries)]
-    return Container(
-        name=name,
-        command=[program.python, "-m", "argo_jupyter_scheduler.steps", *steps],
-        args=[
-            *("--db-url", literal(settings.db_url)),
-            *("--staging-path", literal(settings.staging_path)),
-            *arguments,
-        ],
-        inputs=inputs,
-        # Always: also after what is no fault of the notebook, such as an eviction (Error) or too little memory (Failed).
-        retry_strategy=RetryStrategy(limit=IntOrString(str(retries)), retry_policy="Always")
-        if retries
-        else None,
-        labels=dict(shape.labels) or None,
-        annotations=dict(shape.annotations) or None,
-        pod_spec_patch=json.dumps(other, sort_keys=True) if other else None,
-        pod_security_context=security_context and PodSecurityContext.model_validate(security_context),
-        **_set(ContainerModel.model_validate({"image": "", **container})),
-        **_set(Template.model_validate(pod)),
+def _add_container(pod: _Pod, identity: list[str], settings: ManifestSettings) -> None:
+    program = _program(pod, settings)
+    arguments = ["--db-url", literal(settings.db_url), "--staging-path", literal(settings.staging_path)]
+    arguments += identity
+    for name in pod.inputs:
+        arguments += [f"--{name}", f"{{{{inputs.parameters.{name}}}}}"]
+    retry_strategy = None
+    if settings.retries and not pod.is_helper:
+        arguments += ["--attempt", "{{retries}}", "--retries", str(settings.retries)]
+        # Always: also after what is not the notebook's fault, such as an eviction (Error) or too little memory (Failed).
+        retry_strategy = RetryStrategy(limit=IntOrString(str(settings.retries)), retry_policy="Always")
+    Container(
+        name=pod.name,
+        image=program.image,
+        command=[program.python, "-m", "argo_jupyter_scheduler.steps", *pod.steps],
+        args=arguments,
+        inputs=[Parameter(name=name, value=value) for name, value in pod.inputs.items()] or None,
+        retry_strategy=retry_strategy,
+        labels=dict(settings.shape.labels) or None,
+        annotations=dict(settings.shape.annotations) or None,
     )
 
 
-def _set(model: BaseModel) -> dict[str, Any]:
-    """Return the fields of a hera model that are set, under the names that hera's builders give them too."""
-    return {name: getattr(model, name) for name in model.model_fields_set}
+def _program(pod: _Pod, settings: ManifestSettings) -> PodShape:
+    """Return the shape whose image and Python a pod uses."""
+    helper = settings.helper_shape
+    return helper if pod.is_helper and helper and helper.image else settings.shape
 
 
-def _both_sides(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+# The pods' shape
+
+
+def _shape_pods(spec: KubernetesObject, pods: list[_Pod], settings: ManifestSettings) -> None:
+    """Put the shape of the pods into a workflow's specification."""
+    shape = settings.shape.spec
+    spec.update({name: shape[name] for name in WORKFLOW_FIELDS if name in shape})
+    templates = {template["name"]: template for template in spec["templates"]}
+    for pod in pods:
+        templates[pod.name].update(_pod_fields(_pod_spec(pod, settings)))
+        templates[pod.name]["container"].update(_container_fields(pod, settings))
+
+
+def _pod_spec(pod: _Pod, settings: ManifestSettings) -> Mapping[str, Any]:
+    """Return a pod's specification: that of the shape, with the placement of helper pods where it is one."""
+    spec, helper = settings.shape.spec, settings.helper_shape
+    if not (pod.is_helper and helper):
+        return spec
+    kept = {name: value for name, value in spec.items() if name not in PLACEMENT_FIELDS}
+    return kept | {name: value for name, value in helper.spec.items() if name in PLACEMENT_FIELDS}
+
+
+def _pod_fields(spec: Mapping[str, Any]) -> KubernetesObject:
+    """Return what a template has of a pod's specification. Fields for which Argo has no place of its own become a patch."""
+    fields = {name: value for name, value in spec.items() if name in TEMPLATE_FIELDS}
+    other = {name: value for name, value in spec.items() if name not in TEMPLATE_FIELDS | WORKFLOW_FIELDS}
+    return {**fields, "podSpecPatch": json.dumps(other, sort_keys=True)} if other else fields
+
+
+def _container_fields(pod: _Pod, settings: ManifestSettings) -> KubernetesObject:
+    shape = settings.shape.container
+    resources = settings.helper_resources if pod.is_helper else shape.get("resources")
+    if resources and settings.nebari:
+        resources = _mirror_resources(resources)
+    own = {"image", "env", "resources"}
+    fields = {name: value for name, value in shape.items() if name not in own}
+    return fields | {
+        name: value
+        for name, value in (("env", _environment(pod, settings)), ("resources", resources))
+        if value
+    }
+
+
+def _mirror_resources(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Return guarantees and limits of the same resources: Nebari's controller would fill in the user's, which may not fit."""
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     return {"limits": {**requests, **limits}, "requests": {**limits, **requests}}
 
 
-def _environment(steps: tuple[str, ...] | list[str], settings: ManifestSettings) -> list[dict[str, Any]]:
+def _environment(pod: _Pod, settings: ManifestSettings) -> list[KubernetesObject]:
     """Return a pod's environment variables. The Slack token is there by reference only, and only in pods that send messages.
 
-    Our own reference is optional: a pod whose Secret is missing would not start, for ever, and no message is worth a run.
+    Our own reference is optional: a pod whose Secret is missing would never start, and no message is worth a run.
     """
     env = list(settings.shape.container.get("env") or [])
-    others = [one for one in env if one["name"] not in slack.NAMES]
-    if plan.SEND_TO_SLACK not in steps:
+    others = [variable for variable in env if variable["name"] not in slack.NAMES]
+    if plan.SEND_TO_SLACK not in pod.steps:
         return others
     if settings.slack_token_secret:
         reference = {**settings.slack_token_secret, "optional": True}
         return [*others, {"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]
-    return [*others, *slack_token_references(env)]
-
-
-def slack_token_references(env: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those of a pod's environment variables that refer to the Slack token."""
-    return [one for one in env if one["name"] == slack.TOKEN and one.get("valueFrom")]
+    return [*others, *find_slack_token(env)]

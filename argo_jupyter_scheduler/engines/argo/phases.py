@@ -1,37 +1,42 @@
-"""What the phases of a workflow mean.
+"""What the phases of Argo's workflows and of their nodes mean for a run.
 
-Source: ``WorkflowPhase`` in Argo's ``pkg/apis/workflow/v1alpha1/workflow_phase.go`` (3.4 to 4.1).
+Sources: ``WorkflowPhase`` in ``pkg/apis/workflow/v1alpha1/workflow_phase.go`` and ``NodePhase`` in ``workflow_types.go`` of Argo
+3.4 to 4.1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from enum import Enum
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What a phase means for a run.
+class Meaning(Enum):
+    """What a phase means for whoever waits for the run."""
 
-    Attributes
-    ----------
-    is_end
-        Whether the workflow will not change any more.
-    """
-
-    is_end: bool
+    WAITING = "waiting"
+    """Nothing runs yet."""
+    RUNNING = "running"
+    ENDED = "ended"
+    """Nothing will change any more."""
 
 
-PHASES: dict[str, Phase] = {
-    "": Phase(is_end=False),  # the controller has not seen it yet
-    "Pending": Phase(is_end=False),  # it waits, such as for a semaphore
-    "Running": Phase(is_end=False),
-    "Succeeded": Phase(is_end=True),
-    "Failed": Phase(is_end=True),
-    "Error": Phase(is_end=True),
+PHASES: dict[str, Meaning] = {
+    "": Meaning.WAITING,  # the controller has not seen the workflow yet
+    "Pending": Meaning.WAITING,  # such as for a node, or for a semaphore
+    "Running": Meaning.RUNNING,
+    "Succeeded": Meaning.ENDED,
+    "Failed": Meaning.ENDED,
+    "Error": Meaning.ENDED,
+    "Skipped": Meaning.ENDED,  # of a node: its `when` was false
+    "Omitted": Meaning.ENDED,  # of a node: what it depends on has failed
 }
-"""All phases of Argo 3.4 to 4.1."""
+"""All phases of workflows and nodes."""
 
 
-def is_end(phase: str) -> bool:
-    """Return whether a workflow in this phase has ended. A phase that is not known here is not an end."""
-    return phase in PHASES and PHASES[phase].is_end
+def has_ended(phase: str) -> bool:
+    """Return whether a workflow or a node in this phase has ended. An unknown phase is not an end."""
+    return PHASES.get(phase) is Meaning.ENDED
+
+
+def is_waiting(phase: str) -> bool:
+    """Return whether a workflow or a node in this phase has not begun. An unknown phase is not a wait."""
+    return PHASES.get(phase) is Meaning.WAITING

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.argo.connection import Connection
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class PodSettings:
         Folder in which Kubernetes shows a pod its service account.
     namespace
         Of the workflows.
+    working_dir
+        Where containers start, unless something else is inherited or configured.
     hook
         Changes the finished pod; None for no change.
     """
@@ -83,7 +86,8 @@ class PodSettings:
     slug_scheme: str = "safe"
     service_account_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     namespace: str = ""
-    hook: Callable[[dict[str, Any]], Any] | None = None
+    working_dir: str = ""
+    hook: Callable[[KubernetesObject], Any] | None = None
 
 
 @dataclass(frozen=True)

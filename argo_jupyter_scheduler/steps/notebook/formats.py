@@ -42,21 +42,31 @@ _MODULES = {"webpdf": "playwright", "qtpdf": "PyQt5", "qtpng": "PyQt5"}
 @functools.cache
 def list_output_formats() -> dict[str, str]:
     """Return the formats that this installation can make, with their labels."""
-    from importlib.metadata import entry_points
-
-    names = {"ipynb", "log"} | {point.name for point in entry_points(group="nbconvert.exporters")}
-    made = {name for name in names - _ALIASES if "." not in name and _can_make(name)}
+    made = {name for name, missing in find_missing_requirements().items() if not missing}
     ordered = [name for name in LABELS if name in made] + sorted(made - set(LABELS))
     return {name: LABELS.get(name, name) for name in ordered}
 
 
-def _can_make(name: str) -> bool:
-    """Return whether a format works here. The dialog ticks all that are offered, so one that fails would spoil each run."""
+def find_missing_requirements() -> dict[str, tuple[str, ...]]:
+    """Return, for each format, which programs and packages it needs that are not installed.
+
+    A format that lacks one is not offered: the dialog ticks all that are offered, so one that fails would spoil each run.
+    """
+    from importlib.metadata import entry_points
+
+    names = {"ipynb", "log"} | {point.name for point in entry_points(group="nbconvert.exporters")}
+    return {name: _missing(name) for name in sorted(names - _ALIASES) if "." not in name}
+
+
+def _missing(name: str) -> tuple[str, ...]:
     from importlib.util import find_spec
 
-    has_programs = all(shutil.which(program) for program in _PROGRAMS.get(name, ()))
-    has_module = name not in _MODULES or find_spec(_MODULES[name]) is not None
-    return has_programs and has_module and (name != "webpdf" or _has_playwright_a_browser())
+    missing = [program for program in _PROGRAMS.get(name, ()) if not shutil.which(program)]
+    if name in _MODULES and find_spec(_MODULES[name]) is None:
+        missing.append(_MODULES[name])
+    elif name == "webpdf" and not _has_playwright_a_browser():
+        missing.append("playwright's chromium")
+    return tuple(missing)
 
 
 def _has_playwright_a_browser() -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.schedules import parse
+from argo_jupyter_scheduler.domain.schedules import normalize, parse
 from tests.support import cron_reference
 
 
@@ -115,7 +115,7 @@ def test_the_hour_that_comes_twice_in_autumn_is_run_twice() -> None:
 @pytest.mark.parametrize(
     "schedule",
     [
-        *("61 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "-1 * * * *", "5-2 * * * *"),
+        *("61 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "-1 * * * *", "5-2 * * * *"),
         *(
             "*/0 * * * *",
             "1-2-3 * * * *",
@@ -154,7 +154,7 @@ def test_what_argo_refuses_is_refused(schedule: str) -> None:
 
 @pytest.mark.parametrize("zone", ["Mars/X", "europe/berlin", "GMT+1", "../etc"])
 def test_unknown_time_zones_are_refused(zone: str) -> None:
-    with pytest.raises(InvalidJob, match="no time zone"):
+    with pytest.raises(InvalidJob, match="not found"):
         parse("* * * * *", zone)
 
 
@@ -167,3 +167,25 @@ def test_any_text_is_a_schedule_or_an_invalid_job(text: str) -> None:
     cron_reference.check(text)
     found = schedule.after(0)
     assert found is None or found > 0
+
+
+@pytest.mark.parametrize(
+    ("stock", "argo"),
+    [
+        ("0 0 * * 7", "0 0 * * 0"),
+        ("0 0 * * 5-7", "0 0 * * 5-6,0"),
+        ("0 0 * * 1,7", "0 0 * * 1,0"),
+        ("30 6 * * 1 0", "30 6 * * 1"),
+        ("0 7 7 7 *", "0 7 7 7 *"),
+        ("0 0 L * *", "0 0 L * *"),
+        ("@daily", "@daily"),
+        ("1 2 3 4 5 6", "1 2 3 4 5 6"),
+    ],
+)
+def test_what_the_stock_backend_takes_is_translated_for_argo(stock: str, argo: str) -> None:
+    assert normalize(stock) == argo
+
+
+def test_sunday_may_be_seven() -> None:
+    assert parse("0 0 * * 7", "UTC") == parse("0 0 * * 0", "UTC")
+    assert parse("0 0 * * 5-7", "UTC") == parse("0 0 * * 0,5,6", "UTC")

@@ -20,7 +20,6 @@ from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRe
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
-
 from tests.support.jobs import notebook
 from tests.support.services import Services
 from tests.support.statements import statements
@@ -94,7 +93,9 @@ def database_full(services: Services, folder: RunFolder, tmp_path: Path) -> None
         )
 
 
-@pytest.mark.parametrize("changes", [NEW_INPUT, SAME_NAME, SCHEDULE], ids=["new input", "same name", "schedule"])
+@pytest.mark.parametrize(
+    "changes", [NEW_INPUT, SAME_NAME, SCHEDULE], ids=["new input", "same name", "schedule"]
+)
 @pytest.mark.parametrize("fault", [engine_away, engine_refuses, a_bug, database_full])
 def test_an_edit_that_fails_leaves_everything_as_it_was(
     services: Services,
@@ -151,7 +152,9 @@ def test_a_locked_database_leaves_everything_as_it_was(
     services: Services, definition_id: str, tmp_path: Path
 ) -> None:
     before = state(services, definition_id)
-    with contextlib.closing(sqlite3.connect(tmp_path / "scheduler.sqlite", isolation_level=None)) as connection:
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "scheduler.sqlite", isolation_level=None)
+    ) as connection:
         connection.execute("BEGIN IMMEDIATE")
         with services.database.engine.connect() as waiting:
             waiting.exec_driver_sql("PRAGMA busy_timeout = 100")
@@ -242,3 +245,39 @@ def test_what_is_refused_changes_nothing(
         services.definitions.update(definition_id, changes)
     assert (state(services, definition_id), services.engine.calls) == (before, calls)
 
+
+def test_a_definition_without_a_schedule_runs_only_when_a_user_starts_it(services: Services) -> None:
+    services.write("n.ipynb", notebook("1"))
+    given = DefinitionRequest(input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv")
+    definition_id = services.definitions.create(given)
+    for active in (False, True):
+        services.definitions.update(definition_id, DefinitionChanges({"active": active}))
+    services.reconciler.repair_schedules()
+    assert services.engine.schedules == {}
+    job_id = services.jobs.run_definition(definition_id, {})
+    assert services.jobs.get_job(job_id).job_definition_id == definition_id
+    services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 6 * * *"}))
+    assert list(services.engine.schedules) == [definition_id]
+
+
+def test_a_schedule_that_never_comes_is_refused(services: Services, definition_id: str) -> None:
+    with pytest.raises(InvalidJob, match=r"'0 0 31 2 \*' never comes"):
+        services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 0 31 2 *"}))
+    assert services.engine.schedules[definition_id].schedule == "0 6 * * *"
+
+
+def test_a_schedule_of_another_backend_that_cannot_be_run_is_paused(
+    services: Services, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, schedule in (("last", "0 0 L * *"), ("sunday", "0 0 * * 7")):
+        database.insert_definition(
+            DefinitionRow(
+                job_definition_id=name, runtime_environment_name="venv", input_filename="n", schedule=schedule
+            )
+        )
+    services.reconciler.reconcile()
+    assert {row.job_definition_id: row.active for row in database.list_schedules()} == {
+        "last": False,
+        "sunday": True,
+    }
+    assert "Job definition last is paused: The schedule's day of month 'L' is not valid" in caplog.text

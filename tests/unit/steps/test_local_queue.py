@@ -67,9 +67,9 @@ def test_the_oldest_job_is_claimed_first_and_only_once(
     assert second.row.pid == LOCAL_WAITING
     assert not list(second.folder.private.glob("process-*"))
     with database.engine.connect():  # a reader disturbs nobody
-        assert database.claim(first.id, 4711, 1)
-    assert not database.claim(first.id, 4712, 1)
-    assert database.claim(second.id, 4713, 2)
+        assert database.claim_job(first.id, 4711, 1)
+    assert not database.claim_job(first.id, 4712, 1)
+    assert database.claim_job(second.id, 4713, 2)
 
 
 def test_a_claimed_run_is_recognised_by_its_process(

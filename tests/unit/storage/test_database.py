@@ -11,6 +11,7 @@ from jupyter_scheduler.orm import Job, create_session
 from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.storage.database import Database
+from tests.support.rows import job_row
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def insert(db_url: str) -> Iterator[Callable[..., str]]:
 
 
 TRANSITIONS: dict[str, tuple[Callable[[Database], bool], tuple[str, ...]]] = {
-    "IN_PROGRESS": (lambda d: d.started("a"), ("CREATED", "QUEUED", "IN_PROGRESS")),
-    "COMPLETED": (lambda d: d.completed("a"), LIVE),
-    "FAILED": (lambda d: d.failed("a", "why"), LIVE),
-    "STOPPED": (lambda d: d.stopped("a"), LIVE),
+    "IN_PROGRESS": (lambda d: d.mark_started("a"), ("CREATED", "QUEUED", "IN_PROGRESS")),
+    "COMPLETED": (lambda d: d.mark_completed("a"), LIVE),
+    "FAILED": (lambda d: d.mark_failed("a", "why"), LIVE),
+    "STOPPED": (lambda d: d.mark_stopped("a"), LIVE),
 }
 
 
@@ -46,13 +47,13 @@ def test_a_transition_changes_what_it_may_and_no_end_status(
     assert transition(database) == (before in allowed)
     row = database.get_job("a")
     assert row
-    assert row["status"] == (after if before in allowed else before)
+    assert row.status == (after if before in allowed else before)
 
 
 def test_a_retried_pod_keeps_the_first_start(database: Database, insert: Callable[..., str]) -> None:
     insert(start_time=5)
     database.mark_started("a")
-    assert (database.get_job("a") or {})["start_time"] == 5
+    assert job_row(database, "a").start_time == 5
 
 
 def test_a_run_is_replaced_by_one_of_a_later_moment_only(
@@ -65,7 +66,7 @@ def test_a_run_is_replaced_by_one_of_a_later_moment_only(
     insert("named otherwise", job_definition_id="d", idempotency_token=run_token("d", "x"))
     insert("another's", job_definition_id="e", idempotency_token=run_token("e", 100))
     insert("ended", job_definition_id="d", idempotency_token=run_token("d", 50), status="COMPLETED")
-    found = [job["job_id"] for job in database.list_earlier_runs("d", 200)]
+    found = [job.job_id for job in database.list_earlier_runs("d", 200)]
     assert sorted(found) == ["a", "named otherwise"]
 
 
@@ -78,13 +79,13 @@ def test_old_information_changes_nothing(database: Database, insert: Callable[..
 def test_a_message_fits_its_column(database: Database, insert: Callable[..., str]) -> None:
     insert()
     database.mark_failed("a", "x" * 5000)
-    assert len((database.get_job("a") or {})["status_message"]) == 1024
+    assert len(job_row(database, "a").status_message) == 1024
 
 
 def test_a_message_has_only_what_all_databases_take(database: Database, insert: Callable[..., str]) -> None:
     insert()
     database.mark_failed("a", "NUL \0, and half of \ud83d")
-    assert (database.get_job("a") or {})["status_message"] == "NUL , and half of ?"
+    assert job_row(database, "a").status_message == "NUL , and half of ?"
 
 
 def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
@@ -94,11 +95,11 @@ def test_places_go_to_the_oldest_and_only_as_many_as_there_are(
     insert("second", pid=0, create_time=2)
     insert("third", pid=0, create_time=2)
     insert("argo", create_time=0)
-    assert not database.claim("second", 11, places=1)
-    assert database.claim("first", 11, places=1)
-    assert not database.claim("first", 12, places=9)
-    assert not database.claim("second", 12, places=1)
-    assert database.claim("second", 12, places=2)
+    assert not database.claim_job("second", 11, max_concurrent_runs=1)
+    assert database.claim_job("first", 11, max_concurrent_runs=1)
+    assert not database.claim_job("first", 12, max_concurrent_runs=9)
+    assert not database.claim_job("second", 12, max_concurrent_runs=1)
+    assert database.claim_job("second", 12, max_concurrent_runs=2)
     database.mark_completed("first")
-    assert database.claim("third", 13, places=2)
-    assert not database.claim("argo", 14, places=9)
+    assert database.claim_job("third", 13, max_concurrent_runs=2)
+    assert not database.claim_job("argo", 14, max_concurrent_runs=9)

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_scheduler.utils import create_output_filename
 
+from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.engines.argo.manifests import literal
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, copy_folder
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import output_filename
 
@@ -50,7 +51,11 @@ def test_a_folder_is_copied_without_what_cannot_be(tmp_path: Path) -> None:
     os.mkfifo(home / "pipe")
     run = RunFolder(staging, "id")
     run.create()
-    assert copy_folder(home, run.path, leave_out=staging) == ["data/a.txt", "link.txt", "n.ipynb"]
+    assert copy_folder(home, run.path, FolderRules(left_out=[staging])) == [
+        "data/a.txt",
+        "link.txt",
+        "n.ipynb",
+    ]
     assert run.files() == ["data/a.txt", "link.txt", "n.ipynb"]
     run.delete()
     run.delete()
@@ -77,7 +82,7 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     def change(name: str) -> None:
         unsettled = ChangeMarkers(tmp_path)
         for _ in range(100):
-            with unsettled.change(name):
+            with unsettled.mark_change(name):
                 pass
 
     with ThreadPoolExecutor() as pool:
@@ -87,22 +92,71 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(tmp_path: Path) -> None:
-    class Hasty(Unsettled):
-        ABANDONED = 0.4
+    class Hasty(ChangeMarkers):
+        ABANDONED_SECONDS = 0.4
 
     unsettled = Hasty(tmp_path)
-    with unsettled.change("a"):
+    with unsettled.mark_change("a"):
         time.sleep(0.8)
-        assert unsettled.left() == {}
-    with pytest.raises(OSError, match="disk"), unsettled.change("a"):
+        assert unsettled.find_abandoned() == {}
+    with pytest.raises(OSError, match="disk"), unsettled.mark_change("a"):
         raise OSError("disk full")
-    [[mark]] = unsettled.left().values()
-    with unsettled.change("a"):
+    [[mark]] = unsettled.find_abandoned().values()
+    with unsettled.mark_change("a"):
         pass
-    assert list(unsettled.left()) == ["a"]
+    assert list(unsettled.find_abandoned()) == ["a"]
     mark.unlink()
-    assert unsettled.left() == {}
+    assert unsettled.find_abandoned() == {}
 
 
 def test_a_name_of_all_the_length_that_there_is(tmp_path: Path) -> None:
     write_whole(tmp_path / ("n" * 255), "x")
+
+
+def test_what_is_excluded_stays_out(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name in (
+        "n.ipynb",
+        "a.tmp",
+        ".git/config",
+        "data/raw/x",
+        "data/y",
+        "deep/__pycache__/z.pyc",
+        "jobs/old/o.html",
+        "b.log",
+    ):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("x")
+    (source / ".jupyterscheduleignore").write_text("# logs\n*.log\ndata/raw/\n\n")
+    rules = FolderRules(excluded=[".git", "__pycache__", "*.tmp"], left_out=[source / "jobs"])
+    assert copy_folder(source, tmp_path / "copy", rules) == [".jupyterscheduleignore", "data/y", "n.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"), [({"max_files": 2}, "more than 2 files"), ({"max_bytes": 2_000_000}, "2 MB")]
+)
+def test_a_folder_that_is_too_large_is_refused_before_it_is_copied(
+    tmp_path: Path, rules: dict[str, int], words: str
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3):
+        (source / str(number)).write_bytes(b"x" * 1_000_000)
+    with pytest.raises(InvalidJob, match=words):
+        copy_folder(source, tmp_path / "copy", FolderRules(**rules))
+    assert not (tmp_path / "copy").exists()
+    assert len(copy_folder(source, tmp_path / "copy", FolderRules(max_files=3, max_bytes=3_000_000))) == 3
+
+
+def test_only_files_that_a_run_made_or_changed_are_found(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("n.ipynb", "kept.csv", "changed.csv"):
+        (source / name).write_text("x")
+    run = RunFolder(tmp_path, "run")
+    run.create()
+    assert run.stage(source / "n.ipynb", FolderRules()) == ["changed.csv", "kept.csv"]
+    (run.path / "changed.csv").write_text("xyz")
+    (run.path / "new").mkdir()
+    (run.path / "new" / "made.txt").write_text("x")
+    assert run.find_made_files() == ["changed.csv", "new/made.txt"]

@@ -7,14 +7,13 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, claim_of
-from argo_jupyter_scheduler.engines.argo.pods.placement import PREFERRED, REQUIRED
-from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.engines.argo.pods.validation import TAKEN, requirements
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
+from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, read_claim
+from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
+from argo_jupyter_scheduler.engines.argo.pods.shape import PREFERRED, REQUIRED, PodShape
+from argo_jupyter_scheduler.engines.argo.pods.validation import ARGO_CONTAINERS
 
-Part = Mapping[str, Any]
-
-STAYS = frozenset(
+SERVER_TOKENS = frozenset(
     {
         "JUPYTERHUB_API_TOKEN",
         "JPY_API_TOKEN",
@@ -26,17 +25,17 @@ STAYS = frozenset(
 )
 """Tokens with which this server calls others. No run needs them, so they are not passed on even as references to a Secret."""
 
-SECRET = re.compile(
+SECRET_NAME = re.compile(
     r"(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S?(_|$)|(API|ACCESS|PRIVATE)_?KEY|(?<!PUBLIC)(^|_)KEY$"
     r"|(^|_)(PASS|PWD|PAT|AUTH|AUTHORIZATION)$",
     re.IGNORECASE,
 )
-"""Names of variables whose values are not passed on: whoever may list workflows can read a manifest."""
+"""Names of variables whose values are not passed on: everybody who may list workflows can read a manifest."""
 
-WHERE = re.compile(
+PLACE_NAME = re.compile(
     r"(_|^)(FILE|PATH|DIR)$|^(PWD|GOOGLE_APPLICATION_CREDENTIALS|NSS_WRAPPER_PASSWD)$", re.IGNORECASE
 )
-"""Names of those among them that say where something is."""
+"""Names of those among them that say where a secret is, which is not a secret."""
 
 SECRET_VALUE = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"  # a password in an address
@@ -68,13 +67,13 @@ _POD_FIELDS = (
 )
 
 
-def stays(name: str, value: str = "") -> bool:
-    """Return whether an environment variable must not leave this server's pod. Where a secret is may be known."""
-    secret = value and SECRET.search(name) and not WHERE.search(name)
-    return name in STAYS or bool(secret or SECRET_VALUE.search(value))
+def is_secret(name: str, value: str = "") -> bool:
+    """Return whether an environment variable must not leave this server's pod."""
+    has_secret_name = value and SECRET_NAME.search(name) and not PLACE_NAME.search(name)
+    return name in SERVER_TOKENS or bool(has_secret_name or SECRET_VALUE.search(value))
 
 
-def inherited(
+def inherit(
     own: OwnPod, service_account: bool = False, user: tuple[int, int] = (0, 0)
 ) -> tuple[PodShape, list[str]]:
     """Return the shape of a pod like this server's, and what an administrator should know of it.
@@ -90,79 +89,87 @@ def inherited(
         them by its command, which runs do not have: root's files in a home would be in their owner's way.
     """
     spec, notes = own.pod["spec"], list[str]()
-    there = {
+    available = {
         volume["name"]: volume for volume in spec.get("volumes") or [] if not _is_service_accounts(volume)
     }
-    server = _server(own.pod)
-    container = _inherited_container(server, _CONTAINER_FIELDS, there, notes)
+    server = _find_server(own.pod)
+    main = _inherited_container(server, _CONTAINER_FIELDS, available, notes)
     if server.get("resources"):
-        container["resources"] = requirements(_fields(server["resources"], ("requests", "limits")))
+        main["resources"] = read_resources(_fields(server["resources"], ("requests", "limits")))
     if user[0] and _context(spec, server).get("runAsUser") == 0:
         ids = dict(zip(("runAsUser", "runAsGroup"), user, strict=True))
-        container["securityContext"] = {**container.get("securityContext", {}), **ids}
-    init_containers = [
-        _inherited_container(one, _INIT_FIELDS, there, notes)
-        for one in spec.get("initContainers") or []
-        if one["name"] not in MESHES | TAKEN and one.get("restartPolicy") != "Always"  # that one is a sidecar
+        main["securityContext"] = {**main.get("securityContext", {}), **ids}
+    init_containers = _inherited_init_containers(spec, available, notes)
+    mounts = [
+        mount for container in (main, *init_containers) for mount in container.get("volumeMounts") or []
     ]
-    for one in filter(_has_variable, init_containers):
-        notes.append(
-            f"The init container {one['name']} of this server's pod is not passed on, since it has '{{{{', which Argo would take "
-            "for a variable of its own. Runs can have one by c.ArgoScheduler.init_containers."
-        )
-    init_containers = [one for one in init_containers if not _has_variable(one)]
-    mounted = {
-        mount["name"] for one in (container, *init_containers) for mount in one.get("volumeMounts", [])
-    }
-    volumes = [volume for name, volume in there.items() if name in mounted]
-    names = {one["name"] for one in init_containers}
-    container, init_containers, volumes = (
-        _with_own_amounts(part, names) for part in (container, init_containers, volumes)
+    mounted = {mount["name"] for mount in mounts}
+    volumes = [volume for name, volume in available.items() if name in mounted]
+    names = {container["name"] for container in init_containers}
+    main, init_containers, volumes = (
+        _with_own_amounts(part, names) for part in (main, init_containers, volumes)
     )
+    tolerations = spec.get("tolerations") or []
     pod = {
         **_fields(spec, (*_POD_FIELDS, "serviceAccountName") if service_account else _POD_FIELDS),
         "volumes": volumes,
         "initContainers": init_containers,
-        "tolerations": [one for one in spec.get("tolerations") or [] if not _is_kubernetes_own(one)],
+        "tolerations": [toleration for toleration in tolerations if not _is_kubernetes_own(toleration)],
         "affinity": _affinity(own, volumes, notes),
     }
-    shape = PodShape(container=container, spec=pod, labels=_whose(own))
-    return PodShape().merged(shape), notes
+    return PodShape().merged(PodShape(container=main, spec=pod, labels=_find_owner_labels(own))), notes
 
 
-def _whose(own: OwnPod) -> dict[str, str]:
+def _inherited_init_containers(spec: Part, available: Part, notes: list[str]) -> list[KubernetesObject]:
+    found = []
+    for container in spec.get("initContainers") or []:
+        is_sidecar = container.get("restartPolicy") == "Always"
+        if is_sidecar or container["name"] in MESHES | ARGO_CONTAINERS:
+            continue
+        inherited = _inherited_container(container, _INIT_FIELDS, available, notes)
+        if _has_variable(inherited):
+            notes.append(
+                f"Runs do not inherit the init container {container['name']} of this server's pod, since it contains '{{{{', which "
+                "Argo would expand. Configure one with c.ArgoScheduler.init_containers instead."
+            )
+        else:
+            found.append(inherited)
+    return found
+
+
+def _find_owner_labels(own: OwnPod) -> dict[str, str]:
     """Return the labels that tell pods of this server and its runs from all others; empty where no hub made it."""
     labels = own.pod["metadata"].get("labels") or {}
     names = (USER_LABEL, SERVER_LABEL) if labels.get(USER_LABEL) else ()
     return {name: labels[name] for name in names if name in labels}
 
 
-def _fields(part: Part, names: Iterable[str]) -> dict[str, Any]:
+def _fields(part: Part, names: Iterable[str]) -> KubernetesObject:
     return {name: part[name] for name in names if part.get(name)}
 
 
-def _server(pod: Part) -> Part:
+def _find_server(pod: Part) -> Part:
     """Return the server's container among those of its pod: KubeSpawner's, else the one that kubectl would take."""
     containers: list[Part] = pod["spec"]["containers"]
     default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
-    named = {one["name"]: one for one in containers}
+    named = {container["name"]: container for container in containers}
     return named.get("notebook") or named.get(default) or containers[0]
 
 
 def _inherited_container(
     container: Part, fields: Iterable[str], volumes: Part, notes: list[str]
-) -> dict[str, Any]:
+) -> KubernetesObject:
     passed_on, kept = [], []
     for variable in container.get("env") or []:
         name, value = variable["name"], variable.get("value") or ""
-        if stays(name, value) or "{{" in value:  # which Argo would take for a variable of its own
-            kept += [name] if name not in STAYS else []
+        if is_secret(name, value) or "{{" in value:  # Argo would expand that
+            kept += [name] if name not in SERVER_TOKENS else []
         else:
             passed_on.append(variable if "valueFrom" in variable else {"name": name, "value": value})
     if kept:
         notes.append(
-            f"These environment variables of this server's pod are not passed on, since a manifest can be read by others: "
-            f"{', '.join(kept)}. Runs can have them from a Secret, see c.ArgoScheduler.environment."
+            f"Runs do not inherit these environment variables of this server's pod, since others can read a manifest: "
+            f"{', '.join(kept)}. Refer to a Secret instead, see c.ArgoScheduler.environment."
         )
     mounts = [
         mount
@@ -178,7 +185,7 @@ def _has_variable(container: Part) -> bool:
     return "{{" in json.dumps(container)
 
 
-def _context(spec: Part, container: Part) -> dict[str, Any]:
+def _context(spec: Part, container: Part) -> KubernetesObject:
     """Return the security context that a container has, with what it has from its pod."""
     return {**(spec.get("securityContext") or {}), **(container.get("securityContext") or {})}
 
@@ -196,13 +203,13 @@ def _with_own_amounts(part: Any, names: Container[str], key: str = "") -> Any:
         Under which the part is.
     """
     if isinstance(part, list):
-        return [_with_own_amounts(one, names) for one in part]
+        return [_with_own_amounts(element, names) for element in part]
     if not isinstance(part, Mapping):
         return part
     if key == "resourceFieldRef":
         other = part.get("containerName") and part["containerName"] not in names
         return {**part, "containerName": "main"} if other else part
-    return {name: _with_own_amounts(one, names, name) for name, one in part.items()}
+    return {name: _with_own_amounts(inner, names, name) for name, inner in part.items()}
 
 
 def _is_service_accounts(volume: Part) -> bool:
@@ -217,7 +224,7 @@ def _is_kubernetes_own(toleration: Part) -> bool:
     return toleration.get("key") in keys and toleration.get("tolerationSeconds") == 300
 
 
-def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, Any]:
+def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> KubernetesObject:
     """Return the pod's affinity, with what puts a run where a volume that one node only can mount is.
 
     A node's name would not do: a scheduled run would wait for a node that is long gone. So runs go where a pod of the same server
@@ -225,33 +232,33 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     see "Inter-pod affinity and anti-affinity" in its documentation). Of a user's other servers, which have claims of their own
     unless the hub is configured otherwise, a run merely prefers the node.
     """
-    affinity: dict[str, Any] = {**(own.pod["spec"].get("affinity") or {})}
+    affinity: KubernetesObject = {**(own.pod["spec"].get("affinity") or {})}
     modes = {
         name: own.access_modes.get(name)
         for volume in volumes
-        if (name := claim_of(volume)) and not _is_shared(own.access_modes.get(name))
+        if (name := read_claim(volume)) and not _is_shared(own.access_modes.get(name))
     }
     if not modes:
         return affinity
     unknown = [name for name, found in modes.items() if found is None]
     if unknown:
         notes.append(
-            f"Runs are put on the node of this server where that is possible, since it is not known whether other nodes can mount "
-            f"{', '.join(unknown)}. To be sure, give this server's service account, in namespace {own.namespace}, a "
-            f"Role with the rule {{{RULE.format('persistentvolumeclaims')}}}."
+            f"Runs prefer the node of this server, since it is unknown whether other nodes can mount {', '.join(unknown)}. To find "
+            f"out, give this server's service account, in namespace {own.namespace}, a Role with the rule "
+            f"{{{RULE.format('persistentvolumeclaims')}}}."
         )
     alone = [name for name, found in modes.items() if "ReadWriteOncePod" in (found or [])]
     if alone:
         notes.append(
-            f"No run can start while this server is on, since one pod only can mount {', '.join(alone)} (ReadWriteOncePod). "
+            f"No run can start while this server is on, since only one pod can mount {', '.join(alone)} (ReadWriteOncePod). "
             "Use a claim that is ReadWriteOnce or ReadWriteMany."
         )
-    whose = _whose(own)
+    whose = _find_owner_labels(own)
     if not whose:
         here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
         notes.append(
-            f"Runs are put on the node of this server where that is possible, since one node only can mount {', '.join(modes)}. "
-            f"To be sure, give this server's pod the label {USER_LABEL}, with a value of its own."
+            f"Runs prefer the node of this server, since only one node can mount {', '.join(modes)}. To require it, give this "
+            f"server's pod the label {USER_LABEL}, with a value of its own."
         )
         return _with_term(
             affinity, "nodeAffinity", PREFERRED, {"weight": 100, "preference": {"matchFields": [here]}}
@@ -259,20 +266,20 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> dict[str, A
     if USER_LABEL in str((affinity.get("podAffinity") or {}).get(REQUIRED)):
         return affinity
     if SERVER_LABEL in whose:
-        users = {"weight": 50, "podAffinityTerm": _same({USER_LABEL: whose[USER_LABEL]})}
+        users = {"weight": 50, "podAffinityTerm": _same_node({USER_LABEL: whose[USER_LABEL]})}
         affinity = _with_term(affinity, "podAffinity", PREFERRED, users)
     if len(unknown) < len(modes):
-        return _with_term(affinity, "podAffinity", REQUIRED, _same(whose))
-    term = {"weight": 100, "podAffinityTerm": _same(whose)}
+        return _with_term(affinity, "podAffinity", REQUIRED, _same_node(whose))
+    term = {"weight": 100, "podAffinityTerm": _same_node(whose)}
     return _with_term(affinity, "podAffinity", PREFERRED, term)
 
 
-def _same(labels: Part) -> dict[str, Any]:
+def _same_node(labels: Part) -> KubernetesObject:
     """Return the term of a pod that is on the node of pods with these labels."""
     return {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
 
 
-def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> dict[str, Any]:
+def _with_term(affinity: Part, kind: str, mode: str, term: Part) -> KubernetesObject:
     before = affinity.get(kind) or {}
     return {**affinity, kind: {**before, mode: [*(before.get(mode) or []), term]}}
 

@@ -17,11 +17,12 @@ import urllib3
 from urllib3.util import Retry, Timeout
 
 from argo_jupyter_scheduler.domain.errors import PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
-TIMEOUT = Timeout(connect=1.5, read=4.0)
-"""Seconds. JupyterLab is starting meanwhile."""
+TIMEOUT_SECONDS = Timeout(connect=1.5, read=4.0)
+"""For one call. Runs wait for it."""
 
-TRIES = Retry(
+RETRIES = Retry(
     connect=1,
     read=0,
     status=1,
@@ -54,12 +55,12 @@ class OwnPod:
     access_modes: Mapping[str, list[str] | None] = field(default_factory=dict)
 
 
-def claim_of(volume: Mapping[str, Any]) -> str:
+def read_claim(volume: Mapping[str, Any]) -> str:
     """Return the name of a volume's claim, empty if it has none; a generic ephemeral volume's is each pod's own."""
     return str((volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
 
 
-def in_cluster(service_account: Path) -> bool:
+def is_in_cluster(service_account: Path) -> bool:
     """Return whether this process is in a pod that may ask Kubernetes.
 
     Parameters
@@ -70,8 +71,8 @@ def in_cluster(service_account: Path) -> bool:
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and (service_account / "token").is_file()
 
 
-def api_url() -> str:
-    """Return the address of Kubernetes' API, as each pod is told it."""
+def find_api_url() -> str:
+    """Return the address of Kubernetes' API, which each pod has in its environment."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     return f"https://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -85,7 +86,7 @@ def read(service_account: Path) -> OwnPod:
         It cannot be read; says why, and which rule is missing.
     """
     if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise PodUnknown("This server is in no pod of a Kubernetes (KUBERNETES_SERVICE_HOST is not set).")
+        raise PodUnknown("This server is not in a pod (KUBERNETES_SERVICE_HOST is not set).")
     try:
         namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
         token = (service_account / "token").read_text(encoding="ascii").strip()
@@ -93,7 +94,7 @@ def read(service_account: Path) -> OwnPod:
             raise ValueError("its token is empty or damaged")
     except (OSError, ValueError) as error:
         raise PodUnknown(
-            f"This server's pod has no service account that may read it ({error}). In Zero to JupyterHub, set "
+            f"This server's pod does not have a service account ({error}). In Zero to JupyterHub, set "
             "singleuser.serviceAccountName."
         ) from error
     name = os.environ.get("HOSTNAME") or socket.gethostname()
@@ -102,7 +103,7 @@ def read(service_account: Path) -> OwnPod:
     )
     try:
         own = OwnPod(_get(client, namespace, "pods", name), namespace)
-        claims = filter(None, map(claim_of, own.pod["spec"].get("volumes") or []))
+        claims = filter(None, map(read_claim, own.pod["spec"].get("volumes") or []))
         return replace(own, access_modes=_access_modes(client, namespace, claims))
     finally:
         client.clear()
@@ -116,25 +117,23 @@ def _access_modes(
         try:
             spec = _get(client, namespace, "persistentvolumeclaims", claim)["spec"]
         except PodUnknown as error:
-            if (
-                error.__cause__
-            ):  # no answer came: JupyterLab does not wait for as many time limits as there are claims
+            if error.__cause__:  # no answer: do not wait for one time limit for each claim
                 break
             continue
         found[claim] = list(spec.get("accessModes") or [])
     return found
 
 
-def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> dict[str, Any]:
-    address = api_url()
+def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> KubernetesObject:
+    address = find_api_url()
     try:
         path = f"/api/v1/namespaces/{namespace}/{kind}/{name}"
-        response = client.request("GET", address + path, timeout=TIMEOUT, retries=TRIES)
+        response = client.request("GET", address + path, timeout=TIMEOUT_SECONDS, retries=RETRIES)
         answer = response.json()
     except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # OSError: no ca.crt
         raise PodUnknown(
-            f"Kubernetes at {address} did not tell this server's pod ({_cause(error)}). Where it does not answer, a "
-            "NetworkPolicy may keep this pod from it."
+            f"Kubernetes at {address} cannot be asked for this server's pod ({_cause(error)}). If it does not answer, a "
+            "NetworkPolicy may be blocking it."
         ) from error
     if not isinstance(answer, dict):
         answer = {}
@@ -146,7 +145,9 @@ def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> d
             f"This server's service account may not read its own pod ({words}). Give it, in namespace {namespace}, a Role "
             f"with the rule {{{RULE.format(kind)}}}."
         )
-    raise PodUnknown(f"Kubernetes at {address} did not tell this server's pod ({response.status}: {words}).")
+    raise PodUnknown(
+        f"Kubernetes at {address} does not return this server's pod ({response.status}: {words})."
+    )
 
 
 def _cause(error: BaseException) -> str:

@@ -29,9 +29,9 @@ def cores(value: object) -> str:
     Raises
     ------
     ValueError
-        It is none.
+        It is not one.
     """
-    return _not_negative(value, "number of cores, such as 0.5 or '500m'")
+    return _not_negative(value, "a number of cores, such as 0.5 or '500m'")
 
 
 def memory(value: object) -> str:
@@ -40,9 +40,9 @@ def memory(value: object) -> str:
     Raises
     ------
     ValueError
-        It is none.
+        It is not one.
     """
-    what = "amount of memory, such as '2G', '512M' or a number of bytes"
+    what = "an amount of memory, such as '2G', '512M' or a number of bytes"
     hub = _HUB_MEMORY.fullmatch(value) if isinstance(value, str) else None
     given = int(Decimal(hub[1]) * 1024 ** " KMGT".index(hub[2])) if hub else value
     if isinstance(given, int) and not isinstance(given, bool) and given and given % 1024 == 0:
@@ -52,7 +52,7 @@ def memory(value: object) -> str:
         if amount(found) % 1:  # '512m' is half a byte
             raise ValueError
     except ValueError:
-        raise ValueError(f"{value!r} is no {what}") from None
+        raise ValueError(f"{value!r} is not {what}") from None
     return found
 
 
@@ -62,9 +62,9 @@ def other(value: object) -> str:
     Raises
     ------
     ValueError
-        It is none.
+        It is not one.
     """
-    return _not_negative(value, "amount, such as 1 or '10Gi'")
+    return _not_negative(value, "an amount, such as 1 or '10Gi'")
 
 
 def _not_negative(value: object, what: str) -> str:
@@ -75,7 +75,7 @@ def _not_negative(value: object, what: str) -> str:
         if not 0 <= amount(found) <= MOST:
             raise ValueError
     except ValueError:
-        raise ValueError(f"{value!r} is no {what}") from None
+        raise ValueError(f"{value!r} is not {what}") from None
     return found
 
 
@@ -85,11 +85,11 @@ def amount(quantity: str) -> Decimal:
     Raises
     ------
     ValueError
-        It is no quantity.
+        It is not a quantity.
     """
     found = _QUANTITY.fullmatch(quantity.strip())
     if not found:
-        raise ValueError(f"'{quantity}' is no quantity")
+        raise ValueError(f"'{quantity}' is not a quantity")
     number, suffix = Decimal(found[1]), found[2]
     if suffix.endswith("i"):
         return number * 1024 ** _BINARY.index(suffix)
@@ -104,7 +104,7 @@ def canonical(quantity: str) -> str:
     Raises
     ------
     ValueError
-        It is no quantity.
+        It is not a quantity.
     """
     value = amount(quantity)
     if quantity.strip().endswith("i") and abs(value) >= 1024:

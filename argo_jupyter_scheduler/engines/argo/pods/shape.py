@@ -1,4 +1,4 @@
-"""What a run's pods look like. Pure: no I/O, and nothing of traitlets or Jupyter."""
+"""The shape of runs' pods, and how two sources of it are merged. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from argo_jupyter_scheduler.domain.errors import InvalidPod
-from argo_jupyter_scheduler.engines.argo.pods import fields as parts
-from argo_jupyter_scheduler.engines.argo.pods import placement, quantities, volumes
-from argo_jupyter_scheduler.engines.argo.pods import validation as checks
+from hera.workflows.models import PodSecurityContext, SecurityContext, Toleration
+from hera.workflows.models.io.k8s.api.core.v1 import (
+    NodeSelectorTerm,
+    PodAffinityTerm,
+    PreferredSchedulingTerm,
+    WeightedPodAffinityTerm,
+)
+from pydantic import BaseModel
 
-Part = Mapping[str, Any]
+from argo_jupyter_scheduler.domain.errors import InvalidPod
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
+from argo_jupyter_scheduler.engines.argo.pods import quantities, resources, validation
+from argo_jupyter_scheduler.engines.argo.pods.fields import read_part, read_parts
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 _NAMED = {
     "env": "name",
@@ -23,30 +33,22 @@ _NAMED = {
     "imagePullSecrets": "name",
     "hostAliases": "ip",
 }
-"""Lists of things that have a name."""
-
-_HUB_VARIABLES: dict[str, tuple[str, str, type]] = {
-    "CPU_GUARANTEE": ("requests", "cpu", float),
-    "CPU_LIMIT": ("limits", "cpu", float),
-    "MEM_GUARANTEE": ("requests", "memory", int),
-    "MEM_LIMIT": ("limits", "memory", int),
-}
-"""Variables in which JupyterHub tells a notebook what it has got (``jupyterhub.spawner.Spawner.get_env``)."""
+"""Lists of parts that are merged by one of their fields."""
 
 
 @dataclass(frozen=True)
 class PodShape:
-    """The shape of a run's pods: parts of a Kubernetes Pod, in its own words. It is never changed; changed copies are made.
+    """The shape of runs' pods: parts of a Kubernetes Pod, with its own names. It is never changed; changed copies are made.
 
     Of two sources the later one wins (`merged`, `changed`):
 
     - mappings (labels, amounts of resources, security contexts, node selector, affinity) key by key;
-    - lists of named things (environment, volumes, init containers, pull secrets; mounts by their path) thing by thing;
-    - tolerations are added to those that there are;
-    - all else, such as the image or the terms of an affinity, as a whole.
+    - lists of parts with a name (environment, volumes, init containers, pull secrets; mounts by their path) part by part;
+    - tolerations are added to the earlier ones;
+    - everything else, such as the image or the terms of an affinity, as a whole.
 
-    Where a limit and a guarantee of different sources do not fit, the later one stands and the other follows it. Volumes that
-    nothing mounts any more are left out.
+    Where a limit and a guarantee of different sources do not fit, the later one stands and the other follows. Volumes that nothing
+    mounts any more are left out.
 
     Attributes
     ----------
@@ -55,7 +57,7 @@ class PodShape:
     container
         Fields of the container: ``image``, ``env``, ``resources``, …
     spec
-        Fields of the pod's specification, but for its containers.
+        Fields of the pod's specification, without its containers.
     labels, annotations
         Of the pod.
     """
@@ -72,13 +74,15 @@ class PodShape:
         return str(self.container.get("image") or "")
 
     def merged(self, later: PodShape) -> PodShape:
-        """Return this shape with that of a later source in it, which wins."""
+        """Return this shape merged with that of a later source, which wins."""
         shape = self._overlaid(later)
         container, spec = dict(shape.container), dict(shape.spec)
         if "resources" in container:
-            container["resources"] = _fitting(container["resources"], later.container.get("resources") or {})
-            before = self.container.get("resources") or {}
-            container["env"] = _told(container.get("env") or [], before, container["resources"])
+            before, after = (side.container.get("resources") or {} for side in (self, later))
+            container["resources"] = resources.fit(container["resources"], after)
+            container["env"] = resources.update_hub_variables(
+                container.get("env") or [], before, container["resources"]
+            )
         if "volumes" in spec:
             used = shape._mounted() | {volume["name"] for volume in later.spec.get("volumes") or []}
             spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] in used]
@@ -86,7 +90,7 @@ class PodShape:
 
     @classmethod
     def read(cls, traits: Part) -> PodShape:
-        """Return what traits of `ArgoScheduler` ask for, such as ``mem_limit="2G"``; None and empty values are skipped.
+        """Return the shape that traits of a pod describe, such as ``mem_limit="2G"``. None and empty values are skipped.
 
         Raises
         ------
@@ -107,12 +111,12 @@ class PodShape:
                 _refuse_variables(value)
             except ValueError as error:
                 raise InvalidPod(trait, str(error)) from None
-        for resource, problem in checks.misfits(shape.container.get("resources") or {}):
+        for resource, problem in resources.find_misfits(shape.container.get("resources") or {}):
             raise InvalidPod(_LIMITS.get(resource, "extra_resource_limits"), problem)
         return shape
 
     def changed(self, **traits: Any) -> PodShape:
-        """Return this shape changed by traits, which win; see `read`. A guarantee or limit of 0 takes away the one that exists.
+        """Return this shape merged with that of traits, which win; see `read`. A guarantee or limit of 0 removes the earlier one.
 
         Raises
         ------
@@ -124,7 +128,7 @@ class PodShape:
         shape._check(own, traits)
         return shape
 
-    def pod(self) -> dict[str, Any]:
+    def pod(self) -> KubernetesObject:
         """Return this shape as a Pod, whose container is called ``main``, as Argo calls it."""
         pod = {
             "apiVersion": "v1",
@@ -140,20 +144,20 @@ class PodShape:
         Raises
         ------
         ValueError
-            Kubernetes would refuse it, or it has something that Argo decides.
+            It is not valid, or it has something that this package or Argo sets.
         """
         _refuse_variables(pod)
         spec, metadata = dict(pod["spec"]), pod.get("metadata") or {}
         containers = spec.pop("containers")
         if len(containers) != 1:
-            raise ValueError(f"it has {len(containers)} containers; there must be one")
+            raise ValueError(f"it has {len(containers)} containers instead of one")
         container = {key: value for key, value in containers[0].items() if key != "name"}
         shape = PodShape(
             python=self.python,
-            container=_without_empties(checks.container(container)),
-            spec=_without_empties(checks.pod_spec(spec)),
-            labels=parts.label_mapping(metadata.get("labels") or {}),
-            annotations=parts.annotation_mapping(metadata.get("annotations") or {}),
+            container=_without_empties(validation.read_container(container)),
+            spec=_without_empties(validation.read_pod_spec(spec)),
+            labels=validation.read_labels(metadata.get("labels") or {}),
+            annotations=validation.read_texts(metadata.get("annotations") or {}),
         )
         shape._check(PodShape(), {})
         return shape
@@ -177,28 +181,19 @@ class PodShape:
         return {mount["name"] for _, mount in self._mounts()}
 
     def _check(self, own: PodShape, traits: Part) -> None:
-        """Refuse parts that do not fit each other; `own` is what the given traits ask for."""
+        """Refuse mounts and volumes that do not fit each other; `own` is what the given traits ask for."""
         names = [volume["name"] for volume in self.spec.get("volumes") or []]
         for trait, mount in self._mounts():
             if mount["name"] not in names:
-                there = f"The volumes are {', '.join(names)}" if names else "There are no volumes"
+                available = ", ".join(names) or "none"
                 asking = trait if traits.get(trait) else "volumes"
-                raise InvalidPod(asking, f"'{mount['name']}' is mounted at {mount['mountPath']}. {there}")
+                raise InvalidPod(
+                    asking,
+                    f"'{mount['name']}' is mounted at {mount['mountPath']}, but there is no such volume. Available: {available}",
+                )
         for volume in own.spec.get("volumes") or []:
             if volume["name"] not in self._mounted():
-                raise InvalidPod(
-                    "volumes", f"volume '{volume['name']}' is mounted nowhere; see volume_mounts"
-                )
-        resources = self.container.get("resources") or {}
-        amounts = {**resources.get("requests", {}), **resources.get("limits", {})}
-        for name in amounts:
-            if name.startswith("hugepages-") and not amounts.keys() & {"cpu", "memory"}:
-                raise InvalidPod("extra_resource_limits", f"{name} also needs an amount of cpu or memory")
-        for name in (resources.get("requests") or {}).keys() - (resources.get("limits") or {}).keys():
-            if checks.is_indivisible(name):
-                raise InvalidPod(
-                    "extra_resource_guarantees", f"{name} also needs a limit, of the same amount"
-                )
+                raise InvalidPod("volumes", f"'{volume['name']}' is not mounted. Mount it with volume_mounts")
 
 
 def _in_container(*path: str, read: Callable[[Any], Any]) -> Callable[[Any], PodShape]:
@@ -210,71 +205,70 @@ def _in_spec(*path: str, read: Callable[[Any], Any]) -> Callable[[Any], PodShape
     return lambda value: PodShape(spec=_nested(path, read(value)))
 
 
-def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def _nested(path: tuple[str, ...], value: Any) -> KubernetesObject:
     for key in reversed(path):
         value = {key: value}
-    found: dict[str, Any] = value
+    found: KubernetesObject = value
     return found
 
 
+def _in_affinity(kind: str, mode: str, model: type[BaseModel], *path: str) -> Callable[[Any], PodShape]:
+    return _in_spec("affinity", kind, mode, *path, read=lambda value: read_parts(model, value))
+
+
+def _id(model: type[BaseModel], field: str) -> Callable[[Any], Any]:
+    """Return what reads the number of a user or group, or a list of such."""
+    return lambda value: read_part(model, {field: value})[field]
+
+
 TRAITS: dict[str, Callable[[Any], PodShape]] = {
-    "image": _in_container("image", read=checks.image),
-    "image_pull_policy": _in_container("imagePullPolicy", read=checks.pull_policy),
-    "image_pull_secrets": _in_spec("imagePullSecrets", read=checks.references),
+    "image": _in_container("image", read=validation.read_image),
+    "image_pull_policy": _in_container("imagePullPolicy", read=str),
+    "image_pull_secrets": _in_spec("imagePullSecrets", read=validation.read_references),
     "cpu_guarantee": _in_container("resources", "requests", "cpu", read=quantities.cores),
     "cpu_limit": _in_container("resources", "limits", "cpu", read=quantities.cores),
     "mem_guarantee": _in_container("resources", "requests", "memory", read=quantities.memory),
     "mem_limit": _in_container("resources", "limits", "memory", read=quantities.memory),
-    "extra_resource_guarantees": _in_container("resources", "requests", read=checks.resources),
-    "extra_resource_limits": _in_container("resources", "limits", read=checks.resources),
-    "environment": _in_container("env", read=checks.environment),
-    "working_dir": _in_container("workingDir", read=parts.absolute_path),
-    "volumes": _in_spec("volumes", read=volumes.volumes),
-    "volume_mounts": _in_container("volumeMounts", read=checks.mounts),
-    "init_containers": _in_spec("initContainers", read=checks.init_containers),
-    "service_account": _in_spec("serviceAccountName", read=parts.name),
-    "priority_class_name": _in_spec("priorityClassName", read=parts.name),
-    "node_selector": _in_spec("nodeSelector", read=parts.label_mapping),
-    "tolerations": _in_spec("tolerations", read=placement.tolerations),
-    "node_affinity_required": _in_spec(
-        "affinity",
-        "nodeAffinity",
-        placement.REQUIRED,
-        "nodeSelectorTerms",
-        read=placement.node_terms,
+    "extra_resource_guarantees": _in_container("resources", "requests", read=resources.read_amounts),
+    "extra_resource_limits": _in_container("resources", "limits", read=resources.read_amounts),
+    "environment": _in_container("env", read=validation.read_environment),
+    "working_dir": _in_container("workingDir", read=validation.read_path),
+    "volumes": _in_spec("volumes", read=validation.read_volumes),
+    "volume_mounts": _in_container("volumeMounts", read=validation.read_mounts),
+    "init_containers": _in_spec("initContainers", read=validation.read_init_containers),
+    "service_account": _in_spec("serviceAccountName", read=validation.read_name),
+    "priority_class_name": _in_spec("priorityClassName", read=validation.read_name),
+    "node_selector": _in_spec("nodeSelector", read=validation.read_labels),
+    "tolerations": _in_spec("tolerations", read=lambda value: read_parts(Toleration, value)),
+    "node_affinity_required": _in_affinity("nodeAffinity", REQUIRED, NodeSelectorTerm, "nodeSelectorTerms"),
+    "node_affinity_preferred": _in_affinity("nodeAffinity", PREFERRED, PreferredSchedulingTerm),
+    "pod_affinity_required": _in_affinity("podAffinity", REQUIRED, PodAffinityTerm),
+    "pod_affinity_preferred": _in_affinity("podAffinity", PREFERRED, WeightedPodAffinityTerm),
+    "pod_anti_affinity_required": _in_affinity("podAntiAffinity", REQUIRED, PodAffinityTerm),
+    "pod_anti_affinity_preferred": _in_affinity("podAntiAffinity", PREFERRED, WeightedPodAffinityTerm),
+    "uid": _in_container("securityContext", "runAsUser", read=_id(SecurityContext, "runAsUser")),
+    "gid": _in_container("securityContext", "runAsGroup", read=_id(SecurityContext, "runAsGroup")),
+    "fs_gid": _in_spec("securityContext", "fsGroup", read=_id(PodSecurityContext, "fsGroup")),
+    "supplemental_gids": _in_spec(
+        "securityContext", "supplementalGroups", read=_id(PodSecurityContext, "supplementalGroups")
     ),
-    "node_affinity_preferred": _in_spec(
-        "affinity", "nodeAffinity", placement.PREFERRED, read=placement.preferred_node_terms
+    "container_security_context": _in_container(
+        "securityContext", read=lambda value: read_part(SecurityContext, value)
     ),
-    "pod_affinity_required": _in_spec(
-        "affinity", "podAffinity", placement.REQUIRED, read=placement.pod_terms
+    "pod_security_context": _in_spec(
+        "securityContext", read=lambda value: read_part(PodSecurityContext, value)
     ),
-    "pod_affinity_preferred": _in_spec(
-        "affinity", "podAffinity", placement.PREFERRED, read=placement.preferred_pod_terms
-    ),
-    "pod_anti_affinity_required": _in_spec(
-        "affinity", "podAntiAffinity", placement.REQUIRED, read=placement.pod_terms
-    ),
-    "pod_anti_affinity_preferred": _in_spec(
-        "affinity", "podAntiAffinity", placement.PREFERRED, read=placement.preferred_pod_terms
-    ),
-    "uid": _in_container("securityContext", "runAsUser", read=checks.user_id),
-    "gid": _in_container("securityContext", "runAsGroup", read=checks.user_id),
-    "fs_gid": _in_spec("securityContext", "fsGroup", read=checks.user_id),
-    "supplemental_gids": _in_spec("securityContext", "supplementalGroups", read=checks.user_ids),
-    "container_security_context": _in_container("securityContext", read=checks.container_context),
-    "pod_security_context": _in_spec("securityContext", read=checks.pod_context),
-    "extra_labels": lambda value: PodShape(labels=checks.extra_labels(value)),
-    "extra_annotations": lambda value: PodShape(annotations=parts.annotation_mapping(value)),
-    "extra_container_config": _in_container(read=checks.container),
-    "extra_pod_config": _in_spec(read=checks.pod_spec),
+    "extra_labels": lambda value: PodShape(labels=validation.read_extra_labels(value)),
+    "extra_annotations": lambda value: PodShape(annotations=validation.read_texts(value)),
+    "extra_container_config": _in_container(read=validation.read_container),
+    "extra_pod_config": _in_spec(read=validation.read_pod_spec),
 }
-"""What each trait of a pod makes of its value, in the order in which they are laid over each other."""
+"""How the value of each trait becomes a shape, in the order in which they are merged."""
 
 _LIMITS = {"cpu": "cpu_limit", "memory": "mem_limit"}
 
 
-def _merged(earlier: Part, later: Part) -> dict[str, Any]:
+def _merged(earlier: Part, later: Part) -> KubernetesObject:
     found = dict(earlier)
     for key, value in later.items():
         before = found.get(key)
@@ -282,57 +276,25 @@ def _merged(earlier: Part, later: Part) -> dict[str, Any]:
             found[key] = _merged(before, value)
         elif before and key in _NAMED:
             name = _NAMED[key]
-            found[key] = list(
-                ({one[name]: one for one in before} | {one[name]: one for one in value}).values()
-            )
+            by_name = {part[name]: part for part in before} | {part[name]: part for part in value}
+            found[key] = list(by_name.values())
         elif before and key == "tolerations":
-            found[key] = [*before, *(one for one in value if one not in before)]
+            found[key] = [*before, *(toleration for toleration in value if toleration not in before)]
         else:
             found[key] = value
     return found
 
 
-def _fitting(resources: Part, later: Part) -> dict[str, dict[str, str]]:
-    """Return amounts in which guarantees and limits fit, without those that are 0."""
-    found = {side: dict(resources.get(side) or {}) for side in ("requests", "limits")}
-    for name, _ in checks.misfits(found):
-        stands, follows = (
-            ("limits", "requests") if name in (later.get("limits") or {}) else ("requests", "limits")
-        )
-        found[follows][name] = found[stands][name]
-    return {
-        side: {name: amount for name, amount in amounts.items() if quantities.amount(amount)}
-        for side, amounts in found.items()
-    }
-
-
-def _told(variables: list[Part], before: Part, now: Part) -> list[Part]:
-    """Return environment variables in which JupyterHub's, where they are, tell the amounts that changed."""
-    found = []
-    for one in variables:
-        side, name, kind = _HUB_VARIABLES.get(one["name"], ("", "", str))
-        was, amount = (resources.get(side, {}).get(name) for resources in (before, now))
-        if amount == was:
-            found.append(one)
-        elif amount:
-            found.append({"name": one["name"], "value": str(kind(quantities.amount(amount)))})
-    return found
-
-
-def _without_empties(part: Part) -> dict[str, Any]:
+def _without_empties(part: Part) -> KubernetesObject:
     return {key: value for key, value in part.items() if value not in (None, "", {}, [])}
 
 
 def _refuse_variables(value: Any, where: str = "") -> None:
-    """Refuse what Argo would expand. The value itself may be a secret, and is not told."""
+    """Refuse what Argo would expand. The value may be a secret, and is not shown."""
     if isinstance(value, str) and "{{" in value:
-        raise ValueError(f"{where or 'it'} has '{{{{', which Argo would take for a variable of its own")
-    items = (
-        value.items()
-        if isinstance(value, Mapping)
-        else enumerate(value)
-        if isinstance(value, (list, tuple))
-        else ()
-    )
-    for key, one in items:
-        _refuse_variables(one, f"{where}.{key}" if where else str(key))
+        raise ValueError(f"{where or 'it'} contains '{{{{', which Argo would expand")
+    content = value if isinstance(value, Mapping) else {}
+    if isinstance(value, (list, tuple)):
+        content = dict(enumerate(value))
+    for key, inner in content.items():
+        _refuse_variables(inner, f"{where}.{key}" if where else str(key))

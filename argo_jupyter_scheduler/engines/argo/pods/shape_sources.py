@@ -4,8 +4,8 @@
 2. Its own pod, which is read from Kubernetes (`inherit_pod`).
 3. The traits of `PodTraits`.
 
-On Nebari an admission controller gives the pods their shape, so only the traits are sent there, and an image's name, without which
-Argo takes no manifest.
+On Nebari an admission controller gives the pods their shape. Only the traits are sent there, and the name of an image, since Argo
+refuses a manifest without one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
@@ -25,10 +26,10 @@ TEMPLATES = frozenset(
     {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "init_containers"}
     | {"service_account", "volume_mounts", "volumes", "working_dir"}
 )
-"""Traits whose texts KubeSpawner expands."""
+"""Traits whose texts are templates."""
 
 PLACEHOLDER = "set-by-nebari"
-"""An image's name where Nebari sets the image and this server does not know its own."""
+"""Name of the image where Nebari sets it and this server does not know its own."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -39,14 +40,14 @@ GPU = "nvidia.com/gpu"
 def find_creator() -> str:
     """Return the user's name as a label's value, empty where none is known."""
     users = (os.environ.get(name, "") for name in ("PREFERRED_USERNAME", "JUPYTERHUB_USER"))
-    return next(filter(None, map(names.label_value, users)), "")
+    return next(filter(None, map(names.make_label_value, users)), "")
 
 
 def needs_own_pod(settings: PodSettings) -> bool:
     """Return whether this server's own pod has to be read for the shape of runs' pods."""
     if settings.inherit == "off" or (settings.inherit == "auto" and settings.nebari):
         return False
-    return settings.inherit == "on" or own_pod.in_cluster(settings.service_account_path)
+    return settings.inherit == "on" or own_pod.is_in_cluster(settings.service_account_path)
 
 
 def check(settings: PodSettings) -> None:
@@ -77,7 +78,7 @@ def build_shape(settings: PodSettings, inherited: PodShape) -> PodShape:
     InvalidPod
         Says which trait and why.
     """
-    shape = _shape_of_server(settings.nebari).merged(inherited)
+    shape = _shape_of_server(settings.nebari, settings.working_dir).merged(inherited)
     shape = shape.merged(PodShape(python=settings.python))
     shape = shape.changed(**_expanded_traits(settings))
     if settings.hook is None:
@@ -113,7 +114,7 @@ def _of_compute_type(name: str) -> Iterator[None]:
         raise InvalidPod(f"compute_types, '{name}'", str(error).rstrip(".")) from error
 
 
-def helper_resources(settings: PodSettings) -> dict[str, Any]:
+def helper_resources(settings: PodSettings) -> KubernetesObject:
     """Return what helper pods ask for, instead of what a run does.
 
     Raises
@@ -125,28 +126,21 @@ def helper_resources(settings: PodSettings) -> dict[str, Any]:
         shape = PodShape().changed(**settings.helper_traits)
     except InvalidPod as error:
         raise InvalidPod(f"helper_{error.trait}", error.reason) from error
-    resources: dict[str, Any] = dict(shape.container.get("resources") or {})
+    resources: KubernetesObject = dict(shape.container.get("resources") or {})
     if settings.nebari:  # resources are merged with the user's there, ours win
         resources = {side: {**(resources.get(side) or {}), GPU: "0"} for side in ("requests", "limits")}
     return resources
 
 
-def _shape_of_server(nebari: bool) -> PodShape:
+def _shape_of_server(nebari: bool, working_dir: str) -> PodShape:
     """Return what this server knows of itself. Nebari's controller sets all of it, but the image must have a name."""
     image = os.environ.get("JUPYTER_IMAGE") or os.environ.get("JUPYTER_IMAGE_SPEC")
     if nebari:
         return PodShape(container={"image": image or PLACEHOLDER})
-    container: dict[str, Any] = {"image": image} if image else {}
+    container: KubernetesObject = {"image": image} if image else {}
     home = os.path.expanduser("~")
     container["env"] = [{"name": "HOME", "value": home}]
-    return PodShape(container={**container, "workingDir": os.getcwd() if _is_server() else home})
-
-
-def _is_server() -> bool:
-    """Return whether this process is a Jupyter server; the folder that a command is called in may be any."""
-    from jupyter_server.serverapp import ServerApp
-
-    return bool(ServerApp.initialized())
+    return PodShape(container={**container, "workingDir": working_dir})
 
 
 def inherit_shape(settings: PodSettings) -> PodShape:
@@ -161,7 +155,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
         log.warning("Runs do not inherit the shape of this server's pod. %s", error)
         return PodShape()
     user = os.getuid(), os.getgid()
-    shape, notes = inheritance.inherited(own, settings.inherit_service_account, user)
+    shape, notes = inheritance.inherit(own, settings.inherit_service_account, user)
     if own.namespace != settings.namespace:
         notes.append(
             f"Runs are in namespace {settings.namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that "
@@ -174,7 +168,7 @@ def inherit_shape(settings: PodSettings) -> PodShape:
 
 def _template_names(settings: PodSettings) -> dict[str, str]:
     environ = os.environ
-    return names.template_names(
+    return names.make_template_names(
         environ.get("JUPYTERHUB_USER", ""),
         environ.get("JUPYTERHUB_SERVER_NAME", ""),
         settings.namespace,
@@ -195,7 +189,7 @@ def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, An
     found = dict(traits)
     for trait in TEMPLATES & found.keys():
         try:
-            found[trait] = names.expanded(found[trait], known)
+            found[trait] = names.expand_templates(found[trait], known)
         except ValueError as error:
             raise InvalidPod(trait, str(error)) from None
     return found
@@ -204,8 +198,9 @@ def _expand(traits: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, An
 def _kept(kept: Iterable[str]) -> dict[str, str]:
     """Return the variables of this server's environment that runs get too."""
     for name in kept:
-        if inheritance.stays(name, os.environ.get(name, "")):
+        if inheritance.is_secret(name, os.environ.get(name, "")):
             raise InvalidPod(
-                "env_keep", f"{name} is a secret, which anybody could read in a manifest; see environment"
+                "env_keep",
+                f"{name} is a secret, and others can read a manifest. Refer to a Secret with environment instead",
             )
     return {name: os.environ[name] for name in kept if name in os.environ}

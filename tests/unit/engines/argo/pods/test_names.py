@@ -36,38 +36,38 @@ KUBESPAWNER = {
 
 @pytest.mark.parametrize(("user", "server"), KUBESPAWNER)
 def test_names_are_those_that_kubespawner_makes(user: str, server: str) -> None:
-    names = naming.template_names(user, server)
+    names = naming.make_template_names(user, server)
     wanted = KUBESPAWNER[user, server]
     assert (names["username"], names["user_server"], names["escaped_username"]) == wanted
-    assert naming.template_names(user, server, scheme="escape")["username"] == wanted[2]
+    assert naming.make_template_names(user, server, scheme="escape")["username"] == wanted[2]
     assert (names["unescaped_username"], names["unescaped_servername"]) == (user, server)
 
 
 @given(USERS)
 def test_any_text_becomes_a_label(text: str) -> None:
-    value = naming.label_value(text)
+    value = naming.make_label_value(text)
     assert len(value) <= 63
     assert naming.LABEL_VALUE.fullmatch(value)
-    assert naming.label_value(value) == value
+    assert naming.make_label_value(value) == value
     assert bool(value) == bool(re.search(r"[a-zA-Z0-9]", text[-63:]))
 
 
 @given(USERS, st.one_of(st.just(""), USERS))
 def test_any_user_becomes_a_name(user: str, server: str) -> None:
-    names = naming.template_names(user, server)
+    names = naming.make_template_names(user, server)
     for name in ("username", "user_server") if user else ():
         assert len(names[name]) <= 48
         assert naming.DNS_LABEL.fullmatch(names[name])
-    assert naming.slug(user) != naming.slug(f"{user}x")
+    assert naming.make_slug(user) != naming.make_slug(f"{user}x")
 
 
 @given(st.text(max_size=30))
 def test_a_label_that_is_one_stays_as_it_is(text: str) -> None:
     if naming.LABEL_VALUE.fullmatch(text):
-        assert naming.label_value(text) == text
+        assert naming.make_label_value(text) == text
 
 
-NAMES = naming.template_names("ada@x.org", "", "jhub", "jupyter-ada")
+NAMES = naming.make_template_names("ada@x.org", "", "jhub", "jupyter-ada")
 
 
 @pytest.mark.parametrize(
@@ -82,32 +82,32 @@ NAMES = naming.template_names("ada@x.org", "", "jhub", "jupyter-ada")
     ],
 )
 def test_templates(value: Any, wanted: Any) -> None:
-    assert naming.expanded(value, NAMES) == wanted
+    assert naming.expand_templates(value, NAMES) == wanted
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"claim": "secret {user}"}, r"claim names \{user\}, which is not known here; known are escaped_"),
+        ({"claim": "secret {user}"}, r"claim names \{user\}, which is unknown here\. Available: escaped_"),
         (
             {"claim": ["secret {"]},
-            r"claim\[0\] is no template \(.*\); a brace that is meant as such must be doubled",
+            r"claim\[0\] is not a template \(.*\)\. Write a literal brace twice",
         ),
-        ("secret {0}", "it is no template"),
+        ("secret {0}", "it is not a template"),
         (
             "secret {pvc_name}",
-            r"it names \{pvc_name\}; the hub knows it alone: .* claim-\{user_server\}, or inherit",
+            r"it names \{pvc_name\}: only the hub knows it\. .* claim-\{user_server\}, or inherit",
         ),
-        ("secret {hubnamespace}", r"the hub knows it alone: write it; \{namespace\} is"),
-        ("secret {userid}", "the hub knows it alone: use"),
+        ("secret {hubnamespace}", r"only the hub knows it\. Write it out; \{namespace\} is"),
+        ("secret {userid}", r"only the hub knows it\. Use"),
     ],
 )
 def test_a_template_that_names_nothing_known(value: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words) as error:
-        naming.expanded(value, NAMES)
+        naming.expand_templates(value, NAMES)
     assert "secret" not in str(error.value)
 
 
 def test_without_a_hub_no_user_is_known() -> None:
     with pytest.raises(ValueError, match="JUPYTERHUB_USER is not set"):
-        naming.expanded("claim-{username}", naming.template_names("", namespace="dev"))
+        naming.expand_templates("claim-{username}", naming.make_template_names("", namespace="dev"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,43 +15,26 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from traitlets import TraitError
-from traitlets.config import Config, LoggingConfigurable
+from traitlets.config import Config
 
-from argo_jupyter_scheduler.config.argo import ArgoTraits
-from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.settings import POD_TRAITS, is_on_nebari
+from argo_jupyter_scheduler.config.traits import SchedulerTraits
 from argo_jupyter_scheduler.domain.errors import InvalidPod
-from argo_jupyter_scheduler.engines.argo.manifests import Site, build_cron_workflow, build_workflow
+from argo_jupyter_scheduler.engines.argo.manifests import build_cron_workflow, build_workflow
 from argo_jupyter_scheduler.engines.argo.pods import quantities
-from argo_jupyter_scheduler.engines.argo.pods.shape import TRAITS, PodShape
-from argo_jupyter_scheduler.engines.argo.pods.shape_sources import (
-    creator,
-    helper_resources,
-    on_nebari,
-    pod_shape,
-)
+from argo_jupyter_scheduler.engines.argo.pods.shape import REQUIRED, TRAITS, PodShape
+from argo_jupyter_scheduler.engines.argo.pods.shape_sources import find_creator
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.stand_ins.kubernetes import PODS, KubernetesStandIn
+from tests.support.manifests import DEFINITION, JOB, argo_settings, manifest_settings_of, shape_of
 
-ID = "2b6a5d0c-0d5e-4a7c-9f2f-5a8f6f6f0c11"
-JOB = {"job_id": ID, "parameters": None}
-DEFINITION = {
-    "job_definition_id": ID,
-    "parameters": None,
-    "schedule": "0 6 * * *",
-    "timezone": "Europe/Berlin",
-    "active": True,
-}
 HOME = [{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]
 MOUNT = [{"name": "home", "mountPath": "/home/{username}"}]
 VOLUME = {
     "volumes": [{"name": "home", "emptyDir": {}}],
     "volume_mounts": [{"name": "home", "mountPath": "/home"}],
 }
-
-
-class Server(PodTraits, ArgoTraits, LoggingConfigurable):
-    """What of `ArgoScheduler` says what pods look like."""
 
 
 EVERY_TRAIT: dict[str, Any] = {
@@ -106,7 +91,7 @@ EVERY_TRAIT: dict[str, Any] = {
 }
 
 
-def hook(server: Server, pod: dict[str, Any]) -> dict[str, Any]:
+def hook(server: SchedulerTraits, pod: dict[str, Any]) -> dict[str, Any]:
     pod["metadata"]["annotations"]["by"] = "hook"
     pod["spec"]["containers"][0]["env"].append({"name": "HOOK", "value": "1"})
     return pod
@@ -155,19 +140,6 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield stand_in
 
 
-def site(server: Server, pod_per_step: bool = False) -> Site:
-    return Site(
-        namespace="jhub",
-        db_url="sqlite:////home/jovyan/scheduler.sqlite",
-        staging_path="/home/jovyan/staging",
-        pod_per_step=pod_per_step,
-        shape=pod_shape(server, "jhub"),
-        helper_resources=helper_resources(server),
-        creator=creator(),
-        nebari=on_nebari(server),
-    )
-
-
 def same_as_file(built: dict[str, Any], name: str) -> None:
     file = PODS / f"{name}.yaml"
     if os.environ.get("UPDATE_MANIFESTS"):
@@ -184,20 +156,22 @@ def test_manifests(form: str, kubernetes: KubernetesStandIn, monkeypatch: pytest
             recorded, "homes", "jupyterhub-dev-share", "nebari-conda-store-storage", modes=("ReadWriteMany",)
         )
     inherit = "on" if recorded else "off"
-    server = Server(
+    settings = argo_settings(
         service_account_path=str(kubernetes.service_account),
         python_executable="/opt/conda/bin/python",
         **{"inherit_pod": inherit, **traits},
     )
-    same_as_file(build_workflow(JOB, site(server)), form)
+    shared = manifest_settings_of(settings)
+    same_as_file(build_workflow(JOB, shared), form)
     if form == "inherited-gpu":
-        same_as_file(build_workflow(JOB, site(server, pod_per_step=True)), f"{form}-pod-per-step")
+        same_as_file(build_workflow(JOB, replace(shared, pod_per_step=True)), f"{form}-pod-per-step")
     if form == "on-nebari-with-traits":
-        same_as_file(build_cron_workflow(DEFINITION, site(server)), f"{form}-schedule")
+        same_as_file(build_cron_workflow(DEFINITION, shared), f"{form}-schedule")
 
 
 def test_every_trait_is_tried() -> None:
     assert set(EVERY_TRAIT) >= set(TRAITS)
+    assert set(POD_TRAITS) == set(TRAITS)
 
 
 def test_a_shape_is_not_changed() -> None:
@@ -278,55 +252,48 @@ def test_lists_are_merged_by_name_and_what_nothing_mounts_is_left_out() -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"mem_limit": "2X"}, "mem_limit: '2X' is no amount of memory, such as '2G'"),
-    ({"mem_guarantee": "512m"}, "mem_guarantee: '512m' is no amount of memory"),
-    ({"cpu_limit": "two"}, "cpu_limit: 'two' is no number of cores"),
-    ({"cpu_guarantee": -1}, "cpu_guarantee: -1.* is no number of cores"),
+    ({"mem_limit": "2X"}, "mem_limit: '2X' is not an amount of memory, such as '2G'"),
+    ({"mem_guarantee": "512m"}, "mem_guarantee: '512m' is not an amount of memory"),
+    ({"mem_limit": "1e99"}, "mem_limit: '1e99' is not an amount of memory"),
+    ({"mem_limit": "100000000000000000000000G"}, "mem_limit: '100000000000000000000000G' is not an amount"),
+    ({"cpu_limit": "two"}, "cpu_limit: 'two' is not a number of cores"),
+    ({"cpu_guarantee": -1}, "cpu_guarantee: -1.* is not a number of cores"),
     ({"mem_limit": "1G", "mem_guarantee": "2G"}, "mem_limit: the limit of memory, 1Gi, is lower than .* 2Gi"),
     ({"cpu_limit": 1, "cpu_guarantee": "1500m"}, "cpu_limit: the limit of cpu, 1, is lower than"),
+    ({"extra_resource_limits": {"nvidia.com/gpu": "1e99"}}, "extra_resource_limits: '1e99' is not an amount"),
     (
-        {"extra_resource_limits": {"gpu": 1}},
-        "extra_resource_limits: 'gpu' is no resource .* 'nvidia.com/gpu'",
+        {"extra_resource_limits": {"a.b/gpu": 1}, "extra_resource_guarantees": {"a.b/gpu": 2}},
+        "extra_resource_limits: the limit of a.b/gpu, 1, must be the same as the guarantee, 2",
     ),
-    ({"extra_resource_limits": {"nvidia.com/gpu": 0.5}}, "extra_resource_limits: 0.5 is no whole number of"),
+    ({"extra_container_config": {"resources": {"limits": {"memory": "-1"}}}}, "'-1' is not an amount"),
     (
-        {"extra_resource_guarantees": {"nvidia.com/gpu": 1}},
-        "extra_resource_guarantees: nvidia.com/gpu also needs a limit",
+        {"extra_container_config": {"resources": {"limits": {"cpu": 1}, "requests": {"cpu": 2}}}},
+        "extra_container_config: the limit of cpu, 1, is lower than",
     ),
-    ({"tolerations": [{"key": "a", "operator": "Is"}]}, r"tolerations: \[0\]: 'Is' is none of Equal, Exists"),
-    ({"tolerations": [{"kei": "a"}]}, r"tolerations: \[0\]: Kubernetes knows no field 'kei' there"),
     (
-        {"tolerations": [{"operator": "Equal"}]},
-        r"tolerations: \[0\]: without a key, the operator must be Exists",
+        {"node_affinity_required": [{"matchExpressions": [{"operator": "In"}]}]},
+        r"node_affinity_required: \[0\]: matchExpressions.0.key: field required",
     ),
-    ({"tolerations": [{"key": "a", "effect": "No"}]}, r"tolerations: \[0\]: 'No' is none of NoSchedule"),
-    (
-        {"tolerations": [{"key": "a", "tolerationSeconds": 3}]},
-        r"tolerations: .* for the effect NoExecute only",
-    ),
-    ({"volumes": [{"name": "Home", "emptyDir": {}}]}, r"volumes: \[0\]: 'Home' is no name"),
-    ({"volumes": [{"name": "home"}]}, r"volumes: \[0\]: volume 'home' needs one source.*; it has none"),
-    (
-        {"volumes": [{"name": "h", "emptyDir": {}, "nfs": {"server": "a", "path": "/"}}]},
-        "it has emptyDir and nfs",
-    ),
-    ({"volumes": [{"name": "h", "persistentVolumClaim": {}}]}, "knows no field 'persistentVolumClaim' there"),
+    ({"pod_affinity_required": [{"labelSelector": {}}]}, r"pod_affinity_required: \[0\]: topologyKey: field"),
+    ({"tolerations": ["a"]}, r"tolerations"),
     (
         {"volumes": [{"name": "h", "persistentVolumeClaim": {"claimName": 5}}]},
-        "persistentVolumeClaim.claimName: input",
+        r"volumes: \[0\]: persistentVolumeClaim.claimName: input",
     ),
-    ({"volumes": [{"name": "h", "emptyDir": {}}] * 2}, "volumes: there are two with the name 'h'"),
+    ({"volumes": [{"emptyDir": {}}]}, r"volumes: \[0\]: name: field required"),
+    ({"volumes": [{"name": "h", "emptyDir": {}}] * 2}, "volumes: two have the name 'h'"),
     (
         {"volumes": [{"name": "h", "emptyDir": {}}]},
-        "volumes: volume 'h' is mounted nowhere; see volume_mounts",
+        "volumes: 'h' is not mounted. Mount it with volume_mounts",
     ),
-    ({"volumes": [{"name": "h", "emptyDir": {"sizeLimit": "x"}}]}, "volumes: .*'x' is no amount"),
-    ({"volume_mounts": MOUNT}, "volume_mounts: 'home' is mounted at /home/alice. There are no volumes"),
-    ({"volumes": HOME, "volume_mounts": [*MOUNT, *MOUNT]}, "there are two with the mountPath '/home/alice'"),
-    ({"volumes": HOME, "volume_mounts": [{"name": "home", "mountPath": "home"}]}, "'home' is no full path"),
     (
-        {"volumes": HOME, "volume_mounts": [{**MOUNT[0], "subPath": "../x"}]},
-        "'../x' must be a path within the volume",
+        {"volume_mounts": MOUNT},
+        "volume_mounts: 'home' is mounted at /home/alice, but there is no such volume. Available: none",
+    ),
+    ({"volumes": HOME, "volume_mounts": [*MOUNT, *MOUNT]}, "two have the mountPath '/home/alice'"),
+    (
+        {"volumes": HOME, "volume_mounts": [{"name": "home", "mountPath": "home"}]},
+        "'home' is not a full path",
     ),
     (
         {"volumes": [{"name": "h", "hostPath": {"path": "{user}"}}]},
@@ -334,194 +301,131 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"init_containers": [{"name": "main", "image": "a"}]},
-        r"init_containers: .* one of Argo's own containers",
+        "init_containers: 'main' is the name of one of Argo's own containers",
     ),
-    ({"init_containers": [{"name": "a"}]}, r"init_containers: \[0\]: None is no name of an image"),
     (
         {"init_containers": [{"name": "a", "image": "a", "volumeMounts": MOUNT}]},
         "init_containers: 'home' is mounted at",
     ),
-    ({"uid": -1}, "uid: -1 is no whole number from 0"),
-    (
-        {"container_security_context": {"runAsUser": 2**31}},
-        "container_security_context: .* is no whole number",
-    ),
-    (
-        {"container_security_context": {"fsGroup": 1}},
-        "container_security_context: Kubernetes knows no field 'fsGroup'",
-    ),
-    (
-        {"pod_security_context": {"seccompProfile": {"type": "None"}}},
-        "pod_security_context: 'None' is none of",
-    ),
-    ({"image": "Not An Image"}, "image: 'Not An Image' is no name of an image"),
-    ({"image_pull_secrets": ["a_b"]}, "image_pull_secrets: 'a_b' is no name of an object"),
-    ({"environment": {"A=B": "x"}}, "environment: .*'A=B' cannot be the name"),
-    ({"environment": {"A": "{{{{secret}}}}"}}, r"environment: A has '\{\{', which Argo would take for"),
+    ({"container_security_context": {"runAsUser": "root"}}, "container_security_context: runAsUser: input"),
+    ({"image": "Not An Image"}, "image: 'Not An Image' is not the name of an image"),
+    ({"image_pull_secrets": ["a_b"]}, "image_pull_secrets: 'a_b' is not the name of an object"),
+    ({"priority_class_name": "High"}, "priority_class_name: 'High' is not the name of an object"),
+    ({"environment": {"A": "{{{{secret}}}}"}}, r"environment: A contains '\{\{', which Argo would expand"),
     ({"env_keep": ["ARGO_TOKEN"]}, "env_keep: ARGO_TOKEN is a secret"),
-    ({"node_selector": {"a b": "c"}}, "node_selector: 'a b' is no key"),
-    ({"extra_labels": {"team": "a b"}}, "extra_labels: 'a b', the value of 'team', is no label's"),
+    ({"node_selector": {"a b": "c"}}, "node_selector: 'a b' is not a label"),
+    ({"node_selector": {"a": 1}}, "node_selector: the value of 'a' is not a text"),
+    ({"extra_labels": {"team": "a b"}}, "extra_labels: 'a b' is not a value for the label 'team'"),
+    ({"extra_labels": {"jupyterflow-override": "x"}}, "extra_labels: 'jupyterflow-override' cannot be set"),
+    ({"extra_labels": {"workflows.argoproj.io/x": "x"}}, "extra_labels: .* this package or Argo sets it"),
+    ({"working_dir": "home"}, "working_dir: 'home' is not a full path"),
+    ({"extra_container_config": {"command": ["x"]}}, "extra_container_config: 'command' cannot be set here"),
+    ({"extra_pod_config": {"containers": []}}, "extra_pod_config: 'containers' cannot be set here"),
     (
-        {"extra_labels": {"jupyterflow-override": "x"}},
-        "extra_labels: 'jupyterflow-override' is set by this package",
+        {"extra_pod_config": {"restart_policy": "Never"}},
+        "extra_pod_config: 'restartPolicy' cannot be set here",
     ),
-    ({"node_affinity_required": [{"matchExpressions": [{"key": "a", "operator": "In"}]}]}, "In needs values"),
-    (
-        {"pod_affinity_required": [{"labelSelector": {}}]},
-        "pod_affinity_required: .*topologyKey: field required",
-    ),
-    (
-        {"pod_anti_affinity_preferred": [{"weight": 0, "podAffinityTerm": {"topologyKey": "a"}}]},
-        "0 is no whole number",
-    ),
-    ({"working_dir": "home"}, "working_dir: 'home' is no full path"),
-    ({"priority_class_name": "High"}, "priority_class_name: 'High' is no name of an object"),
-    (
-        {"extra_container_config": {"command": ["x"]}},
-        "extra_container_config: 'command' is no field that can be set",
-    ),
-    ({"extra_pod_config": {"containers": []}}, "extra_pod_config: 'containers' is no field that can be set"),
-    ({"extra_pod_config": {"runtimeClas": "x"}}, "Possible: runtimeClassName"),
     ({"helper_mem_limit": "1K"}, "helper_mem_limit: the limit of memory"),
-    ({"helper_cpu_limit": "x"}, "helper_cpu_limit: 'x' is no number of cores"),
-    ({"modify_pod_hook": lambda server, pod: pod["nope"]}, "modify_pod_hook: KeyError: 'nope'"),
-    ({"modify_pod_hook": lambda server, pod: None}, "modify_pod_hook: TypeError"),
+    ({"helper_cpu_limit": "x"}, "helper_cpu_limit: 'x' is not a number of cores"),
     (
-        {"modify_pod_hook": lambda server, pod: {"spec": {"containers": [{"args": ["x"]}]}}},
-        "'args' is no field",
+        {"compute_types": {"big": {"mem_limit": "2X"}}},
+        "compute_types, 'big': mem_limit: '2X' is not an amount",
     ),
-    ({"mem_limit": "1e99"}, "mem_limit: '1e99' is no amount of memory"),
-    ({"mem_limit": "100000000000000000000000G"}, "mem_limit: '100000000000000000000000G' is no amount"),
-    ({"extra_resource_limits": {"nvidia.com/gpu": "1e99"}}, "extra_resource_limits: '1e99' is no amount"),
-    ({"extra_resource_limits": {"hugepages-2Mi": "4Mi"}}, "hugepages-2Mi also needs an amount of cpu or"),
-    (
-        {"volumes": HOME, "volume_mounts": [{**MOUNT[0], "recursiveReadOnly": "Enabled"}]},
-        "volume_mounts: .*it needs readOnly",
-    ),
-    ({"environment": {"A": {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k k"}}}}}, "'k k' is no key"),
-    # Wrong types are traitlets' own errors.
-    ({"volumes": "home"}, "volumes"),
-    ({"image_pull_policy": "Sometimes"}, "image_pull_policy"),
-    ({"uid": "root"}, "uid"),
-    ({"cpu_limit": [1]}, "cpu_limit"),
+    ({"compute_types": {"big": {"cpu_limt": 1}}}, "compute_types, 'big': cpu_limt: .*Available: cpu_limit"),
 ]
 
-
-BAD_VOLUMES: list[tuple[str, dict[str, Any], str]] = [
-    ("nfs", {"server": "a", "path": "rel"}, "'rel' is no full path"),
-    ("nfs", {"server": "", "path": "/x"}, "it needs server"),
-    ("secret", {"secretName": "s", "defaultMode": 9999}, "9999 is no whole number from 0 to 511"),
-    ("secret", {"secretName": "s", "items": [{"key": "", "path": "a"}]}, "'' is no key of a Secret"),
-    ("configMap", {"name": "c", "items": [{"key": "k", "path": "/abs"}]}, "'/abs' must be a path within"),
-    ("configMap", {"name": "c", "items": [{"key": "k", "path": "../x"}]}, "'../x' must be a path within"),
-    ("csi", {"driver": ""}, "it needs driver"),
-    ("csi", {"driver": "a", "nodePublishSecretRef": {"name": ""}}, "'' is no name of an object"),
-    ("ephemeral", {}, "it needs volumeClaimTemplate"),
-    ("ephemeral", {"volumeClaimTemplate": {"spec": {}}}, "it needs accessModes"),
+BAD_HOOKS: list[tuple[Any, str]] = [
+    (lambda server, pod: pod["nope"], "modify_pod_hook: KeyError: 'nope'"),
+    (lambda server, pod: None, "modify_pod_hook: TypeError"),
     (
-        "ephemeral",
-        {
-            "volumeClaimTemplate": {
-                "spec": {"accessModes": ["RWX"], "resources": {"requests": {"storage": 1}}}
-            }
-        },
-        "'RWX' is none of",
+        lambda server, pod: {"spec": {"containers": [{"args": ["x"]}]}},
+        "modify_pod_hook: ValueError: 'args' cannot be set here",
     ),
-    (
-        "ephemeral",
-        {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"limits": {}}}}},
-        "a claim needs an amount",
-    ),
-    ("downwardAPI", {"items": [{"path": "x"}]}, "'x' needs either fieldRef or resourceFieldRef"),
-    ("downwardAPI", {"items": [{"path": "x", "fieldRef": {"fieldPath": "spec.nodeName"}}]}, "is no field"),
-    (
-        "downwardAPI",
-        {"items": [{"path": "x", "resourceFieldRef": {"resource": "limits.cpu"}}]},
-        "containerName",
-    ),
-    ("iscsi", {"targetPortal": "1.2.3.4", "iqn": "iqn.2001-04.com.example:x", "lun": -1}, "-1 is no whole"),
-    ("iscsi", {"targetPortal": "1.2.3.4", "iqn": "x", "lun": 0}, "'x' must begin with iqn"),
-    ("fc", {"targetWWNs": ["a"]}, "needs a lun"),
-    ("hostPath", {"path": ""}, "it needs path"),
-    ("hostPath", {"path": "/a/../b"}, "must not have '..'"),
-    ("rbd", {"monitors": [], "image": "i"}, "it needs monitors"),
-    ("projected", {"sources": [{"secret": {"items": []}}]}, "None is no name"),
-    ("projected", {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 5}}]}, "from 600"),
-    ("projected", {"sources": [{"secret": {"name": "s"}, "configMap": {"name": "c"}}]}, "one thing only"),
-]
-BAD += [
-    ({**VOLUME, "volumes": [{"name": "home", kind: source}]}, rf"volumes: \[0\]: .*{words}")
-    for kind, source, words in BAD_VOLUMES
-]
-BAD += [
-    ({"extra_container_config": {"resources": {"limits": limits}}}, f"extra_container_config: .*{words}")
-    for limits, words in [
-        ({"memory": "-1"}, "'-1' is no amount"),
-        ({"foo": "1"}, "'foo' is no resource"),
-        ({"nvidia.com/gpu": "500m"}, "'500m' is no whole number of"),
-    ]
+    (lambda server, pod: {"spec": {"containers": []}}, "modify_pod_hook: ValueError: it has 0 containers"),
 ]
 
 
 @pytest.mark.parametrize(("traits", "words"), BAD, ids=[str(index) for index in range(len(BAD))])
-def test_bad_input_fails_when_the_server_starts(traits: dict[str, Any], words: str) -> None:
-    with pytest.raises(TraitError, match=words) as error:
-        site(Server(inherit_pod="off", **traits))
+def test_bad_input_is_refused_with_the_trait(traits: dict[str, Any], words: str) -> None:
+    with pytest.raises((TraitError, InvalidPod), match=words) as error:
+        manifest_settings_of(argo_settings(inherit_pod="off", **traits))
     assert "secret}" not in str(error.value)
+
+
+@pytest.mark.parametrize(("bad_hook", "words"), BAD_HOOKS)
+def test_what_a_hook_makes_is_checked(bad_hook: Any, words: str) -> None:
+    with pytest.raises(InvalidPod, match=words):
+        manifest_settings_of(argo_settings(inherit_pod="off", image="a", modify_pod_hook=bad_hook))
 
 
 @pytest.mark.parametrize(
     "traits",
-    [
-        {"environment": {"1 A": "x"}},
-        {"extra_annotations": {"Example.org/note": "x"}},
-        {"extra_container_config": {"resources": {"limits": {"cpu": 0.5, "nvidia.com/gpu": 1}}}},
-        {"init_containers": [{"name": "a", "image": "b", "resources": {"limits": {"cpu": 1}}}]},
-        *(
-            {**VOLUME, "volumes": [{"name": "home", kind: source}]}
-            for kind, source in [
-                ("nfs", {"server": "a", "path": "/x"}),
-                ("hostPath", {"path": "rel"}),
-                ("emptyDir", {"sizeLimit": 1000}),
-                ("secret", {"secretName": "s", "defaultMode": 0o440, "items": [{"key": "k", "path": "a/b"}]}),
-                ("configMap", {"name": "c", "items": [{"key": "k", "path": "a/..b", "mode": 0}]}),
-                ("csi", {"driver": "secrets.example.org", "volumeAttributes": {"mode": "9999"}}),
-                (
-                    "ephemeral",
-                    {
-                        "volumeClaimTemplate": {
-                            "spec": {
-                                "accessModes": ["ReadWriteOnce"],
-                                "resources": {"requests": {"storage": "1Gi"}},
-                            }
-                        }
-                    },
-                ),
-                (
-                    "downwardAPI",
-                    {"items": [{"path": "x", "fieldRef": {"fieldPath": "metadata.labels['a']"}}]},
-                ),
-                ("fc", {"wwids": ["a"]}),
-                ("projected", {"sources": [{"serviceAccountToken": {"path": "t"}}]}),
-            ]
-        ),
-    ],
+    [{"volumes": "home"}, {"image_pull_policy": "Sometimes"}, {"uid": "root"}, {"cpu_limit": [1]}],
 )
-def test_what_kubernetes_takes_is_taken(traits: dict[str, Any]) -> None:
-    """As a Kubernetes 1.34 took it."""
-    assert site(Server(inherit_pod="off", **traits))
+def test_a_wrong_type_is_traitlets_own_error(traits: dict[str, Any]) -> None:
+    with pytest.raises(TraitError, match=next(iter(traits))):
+        argo_settings(**traits)
+
+
+def test_fields_of_a_newer_kubernetes_are_passed_on_to_the_cluster() -> None:
+    """hera's models, which are those of the Kubernetes that they were made for, would drop them."""
+    settings = argo_settings(
+        inherit_pod="off",
+        image="a",
+        volumes=[{"name": "home", "image": {"reference": "a", "newInIt": 1}, "newSource": {"a_b": 1}}],
+        volume_mounts=[{"name": "home", "mountPath": "/home", "newOfMount": True}],
+        tolerations=[{"key": "a", "operator": "Lt", "newOfToleration": 1}],
+        node_affinity_required=[{"matchExpressions": [{"key": "a", "operator": "New"}], "newOfTerm": 1}],
+        init_containers=[{"name": "a", "image": "a", "restartPolicyRules": [{"action": "Restart"}]}],
+        container_security_context={"newOfContext": "x"},
+        extra_container_config={
+            "new_of_container": {"x": 1},
+            "resources": {"claims": [{"name": "gpu", "request": "big"}]},
+            "env": [{"name": "A", "valueFrom": {"fileKeyRef": {"key": "a"}}}],
+        },
+        extra_pod_config={"new_of_pod": {"x": 1}, "workloadRef": {"name": "w"}},
+    )
+    spec = build_workflow(JOB, manifest_settings_of(settings))["spec"]
+    main = spec["templates"][0]
+    container = main["container"]
+    [volume] = spec["volumes"]
+    assert (volume["newSource"], volume["image"]) == ({"a_b": 1}, {"reference": "a", "newInIt": 1})
+    assert container["volumeMounts"][-1]["newOfMount"] is True
+    assert main["tolerations"] == [{"key": "a", "operator": "Lt", "newOfToleration": 1}]
+    [term] = main["affinity"]["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+    assert term == {"matchExpressions": [{"key": "a", "operator": "New"}], "newOfTerm": 1}
+    assert main["initContainers"][0]["restartPolicyRules"] == [{"action": "Restart"}]
+    assert container["securityContext"] == {"newOfContext": "x"}
+    assert container["newOfContainer"] == {"x": 1}
+    assert container["resources"]["claims"] == [{"name": "gpu", "request": "big"}]
+    assert {"name": "A", "valueFrom": {"fileKeyRef": {"key": "a"}}} in container["env"]
+    assert json.loads(main["podSpecPatch"]) == {"newOfPod": {"x": 1}, "workloadRef": {"name": "w"}}
+
+
+def test_fields_may_have_pythons_names() -> None:
+    shape = PodShape().changed(
+        volumes=[{"name": "home", "empty_dir": {"size_limit": 1000}}],
+        volume_mounts=[{"name": "home", "mount_path": "/home/", "sub_path": "a"}],
+        extra_container_config={"env_from": [{"secret_ref": {"name": "s"}}], "image_pull_policy": "Always"},
+        extra_pod_config={"host_ipc": True, "runtime_class_name": "nvidia", "set_hostname_as_fqdn": True},
+    )
+    assert shape.spec["volumes"] == [{"name": "home", "emptyDir": {"sizeLimit": "1000"}}]
+    assert shape.container["volumeMounts"] == [{"name": "home", "mountPath": "/home", "subPath": "a"}]
+    assert shape.container["envFrom"] == [{"secretRef": {"name": "s"}}]
+    assert shape.container["imagePullPolicy"] == "Always"
+    assert {"hostIPC", "runtimeClassName", "setHostnameAsFQDN"} <= set(shape.spec)
 
 
 def test_the_scheduler_does_not_start_with_it(tmp_path: Path, db_url: str) -> None:
     traits = {"argo_server": "http://127.0.0.1:9", "inherit_pod": "off", "staging_path": str(tmp_path)}
     config = Config({"ArgoScheduler": {**traits, "volume_mounts": [{"name": "home", "mountPath": "/home"}]}})
-    with pytest.raises(TraitError, match=r"c\.ArgoScheduler\.volume_mounts: 'home' is mounted at /home\."):
+    with pytest.raises(TraitError, match=r"c\.ArgoScheduler\.volume_mounts: 'home' is mounted at /home,"):
         ArgoScheduler(str(tmp_path), ArgoEnvironmentManager(), db_url, config=config)
 
 
-def test_a_trait_that_there_is_not() -> None:
+def test_an_unknown_trait_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
-        InvalidPod, match=r"cpu_limt: there is no such trait of a pod\. Possible: cpu_limit"
+        InvalidPod, match=r"cpu_limt: there is no such trait of a pod\. Available: cpu_limit"
     ) as error:
         PodShape().changed(cpu_limt=1)
     assert error.value.trait == "cpu_limt"
@@ -540,21 +444,21 @@ def test_a_trait_that_there_is_not() -> None:
 def test_the_creator(environment: dict[str, str], wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert creator() == wanted
-    labels = build_workflow(JOB, site(Server(inherit_pod="off")))["metadata"]["labels"]
+    assert find_creator() == wanted
+    labels = build_workflow(JOB, manifest_settings_of(argo_settings(inherit_pod="off")))["metadata"]["labels"]
     assert labels.get("workflows.argoproj.io/creator-preferred-username", "") == wanted
 
 
 def test_nebari_is_recognized_by_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not on_nebari(Server())
+    assert not is_on_nebari(SchedulerTraits())
     monkeypatch.setenv("CONDA_STORE_SERVICE", "nebari-conda-store-server:5000")
-    assert not on_nebari(Server())
+    assert not is_on_nebari(SchedulerTraits())
     monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
-    assert on_nebari(Server())
-    assert not on_nebari(Server(nebari="off"))
-    assert not on_nebari(Server(nebari=False))
+    assert is_on_nebari(SchedulerTraits())
+    assert not is_on_nebari(SchedulerTraits(nebari="off"))
+    assert not is_on_nebari(SchedulerTraits(nebari=False))
     monkeypatch.delenv("JUPYTER_IMAGE")
-    assert pod_shape(Server(), "dev").container == {"image": "set-by-nebari"}
+    assert shape_of("dev").container == {"image": "set-by-nebari"}
 
 
 GOOD = st.decimals(min_value=Decimal("1e-9"), max_value=10**15, allow_nan=False, places=9)
@@ -592,7 +496,7 @@ def test_quantities_have_kubernetes_form(given: str, canonical: str) -> None:
 def test_logging_has_no_secrets(kubernetes: KubernetesStandIn, caplog: pytest.LogCaptureFixture) -> None:
     kubernetes.run_pod("zero-to-jupyterhub")
     with caplog.at_level(logging.DEBUG):
-        shape = pod_shape(Server(service_account_path=str(kubernetes.service_account)), "jhub")
+        shape = shape_of(service_account_path=str(kubernetes.service_account))
     text = caplog.text + str(shape)
     assert "AWS_SECRET_ACCESS_KEY" in caplog.text
     assert not any(secret in text for secret in ("EXAMPLE/0000", "0123456789abcdef", "kubernetes-token"))

@@ -1,0 +1,105 @@
+"""``definitions``: a list of job definitions."""
+
+from __future__ import annotations
+
+from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.job_queries import list_definitions
+from argo_jupyter_scheduler.cli.tables import (
+    ID_LENGTH,
+    NOTHING,
+    hide_secrets,
+    one_line,
+    render_json,
+    render_moment,
+    render_table,
+)
+from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain.clock import now_ms
+from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
+from argo_jupyter_scheduler.storage.schema import DefinitionRow
+
+TITLES = ("DEFINITION", "STATE", "SCHEDULE", "TIME ZONE", "NEXT RUN", "NAME")
+DEFAULT_TIMEZONE = "UTC"
+
+
+class DefinitionsCommand(SchedulerCommand):
+    """Lists job definitions."""
+
+    name = "jupyter argo-scheduler definitions"
+    description = """List job definitions, the newest first. The next run is in this machine's time zone.
+
+    jupyter argo-scheduler definitions [options]
+    """
+    examples = "jupyter argo-scheduler definitions --json"
+
+    aliases = ALIASES
+    flags = {**FLAGS, "json": ({"DefinitionsCommand": {"as_json": True}}, "Print all columns as JSON.")}  # noqa: RUF012
+
+    def execute(self) -> int:
+        """Print the list; return 0.
+
+        Raises
+        ------
+        InvalidConfiguration
+            The database cannot be used.
+        """
+        self.load_configuration()
+        try:
+            rows = list_definitions(self.open_database())
+        except JobNotFound:  # nothing has been stored yet
+            rows = []
+        if self.as_json:
+            print(render_json([definition_as_json(row) for row in rows]))
+        else:
+            cells = [definition_as_cells(row) for row in rows]
+            print(render_table(TITLES, cells) if cells else "No job definitions.")
+        return 0
+
+
+def next_run_ms(definition: DefinitionRow, now: int) -> int | None:
+    """Return when a definition runs next, in milliseconds since 1970; None if it does not.
+
+    Parameters
+    ----------
+    now
+        The time, in the same unit.
+    """
+    if not definition.active or not definition.schedule:
+        return None
+    try:
+        schedule = schedules.parse(definition.schedule, definition.timezone)
+    except InvalidJob:  # stored by another backend
+        return None
+    return schedule.after(now, definition.update_time)
+
+
+def definition_as_cells(definition: DefinitionRow) -> tuple[str, ...]:
+    """Return a job definition as a line of the table."""
+    return (
+        definition.job_definition_id[:ID_LENGTH],
+        "active" if definition.active else "paused",
+        definition.schedule or NOTHING,
+        definition.timezone or DEFAULT_TIMEZONE,
+        render_moment(next_run_ms(definition, now_ms())),
+        one_line(definition.name),
+    )
+
+
+def definition_as_json(definition: DefinitionRow) -> dict[str, object]:
+    """Return a job definition for programs; times are in milliseconds since 1970, as in the REST API."""
+    return {
+        "job_definition_id": definition.job_definition_id,
+        "name": definition.name,
+        "active": definition.active,
+        "schedule": definition.schedule,
+        "timezone": definition.timezone,
+        "next_run_time": next_run_ms(definition, now_ms()),
+        "create_time": definition.create_time,
+        "update_time": definition.update_time,
+        "input_filename": definition.input_filename,
+        "runtime_environment_name": definition.runtime_environment_name,
+        "compute_type": definition.compute_type,
+        "output_formats": list(definition.output_formats or ()),
+        "parameters": hide_secrets(definition.parameters),
+        "tags": list(definition.tags or ()),
+    }

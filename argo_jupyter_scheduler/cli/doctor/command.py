@@ -1,0 +1,55 @@
+"""``doctor``: the sub-command."""
+
+from __future__ import annotations
+
+import sys
+
+from traitlets import Bool, Float
+
+from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+
+TRIAL_SECONDS = 600.0
+"""How long the notebook of ``--run`` may take by default: a node may have to start, an image to be pulled."""
+
+
+class DoctorCommand(SchedulerCommand):
+    """Checks everything that runs need."""
+
+    name = "jupyter argo-scheduler doctor"
+    description = """Check everything that runs need, and say what to do about what is missing.
+
+    jupyter argo-scheduler doctor [options]
+
+    The exit code is 1 if there is a problem, else 0.
+    """
+    examples = "jupyter argo-scheduler doctor --run --timeout 120"
+
+    run: bool = Bool(
+        False,
+        config=True,
+        help="Also run a tiny notebook, stop a run and make a job definition; all are deleted again.",
+    )
+    timeout: float = Float(
+        TRIAL_SECONDS, min=0, config=True, help="Seconds that the notebook of --run may take."
+    )
+
+    aliases = {**ALIASES, "timeout": "DoctorCommand.timeout"}  # noqa: RUF012
+    flags = {  # noqa: RUF012
+        **FLAGS,
+        "run": (
+            {"DoctorCommand": {"run": True}},
+            "Also run a tiny notebook, stop a run and make a job definition; all are deleted again.",
+        ),
+        "json": ({"DoctorCommand": {"as_json": True}}, "Print the findings as JSON."),
+    }
+
+    def execute(self) -> int:
+        """Print the findings; return 1 if there is a problem, else 0."""
+        from argo_jupyter_scheduler.cli.doctor.examination import examine
+        from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, as_json, show
+
+        findings = examine(self, self.run, self.timeout)
+        found = list(findings) if self.as_json else show(findings, sys.stdout)
+        if self.as_json:
+            print(as_json(found))
+        return int(any(finding.status == PROBLEM for finding in found))

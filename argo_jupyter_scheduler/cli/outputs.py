@@ -1,0 +1,62 @@
+"""``outputs``: where the files of a job are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argo_jupyter_scheduler.cli.arguments import Text
+from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+
+
+class OutputsCommand(SchedulerCommand):
+    """Prints where the files of a job are."""
+
+    name = "jupyter argo-scheduler outputs"
+    description = """Print the paths of the files that a job made.
+
+    jupyter argo-scheduler outputs JOB [options]
+
+    JOB is the id of a job, or its beginning.
+    """
+    examples = "\n".join(
+        ("jupyter argo-scheduler outputs 3f2a", "jupyter argo-scheduler outputs 3f2a --output-dir reports")
+    )
+    operands = ("JOB",)
+
+    output_dir: str = Text(
+        config=True, help="Folder where the files are copied; their paths there are printed."
+    )
+
+    aliases = {**ALIASES, "output-dir": "OutputsCommand.output_dir"}  # noqa: RUF012
+    flags = {  # noqa: RUF012
+        **FLAGS,
+        "json": ({"OutputsCommand": {"as_json": True}}, "Print each file's format and path as JSON."),
+    }
+
+    def execute(self) -> int:
+        """Print the paths; return 0.
+
+        Raises
+        ------
+        InvalidConfiguration, InvalidJob, JobNotFound
+            With the reason.
+        """
+        self.load_configuration()
+        from argo_jupyter_scheduler.cli.job_queries import find_job
+        from argo_jupyter_scheduler.cli.output_files import copy_files, find_output_files
+        from argo_jupyter_scheduler.cli.tables import render_json
+
+        row = find_job(self.open_database(), self.extra_args[0])
+        files = find_output_files(self.find_staging_path(), row)
+        if self.output_dir:
+            try:
+                files = copy_files(files, Path(self.output_dir))
+            except OSError as error:
+                raise InvalidJob(f"The files could not be copied to {self.output_dir}: {error}") from error
+        if self.as_json:
+            print(render_json([file.as_json() for file in files]))
+        else:
+            for file in files:
+                print(file.path)
+        return 0

@@ -1,0 +1,109 @@
+"""Waits for a job that somebody started from a terminal, and reports how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+from jupyter_scheduler.models import CreateJob
+
+from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
+from argo_jupyter_scheduler.cli.progress import ProgressBar, progress_of
+from argo_jupyter_scheduler.cli.tables import describe_outcome, render_json
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.messages import job_not_found
+from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
+
+POLL_SECONDS = 0.1
+RECONCILE_SECONDS = 5.0
+
+
+def wait_for_job(
+    scheduler: ArgoScheduler, job_id: str, bar: ProgressBar, timeout_seconds: float = float("inf")
+) -> bool:
+    """Show the progress of a job until it has ended, or the time is over; return whether it has ended."""
+    folder = RunFolder(scheduler.staging_path, job_id)
+    begun = reconciled = time.monotonic()
+    while True:
+        row = scheduler.jobs.database.get_job(job_id)
+        status = row.status if row else "deleted"
+        bar.show(progress_of(status, folder.read("progress.json"), bar.cells))
+        if status not in LIVE:
+            return True
+        if time.monotonic() - begun > timeout_seconds:
+            return False
+        if time.monotonic() - reconciled > RECONCILE_SECONDS:
+            with contextlib.suppress(ArgoSchedulerError):  # Argo is away for the moment
+                scheduler.reconciler.reconcile()
+            reconciled = time.monotonic()
+        time.sleep(POLL_SECONDS)
+
+
+def run_and_report(
+    scheduler: ArgoScheduler, model: CreateJob, bar: ProgressBar, output_dir: Path | None, as_json: bool
+) -> int:
+    """Create a job, wait for it, and print the files that it made and how it ended.
+
+    Parameters
+    ----------
+    output_dir
+        Where its files are copied; None to leave them in the staging area.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if it completed, 130 if Ctrl+C stopped it, else 1.
+
+    Raises
+    ------
+    InvalidJob
+        It was refused, with the reason that the dialog would show.
+    """
+    with bar:
+        try:
+            job_id = asyncio.run(scheduler.create_job(model))
+        except Exception as error:  # whatever the dialog would show
+            raise InvalidJob(str(error)) from error
+        try:
+            wait_for_job(scheduler, job_id, bar)
+        except KeyboardInterrupt:
+            asyncio.run(scheduler.stop_job(job_id))
+            print("Stopped.", file=sys.stderr)
+            return 130
+    row = scheduler.jobs.database.get_job(job_id)
+    if row is None:
+        raise JobNotFound(job_not_found(job_id))
+    files = _publish(find_output_files(scheduler.jobs.settings.staging_path, row), output_dir)
+    if as_json:
+        print(render_json(outcome_as_json(row, files)))
+    else:
+        for file in files:
+            print(file.path, flush=True)
+    print(describe_outcome(row), file=sys.stderr)
+    return int(row.status != COMPLETED)
+
+
+def _publish(files: list[OutputFile], output_dir: Path | None) -> list[OutputFile]:
+    if output_dir is None:
+        return files
+    try:
+        return copy_files(files, output_dir)
+    except OSError as error:
+        print(f"{output_dir} cannot be written: {error}. The files are in the staging area.", file=sys.stderr)
+        return files
+
+
+def outcome_as_json(row: JobRow, files: list[OutputFile]) -> dict[str, object]:
+    """Return how a job ended, for programs."""
+    return {
+        "job_id": row.job_id,
+        "status": row.status,
+        "status_message": row.status_message,
+        "files": [file.as_json() for file in files],
+    }

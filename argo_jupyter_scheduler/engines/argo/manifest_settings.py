@@ -1,0 +1,133 @@
+"""What the manifests of all runs share, and what one job or definition changes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from argo_jupyter_scheduler.domain import messages, options
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.run_settings import SlackSettings
+from argo_jupyter_scheduler.domain.text import nearest_names
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
+from argo_jupyter_scheduler.engines.argo.pods import shape_sources
+from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
+from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, Policy
+from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+
+@dataclass(frozen=True)
+class ManifestSettings:
+    """What the manifests of all runs share.
+
+    Attributes
+    ----------
+    namespace
+        Kubernetes namespace of the workflows.
+    db_url, staging_path
+        Where rows and files are, in the pods as on the server.
+    pod_per_step
+        Whether each step gets a pod of its own.
+    shape
+        The pods' shape.
+    policy
+        How Argo treats runs.
+    helper_resources
+        Resources of helper pods: the exit handler, and single steps other than `main`.
+    helper_shape
+        The shape that gives helper pods their image and ``PLACEMENT_FIELDS``; None for `shape`.
+    creator
+        The user's name as a label's value; empty for none.
+    nebari
+        Whether Nebari's admission controller completes the manifest.
+    compute_types
+        What each compute type changes of the shape: traits of a pod.
+    retries
+        How often a failed `main` is tried again.
+    slack
+        What runs send to Slack.
+    slack_token_secret
+        ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
+    """
+
+    namespace: str
+    db_url: str
+    staging_path: str
+    pod_per_step: bool
+    shape: PodShape
+    policy: Policy = field(default_factory=Policy)
+    helper_resources: Mapping[str, Any] = field(default_factory=dict)
+    helper_shape: PodShape | None = None
+    creator: str = ""
+    nebari: bool = False
+    compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    retries: int = 0
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    slack_token_secret: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_manifest_settings(
+    settings: ArgoSettings, inherited: PodShape, db_url: str, staging_path: str
+) -> ManifestSettings:
+    """Return what the manifests of all runs share.
+
+    Parameters
+    ----------
+    inherited
+        The shape of this server's own pod, as far as runs inherit it.
+
+    Raises
+    ------
+    InvalidPod
+        Says which trait is not valid, and why.
+    """
+    pods = settings.pods
+    shape = shape_sources.build_shape(pods, inherited)
+    has_token = bool(settings.slack_token_secret or find_slack_token(shape.container.get("env") or []))
+    return ManifestSettings(
+        namespace=settings.connection.namespace,
+        db_url=db_url,
+        staging_path=staging_path,
+        pod_per_step=settings.pod_per_step,
+        shape=shape,
+        policy=settings.policy,
+        helper_resources=shape_sources.helper_resources(pods),
+        creator=settings.creator,
+        nebari=pods.nebari,
+        compute_types=shape_sources.expand_compute_types(pods, shape),
+        slack=replace(settings.slack, has_token=has_token),
+        slack_token_secret=settings.slack_token_secret,
+    )
+
+
+def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> ManifestSettings:
+    """Return the settings for one job or definition: with its compute type as it is now, and its options.
+
+    Helper pods keep the image and the placement that they would have without these. No node with a GPU is started to write a row,
+    and an image that cannot be pulled does not keep the exit handler from reporting.
+
+    Raises
+    ------
+    InvalidJob
+        Its compute type no longer exists, or an option is not valid.
+    """
+    asked = options.read_options(row.tags, row.runtime_environment_parameters)
+    shape = settings.shape
+    if row.compute_type:
+        if row.compute_type not in settings.compute_types:
+            available = nearest_names(row.compute_type, settings.compute_types)
+            raise InvalidJob(messages.compute_type_gone(row.compute_type, available))
+        shape = shape.changed(**settings.compute_types[row.compute_type])
+    if asked.image:
+        shape = shape.changed(image=asked.image)
+    deadline = asked.timeout or settings.policy.active_deadline_seconds
+    concurrency = asked.concurrency or settings.policy.concurrency
+    policy = replace(settings.policy, active_deadline_seconds=deadline, concurrency=concurrency)
+    return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
+
+
+def find_slack_token(env: list[KubernetesObject]) -> list[KubernetesObject]:
+    """Return those of a pod's environment variables that refer to the Slack token."""
+    return [variable for variable in env if variable["name"] == slack.TOKEN and variable.get("valueFrom")]
