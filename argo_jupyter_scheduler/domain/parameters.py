@@ -1,7 +1,7 @@
 """The types of a notebook's parameters, which users write as text.
 
 The default in the notebook's cell tagged ``parameters`` decides: text stays text, a number becomes a number. Without a default,
-only what cannot be meant as text is converted. So ``007``, ``+49…`` and ``2024_01_15`` stay text. papermill would make them numbers.
+only what cannot be meant as text is converted. So ``007``, ``+49…`` and ``2024_01_15`` stay text; papermill makes them numbers.
 """
 
 from __future__ import annotations

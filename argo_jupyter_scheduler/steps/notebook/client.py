@@ -19,7 +19,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
 
 from argo_jupyter_scheduler.steps.context import log
-from argo_jupyter_scheduler.steps.notebook.repair import repair_output
+from argo_jupyter_scheduler.steps.notebook.repair import repair_message, repair_output
 from argo_jupyter_scheduler.storage.atomic import write_whole
 
 REPLY_AFTER_IDLE_SECONDS = 10.0
@@ -246,9 +246,10 @@ class RunClient(PapermillNotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Cell, cell_index: int) -> Cell | None:
         """Take one message of the kernel into the notebook, whatever it contains."""
+        repairs = repair_message(str(msg["msg_type"]), msg["content"])
         output = super(PapermillNotebookClient, self).process_message(msg, cell, cell_index)
         if output is not None:
-            for repair in repair_output(output):
+            for repair in [*repairs, *repair_output(output)]:
                 log.warning("%s", repair)
             self._observer.read_output(output)
         self.nb_man.mark_changed()

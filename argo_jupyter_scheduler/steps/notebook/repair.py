@@ -22,6 +22,9 @@ CELL_TYPES = ("code", "markdown", "raw")
 MINOR_WITH_IDS = 5
 """The minor version of nbformat 4 that introduced ids of cells."""
 
+DISPLAYS = ("display_data", "execute_result", "update_display_data")
+"""Types of messages that display something."""
+
 MAX_REPAIRS = 20
 """How many repairs are listed; a generator repeats its mistake in every cell."""
 
@@ -85,6 +88,19 @@ def repair_output(output: Object) -> list[str]:
     raise UnusableNotebook(f"output_type {_quote(kind)} is unknown.")
 
 
+def repair_message(kind: str, content: Object) -> list[str]:
+    """Make what a kernel displays valid, before it becomes an output; return what was repaired.
+
+    Parameters
+    ----------
+    kind
+        The message's type.
+    content
+        The message's content.
+    """
+    return list(_repair_display(content, kind)) if kind in DISPLAYS else []
+
+
 def _repair(notebook: Object) -> Iterator[str]:
     """Repair a notebook of nbformat 4 in place."""
     notebook.setdefault("nbformat", 4)
@@ -128,10 +144,10 @@ def _repair_id(cell: Object, where: str, minor: int, seen: set[str]) -> Iterator
     if minor < MINOR_WITH_IDS:
         cell.pop("id", None)
         return
-    given = cell.get("id")
+    had_id, given = "id" in cell, cell.get("id")
     if not isinstance(given, str) or not _ID.fullmatch(given) or given in seen:
         cell["id"] = uuid.uuid4().hex[:8]
-        if ("id" in cell and given is not None) or "id" not in cell:
+        if had_id:
             yield f"{where}: id {_quote(given)} was replaced."
     seen.add(cell["id"])
 
