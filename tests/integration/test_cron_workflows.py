@@ -21,6 +21,7 @@ from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, Story, notebook, restarted
 from tests.support.rows import definition_row
 
@@ -60,13 +61,6 @@ async def refused(story: Story, method: str, words: str, **fields: Any) -> None:
     with pytest.raises(HTTPClientError) as error:
         await story.jobs.request(method, "job_definitions", story.id, body=body)
     assert words in json.loads(error.value.response.body)["message"]
-
-
-async def eventually(condition: Callable[[], Any], timeout: float = 20) -> None:
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
 
 
 async def job_that(
@@ -170,7 +164,7 @@ async def test_argo_is_away_while_something_is_asked_for(
     argo._failures.clear()
     assert (await story.next_run())["status"] == "COMPLETED"
     await jobs.request("DELETE", "jobs", first["job_id"])
-    await eventually(lambda: not marks(staging_path))
+    await eventually_async(lambda: not marks(staging_path))
     assert cron_of(argo, story)["spec"]["schedules"] == ["* * * * *"]
 
 
@@ -181,8 +175,8 @@ async def test_a_definition_whose_answer_was_lost_leaves_no_schedule(
     with pytest.raises(HTTPClientError):
         await jobs.define("n.ipynb", PRINTS)
     assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
-    await eventually(lambda: not argo.crons)
-    await eventually(lambda: not list(staging_path.iterdir()))
+    await eventually_async(lambda: not argo.crons)
+    await eventually_async(lambda: not list(staging_path.iterdir()))
 
 
 @pytest.mark.parametrize("fields", [{"active": True}, {"schedule": "*/1 * * * *"}])
@@ -228,7 +222,7 @@ async def test_what_the_controller_missed(
         argo.clock += 20
         argo._fire(cron)
     await asyncio.sleep(0.5)
-    await eventually(lambda: len(argo.runs_of(cron["metadata"]["name"])) == runs)
+    await eventually_async(lambda: len(argo.runs_of(cron["metadata"]["name"])) == runs)
     for name in argo.runs_of(cron["metadata"]["name"]):
         await asyncio.to_thread(argo.wait, name)
     for job in await jobs.runs(story.id):
@@ -262,7 +256,7 @@ async def test_a_change_that_meets_a_delete_leaves_no_schedule(
         with contextlib.suppress(HTTPClientError):  # it was deleted before
             await change
         argo.hang_seconds = 0
-        await eventually(lambda: not argo.crons and not list(staging_path.iterdir()))
+        await eventually_async(lambda: not argo.crons and not list(staging_path.iterdir()))
 
 
 async def test_a_definition_whose_folder_is_gone_is_mended_by_a_new_input(
@@ -526,9 +520,9 @@ class TestOnNebari:
         story = await define()
         argo.fail_next(503, "busy", times=3, method="POST", path="/cron-workflows")
         await refused(story, "PATCH", "has a problem (503)", schedule="0 1 * * *")
-        await eventually(lambda: argo.crons)
+        await eventually_async(lambda: argo.crons)
         assert cron_of(argo, story)["spec"]["schedules"] == ["* * * * *"]
-        await eventually(lambda: not marks(staging_path))
+        await eventually_async(lambda: not marks(staging_path))
         assert (await story.next_run())["status"] == "COMPLETED"
 
 

@@ -1,0 +1,41 @@
+"""The one way in which tests wait for something that another thread or process does."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+INTERVAL_SECONDS = 0.05
+
+
+def eventually(condition: Callable[[], T], timeout: float = 60) -> T:
+    """Return what `condition` returns once that is true; fail after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {timeout} s: {_source(condition)}"
+        time.sleep(INTERVAL_SECONDS)
+    return value
+
+
+async def eventually_async(condition: Callable[[], T | Awaitable[T]], timeout: float = 60) -> T:
+    """Do the same while the loop, and the server in it, go on; `condition` may be a coroutine function."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = condition()
+        value = await answer if inspect.isawaitable(answer) else answer
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout} s: {_source(condition)}"
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+def _source(condition: Callable[..., object]) -> str:
+    try:
+        return inspect.getsource(condition).strip()
+    except (OSError, TypeError):
+        return repr(condition)
