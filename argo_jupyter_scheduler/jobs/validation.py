@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
@@ -26,6 +25,9 @@ from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 NAME_LENGTH = 256
 """Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -337,12 +339,11 @@ def read_notebook(path: Path) -> Notebook:
         The file is not a notebook.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises whatever its parsers raise
-        reason = str(error).strip().splitlines()
-        raise InvalidJob(
-            f"'{path.name}' is not a notebook: {(reason or [type(error).__name__])[0]}"
-        ) from error
+        notebook, repairs = repair_notebook(path.read_text(encoding="utf-8"))
+    except (UnusableNotebook, OSError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJob(f"'{path.name}' is not a notebook that can be executed: {error}") from error
+    for repair in repairs:
+        log.info("'%s': %s", path.name, repair)
     metadata = _section(notebook, "metadata")
     for key in ("kernelspec", "language_info"):
         _section(metadata, key)

@@ -223,7 +223,7 @@ def test_runs_that_claim_at_once_wait_for_each_other(db_url: str, database: Data
                     range(16),
                 )
             )
-            running = [job["job_id"] for job in database.list_live_jobs() if job["pid"]]
+            running = [job.job_id for job in database.list_live_jobs() if job.pid]
             assert running == [f"job-{ended:02}", f"job-{ended + 1:02}"]
             database.mark_completed(running[0])
 
@@ -257,16 +257,16 @@ def test_rows_that_several_write_at_once(db_url: str, database: Database) -> Non
     token = run_token("d", created // 1000)
     asyncio.run(all_at_once(lambda n: database.insert_run("r", "d", created, token)))
     row = job_row(database, "r")
-    assert (row["status"], row["tags"], row["pid"], row["create_time"]) == ("QUEUED", ["t"], None, created)
+    assert (row.status, row.tags, row.pid, row.create_time) == ("QUEUED", ("t",), None, created)
     database.explain_waiting("r", "no node")
     database.stop_replaced_runs("d", created + 1)
     row = job_row(database, "r")
-    assert (row["status"], row["status_message"].endswith("It was still waiting: no node")) == (
+    assert (row.status, str(row.status_message).endswith("It was still waiting: no node")) == (
         "STOPPED",
         True,
     )
     assert (database.find_known_jobs(["r", "s"]), database.find_known_jobs([])) == ({"r"}, frozenset())
-    assert database.find_stopped_before(["r"], now_ms() + 1000) == ["r"]
+    assert [job.job_id for job in database.find_stopped_before(["r"], now_ms() + 1000)] == ["r"]
     assert database.was_stopped_since(created)
 
     insert(db_url, {"job_id": "one end"})

@@ -108,7 +108,7 @@ def test_a_job_from_run_to_rerun(machine: Machine) -> None:
     )
     assert [copy["format"] for copy in copies] == ["ipynb", "html", ""]
     assert all(Path(copy["path"]).parent == machine.home / "copies" for copy in copies)
-    assert "Executing Cell 1" in machine.command("logs", job_id[:6])
+    assert "Cell 1 of" in machine.command("logs", job_id[:6])
     log = json.loads(machine.command("logs", job_id, "--json"))
     assert (log["job_id"], log["status"], bool(log["lines"])) == (job_id, "COMPLETED", True)
     assert machine.command("stop", job_id[:6]) == f"{job_id} COMPLETED\n"
@@ -175,7 +175,7 @@ def test_a_job_is_followed_and_stopped(machine: Machine) -> None:
         with start(machine, "logs", job_id[:8], "--follow") as logs:
             assert logs.stdout
             for line in logs.stdout:
-                if "Executing Cell 2" in line:
+                if "Cell 1 of" in line:
                     break
             answer = json.loads(machine.command("stop", job_id[:8], "--json"))
             assert answer == {"job_id": job_id, "status": "STOPPED"}
@@ -273,6 +273,6 @@ def test_on_argo(machine: Machine, argo: ArgoStandIn, monkeypatch: pytest.Monkey
     assert (machine.exit_code, outputs(path)) == (0, "in a pod\n")
     assert nbformat.read(path, as_version=4)
     [job] = jobs(machine)
-    assert "Executing Cell 1" in machine.command("logs", job["job_id"])
+    assert "Cell 1 of" in machine.command("logs", job["job_id"])
     answer = json.loads(machine.command("rerun", job["job_id"], "--json"))
     assert (answer["status"], len(argo.runs)) == ("COMPLETED", 2)

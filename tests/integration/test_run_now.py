@@ -172,10 +172,10 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
         ({"input_uri": "json.ipynb"}, "not a notebook"),
         ({"output_formats": ["htm"]}, "Output format 'htm' not found. Available: html"),
         ({"runtime_environment_name": "../../etc"}, "Environment '../../etc' not found"),
-        ({"input_uri": "damaged.ipynb"}, "its kernelspec is no object"),
+        ({"input_uri": "damaged.ipynb"}, "its kernelspec is not an object"),
         ({"input_uri": "folder.ipynb"}, "'folder.ipynb' does not exist"),
-        ({"parameters": {"a b": "1"}}, "'a b' cannot be the name of a parameter"),
-        ({"name": "n" * 500}, "The name has 500 characters; 256 are possible"),
+        ({"parameters": {"a b": "1"}}, "'a b' is not a valid parameter name"),
+        ({"name": "n" * 500}, "The name has 500 characters. Use at most 256."),
     ],
 )
 async def test_bad_input_is_refused_with_nothing_left_behind(

@@ -169,7 +169,7 @@ def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> No
     assert slack.messages == []
     failure.run(context)
     row = job_row(context.database, "a")
-    assert (row["status"], row["status_message"]) == (
+    assert (row.status, row.status_message) == (
         "FAILED",
         f"{ERROR} (No message was sent to Slack: {reason(context)})",
     )
@@ -327,7 +327,7 @@ def test_what_a_run_waited_for_until_its_end_is_told(run: Run, slack: SlackStand
     assert slack.messages[0].text.endswith(f"```{told}```")
     job = context.database.get_job("a")
     assert job
-    assert (job["status"], job["status_message"]) == ("FAILED", told)
+    assert (job.status, job.status_message) == ("FAILED", told)
 
 
 def test_files_that_are_not_sent_are_named(run: Run, slack: SlackStandIn) -> None:
