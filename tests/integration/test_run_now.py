@@ -128,7 +128,7 @@ async def test_a_kernel_that_dies_is_told_with_its_cell(jobs: Jobs) -> None:
     source = notebook("print('alive')", "import os; os._exit(3)")
     job = await jobs.wait(await jobs.create("d.ipynb", source))
     assert job["status"] == "FAILED"
-    assert job["status_message"] == "DeadKernelError: Kernel died (cell 2)"
+    assert job["status_message"] == "The kernel ended with exit code 3 in cell 2."
 
 
 async def test_stop_ends_the_run_at_once_and_for_good(jobs: Jobs, tmp_path: Path) -> None:
