@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     app = ArgoSchedulerApp()
     try:
         app.initialize(sys.argv[1:] if arguments is None else arguments)
-        return app.subapp.execute()
+        return int(app.subapp.execute())
     except WrongArguments as error:
         print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
         return 2

@@ -68,10 +68,10 @@ class ArgoTaskRunner(BaseTaskRunner):
 
     def _start_due(self, local_schedules: LocalSchedules) -> float:
         local_schedules.start_due()
-        return self.poll_interval
+        return float(self.poll_interval)
 
     def _reconcile(self) -> float:
-        return self.mend_interval * (1 if self.scheduler.reconciler.reconcile() else IDLE_FACTOR)
+        return float(self.mend_interval) * (1 if self.scheduler.reconciler.reconcile() else IDLE_FACTOR)
 
     async def _repeat(self, call: Callable[[], float], interval: float) -> None:
         """Call a function again and again; it returns the seconds to wait."""

@@ -71,7 +71,7 @@ class RunKernelManager(AsyncKernelManager):
     _process: ClassVar[subprocess.Popen[bytes] | None] = None
 
     def _context_default(self) -> zmq.asyncio.Context:
-        context = super()._context_default()
+        context: zmq.asyncio.Context = super()._context_default()
         context.setsockopt(zmq.SNDTIMEO, SEND_SECONDS * 1000)
         return context
 

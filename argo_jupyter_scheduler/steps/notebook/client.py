@@ -196,7 +196,8 @@ class RunClient(PapermillNotebookClient):
             if not done:
                 task_poll_kernel_alive.cancel()
                 raise KernelSilent
-            return await reply
+            answer: dict[str, Any] = await reply
+            return answer
         finally:
             reply.cancel()
 

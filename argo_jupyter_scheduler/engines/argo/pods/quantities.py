@@ -92,7 +92,7 @@ def amount(quantity: str) -> Decimal:
         raise ValueError(f"'{quantity}' is not a quantity")
     number, suffix = Decimal(found[1]), found[2]
     if suffix.endswith("i"):
-        return number * 1024 ** _BINARY.index(suffix)
+        return number * Decimal(1024) ** _BINARY.index(suffix)
     if suffix[:1] in ("e", "E") and len(suffix) > 1:
         return number.scaleb(int(suffix[1:]))
     return number.scaleb(_DECIMAL[suffix])
