@@ -25,8 +25,11 @@ from argo_jupyter_scheduler.storage.atomic import write_whole
 REPLY_AFTER_IDLE_SECONDS = 10.0
 """How long a kernel may take to reply after it said that it is idle. Usually the reply comes first."""
 
-WRITE_SECONDS = 1.0
-"""The executed notebook is written at most this often: thousands of short cells would write it thousands of times."""
+WRITE_ALLOWANCE_SECONDS = 1.0
+"""How long the first writes of the executed notebook may take together. Until then each cell's outputs are written before the next."""
+
+WRITE_SHARE = 0.1
+"""How much of a run's time its further writes may take: thousands of short cells would write thousands of times."""
 
 EXIT_PAYLOAD = "ask_exit"
 """What a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
@@ -94,12 +97,17 @@ class WholeFileManager(NotebookExecutionManager):
     def __init__(self, notebook: nbformat.NotebookNode, output_path: Path) -> None:
         super().__init__(notebook, output_path=str(output_path), progress_bar=False, autosave_cell_every=0)
         self._path = output_path
-        self._written_at = 0.0
+        self._begun = time.monotonic()
+        self._spent = 0.0
         self._is_dirty = True
 
     def save(self, **kwargs: Any) -> None:
-        """Write the notebook, unless it was written just now; see `write_if_due`."""
+        """Note that the notebook differs from the file; papermill calls this several times a cell."""
         self._is_dirty = True
+
+    def cell_start(self, cell: Cell, cell_index: int | None = None, **kwargs: Any) -> None:
+        """Write what the cells before have shown: this one may kill the run."""
+        super().cell_start(cell, cell_index, **kwargs)
         self.write_if_due()
 
     def mark_changed(self) -> None:
@@ -107,16 +115,16 @@ class WholeFileManager(NotebookExecutionManager):
         self._is_dirty = True
 
     def write_if_due(self) -> None:
-        """Write what has changed, if the last time was a while ago."""
-        if self._is_dirty and time.monotonic() - self._written_at >= WRITE_SECONDS:
+        """Write what has changed, unless writing has taken too much of the run's time."""
+        allowed = WRITE_ALLOWANCE_SECONDS + WRITE_SHARE * (time.monotonic() - self._begun)
+        if self._is_dirty and self._spent < allowed:
             self.write()
 
     def write(self) -> None:
         """Write the notebook now."""
         begun = time.monotonic()
         write_whole(self._path, nbformat.writes(self.nb))
-        # A notebook of many megabytes takes long to write: then less often.
-        self._written_at = time.monotonic() + 3 * (time.monotonic() - begun)
+        self._spent += time.monotonic() - begun
         self._is_dirty = False
 
 
