@@ -45,6 +45,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.output_names import find_output
 
 tables.widen_columns()
+models.accept_fields()
 
 
 class ArgoScheduler(SchedulerTraits, Scheduler):
@@ -98,6 +99,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             bounds=Bounds(engine.longest_run_seconds, settings.allowed_images, engine.no_images),
             shares_machine=engine.shares_machine,
             refuses_unknown_parameters=self.unknown_parameters == "refuse",
+            refuses_missing_kernels=self.missing_kernel == "refuse",
             is_executable=find_executable_check(self.execution_manager_class),
         )
         self.jobs = JobService(settings, database, engine, local_engine, validation)
@@ -123,11 +125,14 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError, IdempotencyTokenError
             It cannot be run; nothing is left behind.
         """
-        return await run_in_thread(self.jobs.create_job, models.read_job(model))
+        with user_facing_errors():
+            request = models.read_job(model)
+        return await run_in_thread(self.jobs.create_job, request)
 
     def update_job(self, job_id: str, model: UpdateJob) -> None:
         """Change a job's name or compute type. A job is stopped with `stop_job`."""
         with user_facing_errors():
+            models.check_change(model)
             self.jobs.update_job(job_id, model.name, model.compute_type)
 
     def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
@@ -146,8 +151,11 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         await run_in_thread(self.jobs.stop_job, job_id)
 
     async def delete_job(self, job_id: str) -> None:
-        """Delete a job with its workflow and files, also while it runs. A job that does not exist is not an error."""
-        await run_in_thread(self.jobs.delete_job, job_id)
+        """Delete a job with its workflow and files, also while it runs. A job that was deleted before is not an error.
+
+        `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them.
+        """
+        await run_in_thread(self.jobs.delete_jobs, job_id.split(","))
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
         """Return where a job's files are, also when they were named in another time zone than today's."""
@@ -167,7 +175,9 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
 
     async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
         """Start a run of a definition now, with changed parameters if there are any; return its id."""
-        return await run_in_thread(self.jobs.run_definition, job_definition_id, models.read_overrides(model))
+        with user_facing_errors():
+            overrides, options = models.read_run(model)
+        return await run_in_thread(self.jobs.run_definition, job_definition_id, overrides, options)
 
     async def create_job_definition(self, model: CreateJobDefinition) -> str:
         """Store a job definition with its schedule; return its id.
@@ -177,11 +187,15 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError
             It cannot be scheduled; nothing is left behind.
         """
-        return await run_in_thread(self.definitions.create, models.read_definition(model))
+        with user_facing_errors():
+            request = models.read_definition(model)
+        return await run_in_thread(self.definitions.create, request)
 
     async def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:
         """Change a definition's schedule, input or other fields, pause or resume it."""
-        await run_in_thread(self.definitions.update, job_definition_id, models.read_changes(model))
+        with user_facing_errors():
+            changes = models.read_changes(model)
+        await run_in_thread(self.definitions.update, job_definition_id, changes)
 
     async def delete_job_definition(self, job_definition_id: str) -> None:
         """Delete a definition and end its runs; jobs of the past keep their rows and files."""

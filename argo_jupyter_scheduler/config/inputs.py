@@ -17,6 +17,14 @@ class InputTraits(HasTraits):
         help="""What happens to a job with a parameter that the notebook's cell tagged `parameters` does not have, where that
         cell has one of almost the same name: `refuse`, or `accept`.""",
     )
+    missing_kernel = Enum(
+        ("warn", "refuse"),
+        default_value="warn",
+        config=True,
+        help="""What happens to a job whose notebook names a kernel that the environment does not have, where another one of the
+        same language can execute it: `warn` in the run's log, or `refuse` the job. The kernels that JupyterLab's own environment
+        has in Argo's pods are not known to this server, so such a job only gets the warning.""",
+    )
     input_folder_exclude = List(
         Unicode(),
         list(EXCLUDED),

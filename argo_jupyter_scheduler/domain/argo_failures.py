@@ -13,6 +13,8 @@ from argo_jupyter_scheduler.domain.plan import SUCCESS
 NO_MORE_RETRIES = "No more retries left"
 """What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
 
+_ATTEMPT = re.compile(r"(.+)\((\d{1,9})\)")
+
 SHUTDOWN = "workflow shutdown with strategy"
 """How Argo begins the message of a node that a stop or a terminate ended (3.4 and 4.1)."""
 
@@ -35,6 +37,24 @@ def read_failures(failures: str) -> str:
         each failed node. It includes nodes that only name the child that failed, and the pod of `success`, whose failure only
         says that `main` failed.
     """
+    named = _read_nodes(failures)
+    return join_messages([(name, message) for name, message in named if name != SUCCESS]) or join_messages(
+        named
+    )
+
+
+def count_attempts(failures: str) -> int:
+    """Return how many attempts ``{{workflow.failures}}`` names; 1 for a step that was not retried."""
+    return last_attempt(name for name, _ in _read_nodes(failures)) + 1
+
+
+def last_attempt(names: Iterable[str]) -> int:
+    """Return the highest attempt, from 0, among Argo's ``displayName`` of nodes."""
+    return max((int(match[2]) for name in names if (match := _ATTEMPT.fullmatch(name))), default=0)
+
+
+def _read_nodes(failures: str) -> list[tuple[str, str]]:
+    """Return ``displayName`` and ``message`` of each failed node."""
     decoded: Any = failures
     for _ in range(2):
         if not isinstance(decoded, str):
@@ -42,12 +62,9 @@ def read_failures(failures: str) -> str:
         try:
             decoded = json.loads(decoded)
         except ValueError:
-            return ""
+            return []
     nodes = [node for node in decoded if isinstance(node, dict)] if isinstance(decoded, list) else []
-    named = [(str(node.get("displayName")), str(node.get("message") or "")) for node in nodes]
-    return join_messages([(name, message) for name, message in named if name != SUCCESS]) or join_messages(
-        named
-    )
+    return [(str(node.get("displayName")), str(node.get("message") or "")) for node in nodes]
 
 
 def join_messages(messages: Iterable[tuple[str, str]]) -> str:
@@ -60,7 +77,7 @@ def join_messages(messages: Iterable[tuple[str, str]]) -> str:
     """
     last: dict[str, tuple[int, str]] = {}
     for name, message in messages:
-        attempt = re.fullmatch(r"(.+)\((\d+)\)", name)
+        attempt = _ATTEMPT.fullmatch(name)
         step, number = (attempt[1], int(attempt[2])) if attempt else (name, -1)
         is_reason = message and not message.startswith("child '") and message != NO_MORE_RETRIES
         if is_reason and number >= last.get(step, (-1,))[0]:

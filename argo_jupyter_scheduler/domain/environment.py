@@ -31,6 +31,11 @@ class Environment:
     description: str = ""
 
     @property
+    def kernel_name(self) -> str:
+        """What Jupyter calls its kernel, for a kernel spec; else empty."""
+        return str(self.kernel["name"]) if self.kernel else ""
+
+    @property
     def is_own(self) -> bool:
         """Whether it is the one that this package itself is installed in, wherever that is in a pod."""
         return not self.kernel and (

@@ -30,6 +30,14 @@ def run_token(job_definition_id: str, moment: object = "") -> str:
     return f"{cron_workflow_name(job_definition_id)}-{moment}"
 
 
+def is_job_id(text: str) -> bool:
+    """Return whether `text` has the form of a job's id."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 def is_run_token(token: str | None, job_definition_id: str | None) -> bool:
     """Return whether a token is that of a scheduled run of a definition."""
     return bool(job_definition_id and token and token.startswith(run_token(job_definition_id)))

@@ -5,10 +5,13 @@ Write what happened, why, and what to do, in that order.
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.domain.text import format_limit
+from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, shorten
 
 PAUSED = "The job definition was paused before this run began."
-REPLACED = "The next run of this schedule began while this one was still in progress, and replaced it."
+REPLACED = (
+    "The next run of this schedule began while this one was still in progress, and replaced it. If runs take longer than the "
+    "interval, none completes: give the job definition the tag concurrency:forbid or concurrency:allow, or a longer interval."
+)
 STILL_WAITING = " It was still waiting: "
 """Joins why a run that had not begun was ended, and why it had not begun."""
 WAITED = f"{REPLACED}{STILL_WAITING}"
@@ -30,6 +33,12 @@ FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
 NO_OUTPUT_FORMAT = "No output format is chosen. Choose at least one, such as Notebook or HTML."
+NO_EMAIL = (
+    "email_notifications cannot be honoured: this server sends no e-mail. Leave it out, or use the parameter SLACK_CHANNEL."
+)
+NO_RETRY_ON_TIMEOUT = (
+    "retry_on_timeout cannot be honoured: timeout_seconds limits all attempts together. Leave it out, or allow more time."
+)
 SLACK_NOT_CONFIGURED = (
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
     "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
@@ -46,12 +55,17 @@ def input_gone(name: str) -> str:
 
 def job_not_found(job_id: str) -> str:
     """Return the message for an unknown job."""
-    return f"Job {job_id} not found."
+    return f"Job {shorten(job_id, 80)} not found."
 
 
 def definition_not_found(job_definition_id: str) -> str:
     """Return the message for an unknown job definition."""
-    return f"Job definition {job_definition_id} not found."
+    return f"Job definition {shorten(job_definition_id, 80)} not found."
+
+
+def job_keeps(field: str) -> str:
+    """Return the message for a change of a job's option: its run has begun with the old one."""
+    return f"{field} of a job cannot be changed. Create the job again."
 
 
 def compute_type_gone(name: str, available: str) -> str:
@@ -72,6 +86,35 @@ def timed_out(seconds: int | None, cell: int = 0) -> str:
     limit = f"{format_limit(seconds)}, " if seconds else ""
     where = f" It was executing cell {cell}." if cell else ""
     return f"The run took longer than {limit}the limit that its option timeout sets.{where}"
+
+
+def after_attempts(message: str, attempts: int) -> str:
+    """Return the message for a run that failed although it was tried again; an empty one stays empty."""
+    note = f" (after {attempts} attempts)"
+    return shorten(message, MESSAGE_LENGTH - len(note)) + note if message and attempts > 1 else message
+
+
+def lies_beside(name: str) -> str:
+    """Return what to add to the failure of a notebook that misses a module or a file which the run did not get."""
+    return f" {name} is beside the notebook: tick *Run job with input folder*."
+
+
+def kernel_replaced(named: str, used: str) -> str:
+    """Return the message for a notebook that names a kernel which is not installed."""
+    return f"The notebook names kernel '{named}', which is not installed: it is executed with '{used}'."
+
+
+def kernel_refused(named: str, used: str) -> str:
+    """Return the message for a job whose kernel would be replaced, where the configuration refuses that."""
+    return (
+        f"The notebook names kernel '{named}', which is not installed. Install it, pick another environment, or open the "
+        f"notebook and select a kernel such as '{used}'."
+    )
+
+
+def no_output_template(template: str) -> str:
+    """Return the message for a request that names outputs otherwise than the panel."""
+    return f"output_filename_template cannot be honoured: outputs are named {template}. Leave it out."
 
 
 def cell_place(cell: int, execution_count: int | None) -> str:

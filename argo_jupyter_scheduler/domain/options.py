@@ -1,7 +1,7 @@
 """Options of one job: how long it may take, how often it is retried, and in which image it runs.
 
 The dialog has no fields for them, so they are read from where users can write: tags such as ``timeout:2h``, the API's
-``runtime_environment_parameters``, and the API's own fields as soon as Jupyter-Scheduler's models have them.
+``runtime_environment_parameters``, and the API's own fields, such as ``timeout_seconds``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
 MAX_RETRIES = 20
 MAX_TIMEOUT_SECONDS = 366 * 24 * 3600
+MAX_RETRY_INTERVAL_SECONDS = 24 * 3600
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
 
 _API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
-"""Names of options in Jupyter-Scheduler's database; its models may get these fields some day."""
+"""Names of options in Jupyter-Scheduler's database, with the same unit."""
+
+RETRY_INTERVAL_FIELD = "min_retry_interval_millis"
+
+API_FIELDS = (*_API_NAMES, RETRY_INTERVAL_FIELD)
+"""Fields of a request that are options. 0 stands for none: the stock backend's columns default to it."""
 
 _ALMOST = {
     "retry": "retries",
@@ -54,12 +60,15 @@ class Options:
     concurrency
         Of a definition: what becomes of a run that is still in progress when the next one is due, ``Allow``, ``Forbid`` or
         ``Replace``; empty for the configured policy.
+    retry_interval
+        Seconds between the end of a failed attempt and the next one.
     """
 
     timeout: int = 0
     retries: int = 0
     image: str = ""
     concurrency: str = ""
+    retry_interval: int = 0
 
 
 def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None) -> Options:
@@ -97,19 +106,41 @@ def read_concurrency(
         return default
 
 
-def with_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields in which the API's own ones (``timeout_seconds``, ``max_retries``) became options.
+def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
+    """Return the options among a request's fields (`API_FIELDS`), with 0 for one that is to be none.
 
     The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where a request has no value.
+
+    Raises
+    ------
+    InvalidJob
+        A value is not a whole number.
     """
-    kept = {key: value for key, value in values.items() if key not in _API_NAMES}
-    asked = {key: value for key, value in values.items() if key in _API_NAMES and value is not None}
-    if asked:
-        kept["runtime_environment_parameters"] = {
-            **(kept.get("runtime_environment_parameters") or {}),
-            **asked,
-        }
-    return kept
+    found = {}
+    for field in API_FIELDS:
+        value = values.get(field)
+        if value is None:
+            continue
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", text, re.ASCII):
+            raise InvalidJob(f"{field}: '{_short(str(value))}' is not a whole number of 0 or more.")
+        found[field] = int(text)
+    if RETRY_INTERVAL_FIELD in found:
+        found["retry_interval"] = -(-found.pop(RETRY_INTERVAL_FIELD) // 1000)
+    return found
+
+
+def add_fields(parameters: Mapping[str, Any] | None, fields: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return a request's ``runtime_environment_parameters`` with its options of `read_fields`; `read_options` compares them."""
+    asked = {name: value for name, value in fields.items() if value}
+    return {**(parameters or {}), **asked} if asked else (None if parameters is None else dict(parameters))
+
+
+def replace_fields(parameters: Mapping[str, Any] | None, fields: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return a definition's ``runtime_environment_parameters`` with options of `read_fields` in the place of earlier ones."""
+    changed = {_known(name) for name in fields}
+    kept = {name: value for name, value in (parameters or {}).items() if _known(name) not in changed}
+    return add_fields(kept, fields)
 
 
 @dataclass(frozen=True)
@@ -216,18 +247,27 @@ def _nearest(key: str) -> str:
 
 
 def _timeout(value: Any) -> int:
+    seconds = _seconds("timeout", value)
+    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
+        raise InvalidJob(f"Option timeout: '{_short(str(value))}' must be more than 0 and at most a year.")
+    return seconds
+
+
+def _retry_interval(value: Any) -> int:
+    seconds = _seconds("retry_interval", value)
+    if seconds > MAX_RETRY_INTERVAL_SECONDS:
+        raise InvalidJob(f"Option retry_interval: '{_short(str(value))}' must be at most a day.")
+    return seconds
+
+
+def _seconds(name: str, value: Any) -> int:
     text = str(value)[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
     match = _DURATION.fullmatch(text)
     if not text or not match:
         raise InvalidJob(
-            f"Option timeout: '{_short(str(value))}' is not a duration. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
+            f"Option {name}: '{_short(str(value))}' is not a duration. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
         )
-    seconds = sum(
-        int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True)
-    )
-    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise InvalidJob(f"Option timeout: '{value}' must be more than 0 and at most a year.")
-    return seconds
+    return sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True))
 
 
 def _retries(value: Any) -> int:
@@ -264,4 +304,5 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "retries": _retries,
     "image": _image,
     "concurrency": _concurrency,
+    "retry_interval": _retry_interval,
 }

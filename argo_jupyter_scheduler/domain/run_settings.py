@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.environment import Environment
 
-VERSION = 2
+VERSION = 3
 
 ALWAYS, SUCCESS, FAILURE = NOTIFY_ON = ("always", "success", "failure")
 """After which runs a message is sent. A run that somebody stopped is neither a success nor a failure."""
@@ -95,6 +95,8 @@ class RunSettings:
         Whether papermill runs in the chosen environment too.
     origin
         Where the notebook was in the root folder; None where that is unknown.
+    beside
+        Names of what lies beside the notebook there and did not come along; those of folders end with a slash.
     max_concurrent_runs
         On this machine: how many runs may be in progress at once.
     compute_types
@@ -116,6 +118,7 @@ class RunSettings:
     kernel: Mapping[str, Any] | None = None
     run_papermill_in_environment: bool = False
     origin: str | None = None
+    beside: tuple[str, ...] = ()
     max_concurrent_runs: int = 1
     compute_types: Mapping[str, ComputeLimits] = field(default_factory=dict)
     namespace: str = ""
@@ -150,6 +153,8 @@ class RunSettings:
             content["kernel"] = self.kernel
         if self.origin is not None:
             content["input_uri"] = self.origin
+        if self.beside:
+            content["beside"] = list(self.beside)
         return content
 
     @classmethod
@@ -168,6 +173,7 @@ class RunSettings:
             kernel=content.get("kernel"),
             run_papermill_in_environment=bool(content.get("run_papermill_in_environment")),
             origin=content.get("input_uri"),
+            beside=tuple(map(str, content.get("beside") or ())),
             max_concurrent_runs=int(content.get("places", 1)),
             compute_types={name: _read_limits(limits) for name, limits in compute_types.items()},
             namespace=content.get("namespace") or "",

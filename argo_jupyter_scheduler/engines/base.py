@@ -24,11 +24,14 @@ class Observation:
         Why it ended, or why it still waits, in the engine's own words.
     stopped
         Whether a person, or the next run, ended it.
+    attempts
+        How many attempts there were, as far as the engine knows.
     """
 
     ended: bool
     message: str
     stopped: bool = False
+    attempts: int = 1
 
 
 @dataclass(frozen=True)

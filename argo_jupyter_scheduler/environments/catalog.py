@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +22,7 @@ from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments.kernels import find_jupyter_specs
-from argo_jupyter_scheduler.environments.locations import MAX_NAME_CHARACTERS, own_environment
+from argo_jupyter_scheduler.environments.locations import MAX_NAME_CHARACTERS, is_python_gone, own_environment
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.environments.sources.conda import find_conda_environments
 from argo_jupyter_scheduler.environments.sources.folders import find_in_folders
@@ -98,6 +99,7 @@ class EnvironmentCatalog:
         self._lock = threading.Lock()
         self._asked_at = -float("inf")
         self._answers: list[list[Environment]] | None = None
+        self._known: Mapping[str, Environment] = {}
         self._offered: Mapping[str, Environment] = {}
         self._warning = ""
 
@@ -126,7 +128,12 @@ class EnvironmentCatalog:
         if time.monotonic() - self._asked_at > CACHE_SECONDS:
             self.refresh()
         self.wait(DIALOG_SECONDS)
-        return self._collect()
+        self._collect()
+        return self._offered
+
+    def find_broken(self) -> list[str]:
+        """Return the names of environments that are not offered since they cannot start: their Python is gone."""
+        return [name for name in self._collect() if name not in self._offered]
 
     def default_name(self) -> str:
         """Return the name of the environment that the dialog picks at first. One that is configured is waited for."""
@@ -145,25 +152,34 @@ class EnvironmentCatalog:
         InvalidJob
             There is none: with the nearest names, and why a source that might know it does not answer.
         """
-        offered = self._collect()
-        if name not in offered:
+        found = self.find_known(name)
+        if found is None:
             self.refresh()
-        is_certain = name in offered and (
-            offered[name].is_own or all(source.has_settled for source in self._sources)
-        )
+        is_certain = found and (found.is_own or all(source.has_settled for source in self._sources))
         if not is_certain:
             self.wait(SUBMIT_SECONDS)
-            offered = self._collect()
-        if name not in offered:
+            found = self.find_known(name)
+        if found is None:
             troubles = "".join(f" ({source}: {trouble}.)" for source, trouble in self._troubles().items())
             raise InvalidJob(
-                f"Environment '{name}' not found. Available: {nearest_names(name, offered)}.{troubles}"
+                f"Environment '{name[:80]}' not found. Available: {nearest_names(name, self._offered)}.{troubles}"
             )
-        return offered[name]
+        return found
 
     def find_known(self, name: str) -> Environment | None:
-        """Return what is known about an environment now, without waiting for a source; None for nothing."""
-        return self._collect().get(name)
+        """Return what is known about an environment now, without waiting for a source; None for nothing.
+
+        A kernel spec is also found by its kernel's name, by which it was offered once and jobs may know it.
+        """
+        known = self._collect()
+        if name in known:
+            return known[name]
+        found = self._find_kernel_spec(name)
+        return replace(found, name=name) if found else None
+
+    def _find_kernel_spec(self, kernel_name: str) -> Environment | None:
+        specs = (one for one in self._collect().values() if one.kernel_name == kernel_name)
+        return next(specs, None) if kernel_name else None
 
     def find_kernel(self, notebook_kernel: str, environment: Environment | None) -> Mapping[str, Any] | None:
         """Return the kernel that a notebook names, as the server's kernel spec manager knows it; None if it does not.
@@ -175,13 +191,13 @@ class EnvironmentCatalog:
         environment
             The environment of the run, if it is known. Only for this package's own are sources waited for.
         """
-        offered = self._collect()
+        found = self._find_kernel_spec(notebook_kernel)
         is_own = environment is not None and environment.name == self._own.name
-        is_missing = bool(notebook_kernel) and is_own and notebook_kernel not in offered
+        is_missing = bool(notebook_kernel) and is_own and found is None
         if is_missing and not self._are_settled() and notebook_kernel.lower() not in find_jupyter_specs():
             self.wait(SUBMIT_SECONDS)
-            offered = self._collect()
-        return offered[notebook_kernel].kernel if notebook_kernel in offered else None
+            found = self._find_kernel_spec(notebook_kernel)
+        return found.kernel if found else None
 
     def find_troubles(self) -> Mapping[str, str]:
         """Return which sources do not answer, or not completely, and why. Waits until all have settled."""
@@ -195,24 +211,25 @@ class EnvironmentCatalog:
         return all(source.is_settled for source in self._sources)
 
     def _collect(self) -> Mapping[str, Environment]:
-        """Return what is offered, by name; collected again where a source has a new answer."""
+        """Return all that is known, by name; collected again where a source has a new answer."""
         with self._lock:
             answers = [source.environments for source in self._sources]
             if self._answers is None or any(
                 new is not old for new, old in zip(answers, self._answers, strict=True)
             ):
-                self._offered = name_environments(answers, self._own, self._settings)
+                self._known = name_environments(answers, self._own, self._settings)
+                self._offered = {name: one for name, one in self._known.items() if not _is_broken(one)}
                 self._answers = answers
             if self._are_settled():
                 self._warn_once()
-            return self._offered
+            return self._known
 
     def _warn_once(self) -> None:
         """Warn the administrator, once, of settings that match nothing."""
         default, warning = self._settings.default, ""
-        if not any(map(self._settings.allowed, self._offered)):
+        if not any(self._settings.allowed(one.kernel_name or name) for name, one in self._offered.items()):
             warning = "environments_filter excludes every environment, so this server's own is offered"
-        elif default and default not in self._offered:
+        elif default and not _find_default(default, self._offered):
             warning = f"default_environment '{default}' is not offered (near: {nearest_names(default, self._offered)})"
         if warning and warning != self._warning:
             self._log.warning("c.ArgoScheduler.%s.", warning)
@@ -248,7 +265,9 @@ def name_environments(
 ) -> dict[str, Environment]:
     """Return all environments that the filter includes, under unique names, the default one first.
 
-    A folder that several sources know is offered once. A link to it with another name is offered too: somebody made it on purpose.
+    A kernel spec is called by its display name, as in JupyterLab's launcher, where no other environment has that name. The filter
+    and the default one know it by its kernel's name. A folder that several sources know is offered once. A link to
+    it with another name is offered too: somebody made it on purpose.
 
     Parameters
     ----------
@@ -258,6 +277,8 @@ def name_environments(
         The environment that this package is installed in. It is offered even where the filter excludes all.
     """
     own_folder = os.path.realpath(sys.prefix)
+    every = [environment for answer in answers for environment in answer]
+    shown = Counter([own.name, *(_find_title(environment) or environment.name for environment in every)])
     found: dict[str, Environment] = {}
     seen: set[tuple[str, str]] = set()
     taken = {own.name} if settings.allowed(own.name) else set()
@@ -270,6 +291,9 @@ def name_environments(
             if (folder and (folder == own_folder or is_seen)) or not settings.allowed(name):
                 continue
             seen.add((folder, name))
+            title = _find_title(environment)
+            if title and shown[title] == 1:
+                name = title
             if name in taken or name in found:
                 # The second of a name is called by its path, as conda does.
                 name = prefix or f"{name} (kernel)"
@@ -278,6 +302,27 @@ def name_environments(
     named = {own.name: own} if taken else {}
     ordered = sorted(found, key=lambda name: (found[name].kernel is not None, name.casefold()))
     named |= {name: found[name] for name in ordered}
-    if settings.default in named:
-        named = {settings.default: named[settings.default], **named}
+    if default := _find_default(settings.default, named):
+        named = {default: named[default], **named}
     return named or {own.name: own}  # the dialog cannot open without one
+
+
+def _find_title(environment: Environment) -> str:
+    """Return the display name of a kernel spec, if it can be the name of an environment; else empty."""
+    title = str((environment.kernel or {}).get("display_name") or "").strip()
+    return title if title.isprintable() and len(title) <= MAX_NAME_CHARACTERS else ""
+
+
+def _find_default(name: str, named: Mapping[str, Environment]) -> str:
+    """Return under which name the default environment is offered; empty where it is not."""
+    if not name or name in named:
+        return name
+    return next((shown for shown, environment in named.items() if environment.kernel_name == name), "")
+
+
+def _is_broken(environment: Environment) -> bool:
+    """Return whether an environment cannot start, as far as this machine sees it."""
+    if environment.kernel:
+        [program, *_] = environment.kernel.get("argv") or [""]
+        return os.path.isabs(program) and not os.path.exists(program)
+    return bool(environment.prefix) and is_python_gone(environment.prefix)

@@ -81,6 +81,12 @@ def choose(environment: Environment, metadata: Mapping[str, Any]) -> Kernel:
     raise EnvironmentUnusable(_explain_missing(environment, language or name, specs, broken))
 
 
+def find_replaced(kernel: Kernel, metadata: Mapping[str, Any]) -> str:
+    """Return the name of the kernel that a notebook names and that another one replaces; empty for none."""
+    named, _ = notebook_kernel(metadata)
+    return named if named.lower() != kernel.name.lower() else ""
+
+
 def choose_own(
     environment: Environment, metadata: Mapping[str, Any], known: Mapping[str, Any] | None = None
 ) -> Kernel:

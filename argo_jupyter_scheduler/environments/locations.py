@@ -43,6 +43,17 @@ def is_environment(prefix: str) -> bool:
     return is_conda(prefix) or is_virtual(prefix) or os.path.isfile(os.path.join(prefix, "bin", "python"))
 
 
+def is_python_gone(prefix: str) -> bool:
+    """Return whether the Python of an environment that is visible here was removed, as an upgrade of Python leaves a virtual one.
+
+    An environment of conda without Python may have kernels of other languages.
+    """
+    python = os.path.join(prefix, "bin", "python")
+    if os.path.exists(python) or not os.path.isdir(prefix):
+        return False
+    return os.path.islink(python) or is_virtual(prefix)
+
+
 def own_environment() -> Environment:
     """Return the environment that this package is installed in."""
     return Environment(_name_of(sys.prefix), description=f"This server's own environment, {sys.prefix}")

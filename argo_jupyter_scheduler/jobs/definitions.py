@@ -16,13 +16,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain import options, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
-from argo_jupyter_scheduler.jobs.validation import Notebook, PreparedNotebook, check_output_formats
+from argo_jupyter_scheduler.jobs.validation import (
+    Notebook,
+    PreparedNotebook,
+    check_output_formats,
+    check_values,
+)
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
@@ -107,8 +112,13 @@ class DefinitionService:
         with self._locked(definition_id):
             before = self._jobs.get_definition(definition_id)
             columns = dict(changes.columns)
+            if changes.options:
+                columns["runtime_environment_parameters"] = options.replace_fields(
+                    before.runtime_environment_parameters, changes.options
+                )
             if "compute_type" in columns:
                 columns["compute_type"] = self._jobs.compute_type_of(str(columns["compute_type"] or ""))
+            check_values(columns)
             check_output_formats(changes.columns.get("output_formats"))
             prepared, is_new_input = self._prepare(before, columns, changes.input_uri)
             schedule = columns.get("schedule", before.schedule)
@@ -252,7 +262,7 @@ class DefinitionService:
         """Pause definitions of another backend whose schedule cannot be run here. Call it once, after the server's start."""
         for row in self._list_active():
             try:
-                schedules.parse(row.schedule, row.timezone)
+                check_schedule(str(row.schedule), row.timezone)
             except InvalidJob as error:
                 log.warning("Job definition %s is paused: %s", row.job_definition_id, error)
                 self._database.update_definition(row.job_definition_id, active=False)

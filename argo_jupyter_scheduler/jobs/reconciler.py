@@ -133,6 +133,7 @@ class Reconciler:
             self._jobs.folder(job.job_id),
             reason=observation.message,
             stopped=observation.stopped,
+            attempt=observation.attempts - 1,
             slack_token=self._jobs.settings.slack_token,
         )
         try:

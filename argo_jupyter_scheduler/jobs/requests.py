@@ -63,7 +63,10 @@ class DefinitionChanges:
         The columns that change, with their new values.
     input_uri
         The notebook within the root folder that becomes the new input; None where the request names no input.
+    options
+        Options that replace earlier ones, as `domain.options.read_fields` returns them.
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     input_uri: str | None = None
+    options: Mapping[str, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,16 @@ from argo_jupyter_scheduler.jobs.validation import (
     PreparedNotebook,
     Validation,
     check_input_filename,
+    check_input_uri,
     check_known,
-    check_name,
     check_output_formats,
-    check_text,
+    check_values,
     find_input,
 )
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import list_beside
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
@@ -123,13 +124,20 @@ class JobService:
             raise
         return job_id
 
-    def run_definition(self, job_definition_id: str, overrides: Mapping[str, object]) -> str:
+    def run_definition(
+        self,
+        job_definition_id: str,
+        overrides: Mapping[str, object],
+        asked: Mapping[str, int] | None = None,
+    ) -> str:
         """Start a run of a definition now; return its id.
 
         Parameters
         ----------
         overrides
             Fields of the job that differ from the definition's, such as ``parameters``.
+        asked
+            Options that replace the definition's, as `domain.options.read_fields` returns them.
 
         Raises
         ------
@@ -144,6 +152,9 @@ class JobService:
         given = {name: getattr(definition, name) for name in shared}
         given |= {"input_uri": definition.input_filename, "job_definition_id": job_definition_id, **overrides}
         given["output_formats"] = given["output_formats"] or None
+        if asked:
+            before = definition.runtime_environment_parameters
+            given["runtime_environment_parameters"] = options.replace_fields(before, asked)
         return self.create_job(JobRequest(**given), staged)
 
     def update_job(self, job_id: str, name: str | None, compute_type: str | None) -> None:
@@ -154,8 +165,7 @@ class JobService:
         InvalidJob, JobNotFound
             It cannot be changed so, or does not exist.
         """
-        check_text(name, "name")
-        check_name(name)
+        check_values({"name": name})
         if compute_type:
             check_known([compute_type], self.settings.compute_types, "Compute type")
         self.get_job(job_id)
@@ -175,6 +185,22 @@ class JobService:
         job = self.get_job(job_id)
         self.database.mark_stopped(job_id)
         self.engine_of(job).stop(job)
+
+    def delete_jobs(self, job_ids: Sequence[str]) -> None:
+        """Delete jobs, see `delete_job`.
+
+        Raises
+        ------
+        JobNotFound
+            One of the ids is not that of a job, and cannot be that of a deleted one. Nothing is deleted.
+        EngineError
+            The engine does not answer; that job and those after it are left.
+        """
+        for job_id in job_ids:
+            if not identity.is_job_id(job_id) and self.database.get_job(job_id) is None:
+                raise JobNotFound(messages.job_not_found(job_id))
+        for job_id in job_ids:
+            self.delete_job(job_id)
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job with its workflow and files, also while it runs. A job that does not exist is not an error.
@@ -245,7 +271,7 @@ class JobService:
         InvalidJob
             It does not exist, or several notebooks are possible.
         """
-        check_text(input_uri, "input path")
+        check_input_uri(input_uri)
         root = self.settings.root_dir
         if Path(input_uri).name == input_uri and "\0" not in input_uri and not (root / input_uri).exists():
             folders = map(self.folder, self.database.find_jobs_of_input(input_uri))
@@ -270,7 +296,8 @@ class JobService:
     ) -> tuple[str, ...]:
         """Make a staging folder; return the relative paths of the files that came with the notebook."""
         folder.create()
-        folder.write_settings(self.run_settings(prepared.environment, prepared.kernel, prepared.origin))
+        settings = self.run_settings(prepared.environment, prepared.kernel, prepared.origin, with_folder)
+        folder.write_settings(settings)
         rules = self.settings.folder_rules if with_folder else None
         return tuple(folder.stage(prepared.path, rules, name=input_filename))
 
@@ -281,10 +308,15 @@ class JobService:
         return replace(self.settings.slack, has_token=self.engine.has_slack_token)
 
     def run_settings(
-        self, environment: Environment | None, kernel: Mapping[str, Any] | None, origin: str | None
+        self,
+        environment: Environment | None,
+        kernel: Mapping[str, Any] | None,
+        origin: str | None,
+        with_folder: bool,
     ) -> RunSettings:
         """Return what a run's steps need of this server's configuration."""
         own = self.environments.own
+        beside = list_beside(self.settings.root_dir / origin) if origin and not with_folder else ()
         settings = RunSettings(
             timezone=self.settings.timezone,
             slack=self.slack_settings(),
@@ -294,6 +326,7 @@ class JobService:
             kernel=kernel,
             run_papermill_in_environment=self.settings.run_papermill_in_environment,
             origin=origin,
+            beside=beside,
         )
         return self.engine.complete_settings(settings)
 
@@ -321,7 +354,8 @@ class JobService:
             found = self.environments.find(definition.runtime_environment_name)
             environment = found or environment
             kernel = self.environments.find_kernel(name, found) or kernel
-        folder.write_settings(self.run_settings(environment, kernel, before.origin))
+        with_folder = bool(definition.package_input_folder)
+        folder.write_settings(self.run_settings(environment, kernel, before.origin, with_folder))
 
     # Columns
 

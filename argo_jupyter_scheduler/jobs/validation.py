@@ -25,15 +25,41 @@ from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.steps.notebook.formats import explain_missing, find_missing_requirements
 from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
-NAME_LENGTH = 256
-"""Characters in the column ``name`` (``jupyter_scheduler.orm.CommonColumns``)."""
+TEXT_LENGTHS = {
+    "name": 256,
+    "runtime_environment_name": 256,
+    "compute_type": 256,
+    "output_filename_template": 256,
+    "idempotency_token": 256,
+    "job_definition_id": 36,
+    "timezone": 256,
+}
+"""The most characters of each text, mostly its column's (``jupyter_scheduler.orm``). `domain.schedules` has the schedule's."""
+
+INPUT_PATH_LENGTH = 4096
+"""The most characters of an input path, as Linux has it."""
 
 FILENAME_BYTES = 255
 """The most that a file's name can have on the usual file systems."""
+
+COUNTS = {"tags": 100, "parameters": 1000, "output_formats": 100, "runtime_environment_parameters": 100}
+"""The most entries of each collection."""
+
+ENTRY_LENGTHS = {
+    "tags": 200_000,
+    "parameters": 16_000_000,
+    "output_formats": 10_000,
+    "runtime_environment_parameters": 10_000,
+}
+"""The most characters of each collection, all entries together."""
+
+PARAMETER_NAME_LENGTH = 256
+"""The most characters of a parameter's name."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +129,8 @@ class Validation:
         Whether runs are on this server's machine.
     refuses_unknown_parameters
         Whether a parameter is refused that looks like a misspelt one of the notebook.
+    refuses_missing_kernels
+        Whether a notebook is refused whose kernel another one would replace.
     is_executable
         Whether a custom execution manager accepts the file at a path; None for this package's own, which accepts every notebook.
     """
@@ -114,6 +142,7 @@ class Validation:
     bounds: Bounds
     shares_machine: bool
     refuses_unknown_parameters: bool = True
+    refuses_missing_kernels: bool = False
     is_executable: Callable[[str], bool] | None = None
 
     def prepare(self, notebook: Notebook, origin: str | None, values: Mapping[str, Any]) -> PreparedNotebook:
@@ -133,10 +162,8 @@ class Validation:
         InvalidJob, EnvironmentUnusable
             It cannot be done; says why.
         """
-        for column, value in values.items():
-            check_text(value, column.replace("_", " "))
-        check_name(values.get("name"))
-        check_known(values.get("output_formats") or (), self.output_formats(), "Output format")
+        check_values(values)
+        check_formats(values.get("output_formats") or (), self.output_formats())
         kernel_name, language = kernels.notebook_kernel(notebook.metadata)
         environment = kernel = None
         if "runtime_environment_name" in values:
@@ -176,15 +203,19 @@ class Validation:
         """
         if environment is None:
             return
+        kernel = None
         if environment.is_own:
             if self.shares_machine:
-                kernels.choose_own(environment, metadata, known)
+                kernel = kernels.choose_own(environment, metadata, known)
         elif environment.kernel or os.path.isdir(environment.prefix):
-            kernels.choose(environment, metadata)
+            kernel = kernels.choose(environment, metadata)
         elif is_visible(environment.prefix):
             raise InvalidJob(
                 f"Environment '{environment.name}' no longer exists: there is no folder {environment.prefix}."
             )
+        replaced = kernels.find_replaced(kernel, metadata) if kernel and self.refuses_missing_kernels else ""
+        if kernel and replaced:
+            raise InvalidJob(messages.kernel_refused(replaced, kernel.name))
 
 
 def find_input(root_dir: Path, input_uri: str) -> Path:
@@ -197,7 +228,7 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     """
     if "\0" in input_uri:
         raise InvalidJob("The input path contains a NUL character.")
-    check_text(input_uri, "input path")
+    check_input_uri(input_uri)
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
@@ -208,6 +239,19 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     if not is_file:
         raise InvalidJob(f"Input path '{input_uri}' does not exist.")
     return path
+
+
+def check_input_uri(input_uri: str) -> None:
+    """Refuse an input path that no file can have.
+
+    Raises
+    ------
+    InvalidJob
+        It is too long, or not text.
+    """
+    if len(input_uri) > INPUT_PATH_LENGTH:
+        raise InvalidJob(_too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
+    check_text(input_uri, "input path")
 
 
 def check_input_filename(name: str) -> str:
@@ -227,6 +271,63 @@ def check_input_filename(name: str) -> str:
     if length > FILENAME_BYTES:
         raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
     return name
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Refuse columns that are too large, or that no database can store.
+
+    Raises
+    ------
+    InvalidJob
+        With the column.
+    """
+    for column, value in values.items():
+        subject = column.replace("_", " ")
+        if isinstance(value, str) and len(value) > TEXT_LENGTHS.get(column, len(value)):
+            raise InvalidJob(_too_long(subject, len(value), TEXT_LENGTHS[column]))
+        if column in COUNTS and value:
+            if len(value) > COUNTS[column]:
+                raise InvalidJob(f"There are {len(value)} {subject}. Use at most {COUNTS[column]}.")
+            entries = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
+            length = sum(len(str(entry)) for entry in entries)
+            if length > ENTRY_LENGTHS[column]:
+                raise InvalidJob(
+                    f"The {subject} have {length} characters. Use at most {ENTRY_LENGTHS[column]}."
+                )
+        check_text(value, subject)
+
+
+def _too_long(subject: str, length: int, limit: int) -> str:
+    return f"The {subject} has {length} characters. Use at most {limit}."
+
+
+def check_fields(values: Mapping[str, Any], output_filename_template: str) -> None:
+    """Refuse fields of Jupyter-Scheduler's API that have no effect here, unless they ask for nothing.
+
+    Parameters
+    ----------
+    values
+        A request's fields.
+    output_filename_template
+        The one that describes how outputs are named here.
+
+    Raises
+    ------
+    InvalidJob
+        With the field's name.
+    """
+    emails = values.get("email_notifications")
+    # Besides lists of addresses there is a switch, which alone sends nothing.
+    if (
+        any(not isinstance(one, bool) and one for one in emails.values())
+        if isinstance(emails, dict)
+        else emails
+    ):
+        raise InvalidJob(messages.NO_EMAIL)
+    if values.get("retry_on_timeout"):
+        raise InvalidJob(messages.NO_RETRY_ON_TIMEOUT)
+    if values.get("output_filename_template") not in (None, "", output_filename_template):
+        raise InvalidJob(messages.no_output_template(output_filename_template))
 
 
 def check_text(value: object, subject: str) -> None:
@@ -266,16 +367,18 @@ def check_output_formats(formats: Collection[str] | None) -> None:
         raise InvalidJob(messages.NO_OUTPUT_FORMAT)
 
 
-def check_name(name: str | None) -> None:
-    """Check the name of a job or a job definition.
+def check_formats(formats: Iterable[str], offered: Collection[str]) -> None:
+    """Refuse output formats that cannot be made.
 
     Raises
     ------
     InvalidJob
-        It is too long for its column.
+        With what is missing and how to install it, or the nearest names.
     """
-    if name and len(name) > NAME_LENGTH:
-        raise InvalidJob(f"The name has {len(name)} characters. Use at most {NAME_LENGTH}.")
+    for name in formats:
+        if name not in offered and (missing := find_missing_requirements().get(name)):
+            raise InvalidJob(explain_missing(name, missing))
+    check_known(formats, offered, "Output format")
 
 
 def check_known(names: Iterable[str], known: Collection[str], subject: str) -> None:
@@ -300,6 +403,8 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
         With the parameter's name.
     """
     for name, value in parameters.items():
+        if len(name) > PARAMETER_NAME_LENGTH:
+            raise InvalidJob(_too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
         if not name or "=" in name or "\0" in name or name != name.strip():
             raise InvalidJob(f"'{name[:80]}' is not a valid parameter name.")
         if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
@@ -340,7 +445,11 @@ def read_notebook(path: Path) -> Notebook:
     """
     try:
         notebook, repairs = repair_notebook(path.read_text(encoding="utf-8"))
-    except (UnusableNotebook, OSError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidJob(
+            f"'{path.name}' is not a notebook that can be executed: it is nested too deeply."
+        ) from None
+    except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
         raise InvalidJob(f"'{path.name}' is not a notebook that can be executed: {error}") from error
     for repair in repairs:
         log.info("'%s': %s", path.name, repair)

@@ -1,4 +1,8 @@
-"""Reads Jupyter-Scheduler's request models as what `jobs` takes."""
+"""Reads Jupyter-Scheduler's request models as what `jobs` takes.
+
+Its database and its API's description have fields that its models drop, such as ``timeout_seconds``. `accept_fields` lets them
+through.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +11,112 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from jupyter_scheduler.models import (
+    OUTPUT_FILENAME_TEMPLATE,
     CreateJob,
     CreateJobDefinition,
     CreateJobFromDefinition,
+    UpdateJob,
     UpdateJobDefinition,
 )
+from jupyter_scheduler.pydantic_v1 import Extra
 
-from argo_jupyter_scheduler.domain.options import with_fields
+from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.options import API_FIELDS, add_fields, read_fields
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest, JobRequest
+from argo_jupyter_scheduler.jobs.validation import check_fields
 
 Request = TypeVar("Request", JobRequest, DefinitionRequest)
 
+PARAMETERS = "runtime_environment_parameters"
+
+_CHANGEABLE = frozenset(UpdateJobDefinition.__fields__) - {"url", "input_uri", "output_filename_template"}
+"""Columns that a change of a definition may have. The stock backend also changes ``url``, which nothing reads."""
+
+
+def accept_fields() -> None:
+    """Let the models keep fields that they do not declare; call it before the first request."""
+    for model in (CreateJob, CreateJobDefinition, CreateJobFromDefinition, UpdateJob, UpdateJobDefinition):
+        model.__config__.extra = Extra.allow
+
 
 def read_job(model: CreateJob) -> JobRequest:
-    """Return what a request for a job asks for."""
+    """Return what a request for a job asks for.
+
+    Raises
+    ------
+    InvalidJob
+        It has a field that cannot be honoured.
+    """
     return _read(JobRequest, model.dict(exclude_none=True))
 
 
 def read_definition(model: CreateJobDefinition) -> DefinitionRequest:
-    """Return what a request for a job definition asks for."""
+    """Return what a request for a job definition asks for.
+
+    Raises
+    ------
+    InvalidJob
+        It has a field that cannot be honoured.
+    """
     return _read(DefinitionRequest, model.dict(exclude_none=True))
 
 
-def read_overrides(model: CreateJobFromDefinition) -> Mapping[str, object]:
-    """Return what differs from the definition in a run that is started by hand."""
-    return dict(model.dict(exclude_none=True))
+def read_run(model: CreateJobFromDefinition) -> tuple[Mapping[str, object], Mapping[str, int]]:
+    """Return what differs from the definition in a run that is started by hand: columns, and options.
+
+    Raises
+    ------
+    InvalidJob
+        It has a field that cannot be honoured.
+    """
+    values = model.dict(exclude_none=True)
+    _check(values)
+    return {name: values[name] for name in ("parameters",) if name in values}, read_fields(values)
 
 
 def read_changes(model: UpdateJobDefinition) -> DefinitionChanges:
-    """Return what a request changes of a job definition."""
-    columns = with_fields(model.dict(exclude_unset=True, exclude_none=True, exclude={"url"}))
-    input_uri = columns.pop("input_uri", None)
-    return DefinitionChanges(columns, input_uri)
+    """Return what a request changes of a job definition.
+
+    Raises
+    ------
+    InvalidJob
+        It has a field that cannot be honoured.
+    """
+    values = model.dict(exclude_unset=True, exclude_none=True)
+    _check(values)
+    columns = {name: value for name, value in values.items() if name in _CHANGEABLE}
+    options = read_fields(values)
+    if PARAMETERS in columns:
+        columns[PARAMETERS], options = add_fields(columns[PARAMETERS], options), {}
+    return DefinitionChanges(columns, values.get("input_uri"), options)
+
+
+def check_change(model: UpdateJob) -> None:
+    """Refuse a change of a job that has no effect: its run has begun.
+
+    Raises
+    ------
+    InvalidJob
+        With the field's name.
+    """
+    values = model.dict(exclude_unset=True, exclude_none=True)
+    _check(values)
+    for name in API_FIELDS:
+        if name in values:
+            raise InvalidJob(messages.job_keeps(name))
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    check_fields(values, output_filename_template=OUTPUT_FILENAME_TEMPLATE)
 
 
 def _read(kind: type[Request], values: Mapping[str, Any]) -> Request:
-    given = with_fields(values)
+    _check(values)
     known = {field.name for field in fields(kind)}
-    columns = {name: _immutable(value) for name, value in given.items() if name in known}
+    columns = {name: _immutable(value) for name, value in values.items() if name in known}
+    if options := read_fields(values):
+        columns[PARAMETERS] = add_fields(columns.get(PARAMETERS), options)
     return kind(**columns)
 
 

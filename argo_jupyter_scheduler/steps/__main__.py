@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import plan
-from argo_jupyter_scheduler.domain.argo_failures import explain_failures
+from argo_jupyter_scheduler.domain.argo_failures import count_attempts, explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.domain.options import read_options
 from argo_jupyter_scheduler.domain.status import FAILED
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
     database = Database(unquote(options.db_url), keep_connections=False)
     reason, stopped = explain_failures(options.failures) if options.failures else ("", False)
+    attempts = count_attempts(options.failures) if options.failures else 1
     context = Context(
         options.job_id,
         database,
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         stopped=stopped,
         scheduled=scheduled,
         slack_token=os.environ.get(slack.TOKEN, ""),
-        attempt=options.attempt,
+        attempt=max(options.attempt, attempts - 1),
         retries=options.retries,
     )
     if not options.local:
@@ -93,6 +94,8 @@ def run_attempts(steps: list[str], context: Context) -> int:
         if not context.is_tried_again or context.ended:
             return code
         context = replace(context, attempt=context.attempt + 1)
+        end = time.monotonic() + asked.retry_interval
+        time.sleep(max(0, min(end, deadline or end) - time.monotonic()))
 
 
 def run_steps(steps: list[str], context: Context, local: bool = False) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from argo_jupyter_scheduler.domain.messages import STILL_WAITING
+from argo_jupyter_scheduler.domain.messages import STILL_WAITING, after_attempts
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -45,10 +45,13 @@ class Result:
         Whether the notebook was executed and every format was made; False as long as `main` has not ended.
     error
         The reason if not, for the user; None where `main` does not know it.
+    attempts
+        How many attempts there were.
     """
 
     succeeded: bool = False
     error: str | None = None
+    attempts: int = 1
 
 
 @dataclass
@@ -108,11 +111,13 @@ class Context:
         """Return how `main` ended, in whichever process."""
         content = self.folder.read(RESULT)
         error = content.get("error")
-        return Result(bool(content.get("succeeded")), str(error) if error else None)
+        return Result(
+            bool(content.get("succeeded")), str(error) if error else None, int(content.get("attempts", 1))
+        )
 
     def write_result(self, result: Result) -> None:
         """Leave how `main` ended for later steps."""
-        self.folder.write(RESULT, {"succeeded": result.succeeded, "error": result.error})
+        self.folder.write(RESULT, asdict(result))
 
     def outcome(self) -> tuple[str, str]:
         """Return the run's end status and why, judged by its files first: what `main` says it did, it did.
@@ -122,12 +127,13 @@ class Context:
         status : str
             COMPLETED, FAILED or STOPPED.
         message : str
-            The reason; empty for COMPLETED, and for FAILED where a later step will know it.
+            The reason, with the number of attempts; empty for COMPLETED, and for FAILED where a later step will know it.
         """
         result = self.read_result()
+        attempts = max(result.attempts, self.attempt + 1)
         error = self.error or result.error
         if error:
-            return FAILED, error
+            return FAILED, after_attempts(error, attempts)
         if result.succeeded:
             return COMPLETED, ""
         if self.stopped:
@@ -138,4 +144,4 @@ class Context:
             self.reason and waited_for and waited_for not in self.reason
         ):  # such as an image that could not be pulled
             return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
-        return FAILED, self.reason
+        return FAILED, after_attempts(self.reason, attempts)

@@ -56,7 +56,7 @@ def run(context: Context) -> None:
     except RunError as failure:
         error = error or failure
     if not isinstance(error, RunEnded):  # others know better why it was ended
-        context.write_result(Result(error is None, str(error) if error else None))
+        context.write_result(Result(error is None, str(error) if error else None, context.attempt + 1))
     if error:
         raise error
     log.info("%s after %s", COMPLETED, format_elapsed(time.monotonic() - begun))

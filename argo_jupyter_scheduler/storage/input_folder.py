@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import os
 import shutil
 import stat
@@ -17,6 +18,10 @@ PRIVATE = ".argo-jupyter-scheduler"
 
 IGNORE_FILE = ".jupyterscheduleignore"
 """A file in an input folder with more patterns, one a line; lines that begin with ``#`` are comments."""
+
+
+MAX_BESIDE, MAX_LOOKED_AT = 200, 5_000
+"""How many names `list_beside` returns, and among how many it chooses: a folder may have millions of files."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,20 @@ class FolderRules:
             for pattern in self.excluded
             for candidate in (path.name, relative)
         )
+
+
+def list_beside(notebook: Path) -> tuple[str, ...]:
+    """Return names of what lies beside a notebook, at most `MAX_BESIDE`, modules first; those of folders end with a slash."""
+    try:
+        with os.scandir(notebook.parent) as entries:
+            found = [
+                f"{entry.name}/" if entry.is_dir() else entry.name
+                for entry in itertools.islice(entries, MAX_LOOKED_AT)
+                if not entry.name.startswith(".") and entry.name != notebook.name
+            ]
+    except OSError:
+        return ()
+    return tuple(sorted(found, key=lambda name: (not name.endswith((".py", "/")), name))[:MAX_BESIDE])
 
 
 def copy_folder(source: Path, destination: Path, rules: FolderRules) -> list[str]:

@@ -9,6 +9,7 @@ and what to do. Without ``--run`` nothing is changed, here or in Argo, and nothi
 `configuration`    files, traits, and whether JupyterLab uses this package
 `argo`             the server, the token and its rights, the pods and their image
 `storage`          the staging area and the database, here and in the pods
+`schedules`        job definitions that never run, and why
 `formats`          output formats that cannot be made, and why
 `trial`            ``--run``: a tiny notebook, a stop and a job definition, all deleted again
 `command`          the sub-command itself

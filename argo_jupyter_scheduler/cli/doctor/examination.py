@@ -12,6 +12,7 @@ from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.doctor import argo, configuration, storage
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.doctor.formats import check_formats
+from argo_jupyter_scheduler.cli.doctor.schedules import check_schedules
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
@@ -54,6 +55,7 @@ def examine(
             if scheduler.jobs.settings.slack.channel and not scheduler.jobs.engine.has_slack_token:
                 yield warning("configuration", messages.SLACK_NOT_CONFIGURED)
             yield from _check_engine(scheduler, run)
+            yield from check_schedules(scheduler.jobs.database)
             yield from _check_environments(scheduler)
             yield check_formats()
             if run:
@@ -95,6 +97,12 @@ def _check_environments(scheduler: ArgoScheduler) -> Iterator[Finding]:
     if isinstance(manager, ArgoEnvironmentManager):
         for source, trouble in manager.catalog.find_troubles().items():
             yield warning("environments", f"{source}: {trouble}")
+        if broken := manager.catalog.find_broken():
+            yield warning(
+                "environments",
+                f"not offered, since their Python or their kernel's program no longer exists: {', '.join(broken)}",
+                "Create these environments again, or delete them.",
+            )
     names = [environment.name for environment in manager.list_environments()]
     if names:
         others = len(names) - SHOWN_ENVIRONMENTS

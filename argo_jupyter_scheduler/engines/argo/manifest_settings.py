@@ -46,6 +46,8 @@ class ManifestSettings:
         What each compute type changes of the shape: traits of a pod.
     retries
         How often a failed `main` is tried again.
+    retry_interval
+        Seconds between two attempts.
     slack
         What runs send to Slack.
     slack_token_secret
@@ -64,6 +66,7 @@ class ManifestSettings:
     nebari: bool = False
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     retries: int = 0
+    retry_interval: int = 0
     slack: SlackSettings = field(default_factory=SlackSettings)
     slack_token_secret: Mapping[str, str] = field(default_factory=dict)
 
@@ -125,7 +128,14 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     deadline = asked.timeout or settings.policy.active_deadline_seconds
     concurrency = asked.concurrency or settings.policy.concurrency
     policy = replace(settings.policy, active_deadline_seconds=deadline, concurrency=concurrency)
-    return replace(settings, shape=shape, helper_shape=settings.shape, policy=policy, retries=asked.retries)
+    return replace(
+        settings,
+        shape=shape,
+        helper_shape=settings.shape,
+        policy=policy,
+        retries=asked.retries,
+        retry_interval=asked.retry_interval,
+    )
 
 
 def find_slack_token(env: list[KubernetesObject]) -> list[KubernetesObject]:

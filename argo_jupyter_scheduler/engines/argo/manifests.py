@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
-from hera.workflows.models import ContinueOn, IntOrString, RetryStrategy, TTLStrategy
+from hera.workflows.models import Backoff, ContinueOn, IntOrString, RetryStrategy, TTLStrategy
 
 from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
@@ -218,7 +218,11 @@ def _add_container(pod: _Pod, identity: list[str], settings: ManifestSettings) -
     if settings.retries and not pod.is_helper:
         arguments += ["--attempt", "{{retries}}", "--retries", str(settings.retries)]
         # Always: also after what is not the notebook's fault, such as an eviction (Error) or too little memory (Failed).
-        retry_strategy = RetryStrategy(limit=IntOrString(str(settings.retries)), retry_policy="Always")
+        # Without a factor, Argo doubles no interval.
+        backoff = Backoff(duration=f"{settings.retry_interval}s") if settings.retry_interval else None
+        retry_strategy = RetryStrategy(
+            limit=IntOrString(str(settings.retries)), retry_policy="Always", backoff=backoff
+        )
     Container(
         name=pod.name,
         image=program.image,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from argo_jupyter_scheduler.domain.argo_failures import join_messages
+from argo_jupyter_scheduler.domain.argo_failures import join_messages, last_attempt
 from argo_jupyter_scheduler.domain.clock import milliseconds, now_ms
 from argo_jupyter_scheduler.domain.messages import NO_REASON, REPLACED, STOPPED_IN_ARGO, WAITED
 from argo_jupyter_scheduler.domain.status import WAITING
@@ -106,7 +106,8 @@ def observe_job(job: JobRow, workflow: Workflow, newest_runs: Mapping[str, int])
     if has_ended(workflow):
         shutdown = str(workflow["status"].get("message"))
         if not shutdown.startswith(SHUT_DOWN):
-            return Observation(ended=True, message=find_reason(workflow) or NO_REASON)
+            reason = find_reason(workflow) or NO_REASON
+            return Observation(ended=True, message=reason, attempts=count_attempts(workflow))
         is_replaced = job.is_scheduled and newest_runs.get(str(job.job_definition_id), 0) > job.create_time
         message = STOPPED_IN_ARGO
         if is_replaced and "Terminate" in shutdown:
@@ -117,6 +118,12 @@ def observe_job(job: JobRow, workflow: Workflow, newest_runs: Mapping[str, int])
         reason = find_reason(workflow, waiting_only=True)
         return Observation(ended=False, message=reason) if reason else None
     return None
+
+
+def count_attempts(workflow: Workflow) -> int:
+    """Return how many attempts a workflow had."""
+    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
+    return last_attempt(str(node.get("displayName") or "") for node in nodes) + 1
 
 
 def find_reason(workflow: Workflow, waiting_only: bool = False) -> str:

@@ -45,7 +45,7 @@ def find_kernel_specs(manager: KernelSpecManager | None = None) -> Found:
             "resource_dir": spec.resource_dir,
             **{field: values[field] for field in _FIELDS},
         }
-        found.append(Environment(name, kernel=kernel, description=f"Kernel: {spec.display_name}"))
+        found.append(Environment(name, kernel=kernel, description=f"Kernel: {spec.display_name} ({name})"))
     return Found(found, "; ".join(broken))
 
 

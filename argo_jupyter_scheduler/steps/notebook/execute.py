@@ -41,6 +41,7 @@ from argo_jupyter_scheduler.steps.notebook.client import (
     WholeFileManager,
     make_kernel_options,
 )
+from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
 from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook
@@ -226,13 +227,8 @@ def _choose_kernel(
             kernel = replace(kernel, prefix=sys.prefix)
     else:
         kernel = kernels.choose(environment, notebook.metadata)
-    named, _ = kernels.notebook_kernel(notebook.metadata)
-    if named and named.lower() != kernel.name.lower():
-        log.warning(
-            "The notebook names kernel '%s', which is not installed: it is executed with '%s'.",
-            named,
-            kernel.name,
-        )
+    if replaced := kernels.find_replaced(kernel, notebook.metadata):
+        log.warning("%s", messages.kernel_replaced(replaced, kernel.name))
     return kernel
 
 
@@ -256,7 +252,8 @@ def _explain_failure(execution: Execution, cells: list[Any], failure: CellFailur
     text = f"{name}: {value}" if value else name
     if name.endswith("ExceptionGroup"):
         text += _describe_first_member(cell, failure)
-    return f"{text} {place}"
+    missing = find_missing(name, value, execution.settings.beside, execution.context.folder.path)
+    return f"{text} {place}.{messages.lies_beside(missing)}" if missing else f"{text} {place}"
 
 
 def _describe_first_member(cell: Any, failure: CellFailure) -> str:

@@ -6,6 +6,7 @@ import functools
 import glob
 import os
 import shutil
+from collections.abc import Sequence
 
 LABELS = {
     "ipynb": "Notebook",
@@ -23,6 +24,15 @@ LABELS = {
     "log": "Log",
 }
 """Labels of the formats, in the dialog's order. Other exporters are offered by their own name."""
+
+_INSTALL = {
+    "xelatex": "apt-get install texlive-xetex texlive-fonts-recommended texlive-plain-generic",
+    "pandoc": "apt-get install pandoc",
+    "playwright": "pip install 'nbconvert[webpdf]'",
+    "playwright's chromium": "playwright install chromium",
+    "PyQt5": "pip install 'nbconvert[qtpdf]'",
+}
+"""How to install what is missing, see https://nbconvert.readthedocs.io/en/latest/install.html."""
 
 _ALIASES = frozenset({"notebook", "python", "custom"})
 """nbconvert's names for what is offered under another name (ipynb, script), or is not a format (custom)."""
@@ -56,6 +66,16 @@ def find_missing_requirements() -> dict[str, tuple[str, ...]]:
 
     names = {"ipynb", "log"} | {point.name for point in entry_points(group="nbconvert.exporters")}
     return {name: _missing(name) for name in sorted(names - _ALIASES) if "." not in name}
+
+
+def explain_missing(name: str, missing: Sequence[str]) -> str:
+    """Return why a format cannot be made, and what to do about it."""
+    verb = "are" if len(missing) > 1 else "is"
+    commands = ", ".join(_INSTALL[one] for one in missing)
+    return (
+        f"Output format '{name}' cannot be made: {' and '.join(missing)} {verb} missing. Install what is missing ({commands}), "
+        "then restart JupyterLab."
+    )
 
 
 def _missing(name: str) -> tuple[str, ...]:

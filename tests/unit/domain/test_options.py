@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.options import Options, near_misses, read_options, with_fields
+from argo_jupyter_scheduler.domain.options import (
+    Options,
+    add_fields,
+    near_misses,
+    read_fields,
+    read_options,
+    replace_fields,
+)
 
 
 def read(fields: dict[str, Any]) -> Options:
@@ -121,8 +128,39 @@ def test_a_tag_of_any_length_is_read_at_once(character: str) -> None:
     assert time.process_time() - begun < 5
 
 
-def test_fields_of_a_later_api_are_options() -> None:
-    values = with_fields({"name": "n", "timeout_seconds": 60, "max_retries": None})
-    assert values == {"name": "n", "runtime_environment_parameters": {"timeout_seconds": 60}}
-    assert read(values) == Options(60)
-    assert with_fields({"name": "n"}) == {"name": "n"}
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"name": "n", "max_retries": None}, {}),
+        ({"timeout_seconds": 60, "max_retries": 0}, {"timeout_seconds": 60, "max_retries": 0}),
+        ({"timeout_seconds": 60.0, "max_retries": "3"}, {"timeout_seconds": 60, "max_retries": 3}),
+        ({"min_retry_interval_millis": 1}, {"retry_interval": 1}),
+        ({"min_retry_interval_millis": 2500}, {"retry_interval": 3}),
+        ({"min_retry_interval_millis": 0}, {"retry_interval": 0}),
+    ],
+)
+def test_fields_of_the_api_are_options(fields: dict[str, Any], expected: dict[str, int]) -> None:
+    assert read_fields(fields) == expected
+    asked = add_fields(None, expected)
+    assert read({"runtime_environment_parameters": asked}) is not None
+    assert asked is None or 0 not in asked.values()
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, "2h", True, [], {}, "9" * 16])
+def test_a_field_that_is_not_a_whole_number_is_refused_by_name(value: object) -> None:
+    with pytest.raises(InvalidJob, match=r"timeout_seconds: .* is not a whole number of 0 or more\."):
+        read_fields({"timeout_seconds": value})
+
+
+def test_a_field_replaces_an_earlier_option_and_0_takes_it_away() -> None:
+    before = {"timeout": "2h", "retries": 3}
+    assert replace_fields(before, {"timeout_seconds": 60}) == {"retries": 3, "timeout_seconds": 60}
+    assert replace_fields(before, {"timeout_seconds": 0}) == {"retries": 3}
+    assert replace_fields(None, {"max_retries": 0}) == {}
+    assert add_fields({"timeout": "2h"}, {"timeout_seconds": 60}) == {"timeout": "2h", "timeout_seconds": 60}
+
+
+def test_the_interval_between_attempts() -> None:
+    assert read({"tags": ["retries:2", "retry_interval:1m"]}) == Options(retries=2, retry_interval=60)
+    with pytest.raises(InvalidJob, match="at most a day"):
+        read({"tags": ["retry_interval:2d"]})

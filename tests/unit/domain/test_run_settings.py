@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ COMMON: dict[str, Any] = {
     "kernel": {"name": "bash", "argv": ["bash"], "language": "bash"},
     "run_papermill_in_environment": True,
     "origin": "reports/daily.ipynb",
+    "beside": ("helper.py", "data/"),
 }
 CURRENT = {
     LOCAL: RunSettings(
@@ -59,6 +61,13 @@ def test_what_this_version_writes() -> None:
 @pytest.mark.parametrize("engine", list(CURRENT))
 def test_what_this_version_writes_is_read(engine: str) -> None:
     assert RunSettings.from_json(read(GOLDEN)[engine]) == CURRENT[engine]
+
+
+@pytest.mark.parametrize("engine", list(CURRENT))
+def test_what_version_2_wrote_is_read(engine: str) -> None:
+    """It did not say what lies beside the notebook."""
+    settings = RunSettings.from_json(read(DATA / "older" / "run-settings-2.json")[engine])
+    assert settings == replace(CURRENT[engine], version=2, beside=())
 
 
 VERSION_1: dict[str, Any] = {

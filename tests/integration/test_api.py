@@ -1,0 +1,361 @@
+"""Jupyter-Scheduler's API as clients of the stock backend use it: its own fields, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from tests.stand_ins.argo import ArgoStandIn
+from tests.support.jobs import Jobs, notebook, outputs
+
+STOCK_FIELDS: dict[str, Any] = {
+    "timeout_seconds": 0,
+    "max_retries": 0,
+    "min_retry_interval_millis": 0,
+    "retry_on_timeout": False,
+    "email_notifications": {"no_alert_for_skipped_runs": True},
+    "output_filename_template": "{{input_filename}}-{{create_time}}",
+    "runtime_environment_parameters": {},
+    "something_else": {"a": 1},
+}
+"""Defaults of the stock models, in any version, and what nobody knows."""
+
+local = pytest.mark.parametrize("place", ["local"], indirect=True)
+both = pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+
+
+class Refusal:
+    """The answer to a request, and what the server's log says of it."""
+
+    def __init__(self, error: HTTPClientError, lines: list[str]) -> None:
+        assert error.response is not None
+        self.status = error.code
+        self.message = str(json.loads(error.response.body)["message"])
+        self.lines = lines
+
+
+@pytest.fixture
+def refused(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
+    """Send a request that is refused; return the refusal."""
+
+    async def send(method: str, *path: str, body: Any = None, **query: str) -> Refusal:
+        await jobs.environment()
+        caplog.clear()
+        with caplog.at_level(logging.INFO), pytest.raises(HTTPClientError) as error:
+            await jobs.request(method, *path, body=body, **query)
+        lines = [line for record in caplog.records for line in caplog.handler.format(record).splitlines()]
+        return Refusal(error.value, lines)
+
+    return send
+
+
+async def job(jobs: Jobs, path: str = "n.ipynb", **fields: Any) -> dict[str, Any]:
+    """Return the body of a request for a job."""
+    environment = await jobs.environment()
+    given = {"name": "n", "input_uri": path, "output_formats": ["ipynb"]}
+    return {**given, "runtime_environment_name": environment, **fields}
+
+
+# Fields
+
+
+@both
+async def test_what_the_stock_models_default_to_is_accepted(jobs: Jobs) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("print('it ran')"), **STOCK_FIELDS)
+    definition_id = await jobs.define("n.ipynb", **STOCK_FIELDS)
+    await jobs.request("PATCH", "job_definitions", definition_id, body={**STOCK_FIELDS, "name": "b"})
+    await jobs.request("PATCH", "jobs", job_id, body={"name": "b"})
+    await jobs.request("POST", "job_definitions", definition_id, "jobs", body=STOCK_FIELDS)
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    for row in (await jobs.request("GET", "jobs"))["jobs"]:
+        assert (await jobs.wait(row["job_id"]))["status"] == "COMPLETED"
+
+
+@both
+async def test_the_apis_timeout_and_retries_are_those_of_the_run(jobs: Jobs, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    source = notebook(f"open({str(count)!r}, 'a').write('x')\nraise ValueError('no')")
+    job_id = await jobs.create("n.ipynb", source, max_retries=2, min_retry_interval_millis=1)
+    row = await jobs.wait(job_id)
+    assert row["status_message"] == "ValueError: no (cell 1, In [1]) (after 3 attempts)"
+    assert count.read_text() == "xxx"
+    job_id = await jobs.create("n.ipynb", notebook("import time; time.sleep(600)"), timeout_seconds=4)
+    row = await jobs.wait(job_id)
+    assert row["status"] == "FAILED"
+    assert any(words in row["status_message"] for words in ("4 s, the limit", "deadline"))
+
+
+@pytest.mark.parametrize("place", ["argo"], indirect=True)
+async def test_runs_of_a_definition_inherit_the_fields(jobs: Jobs, argo: ArgoStandIn) -> None:
+    fields = {"timeout_seconds": 7200, "max_retries": 3, "min_retry_interval_millis": 2500}
+    definition_id = await jobs.define("n.ipynb", notebook("1"), **fields)
+    cron = f"job-def-{definition_id}"
+
+    def spec() -> dict[str, Any]:
+        return argo.crons[cron]["spec"]["workflowSpec"]  # type: ignore[no-any-return]
+
+    def retries() -> Any:
+        return next(one for one in spec()["templates"] if one["name"] == "main").get("retryStrategy")
+
+    assert spec()["activeDeadlineSeconds"] == 7200
+    assert retries() == {"limit": "3", "retryPolicy": "Always", "backoff": {"duration": "3s"}}
+    await jobs.request("PATCH", "job_definitions", definition_id, body={"timeout_seconds": 60})
+    assert (spec()["activeDeadlineSeconds"], retries()["limit"]) == (60, "3")
+    body = {"timeout_seconds": 0, "max_retries": 0}
+    by_hand = (await jobs.request("POST", "job_definitions", definition_id, "jobs", body={"max_retries": 1}))["job_id"]
+    assert (await jobs.get(by_hand))["runtime_environment_parameters"] == {
+        "timeout_seconds": 60,
+        "max_retries": 1,
+        "retry_interval": 3,
+    }
+    await jobs.request("PATCH", "job_definitions", definition_id, body=body)
+    assert ("activeDeadlineSeconds" in spec(), retries()) == (False, None)
+    assert (await jobs.wait(by_hand))["status"] == "COMPLETED"
+
+
+WITHOUT_EFFECT: list[tuple[dict[str, Any], str]] = [
+    ({"email_notifications": {"on_failure": ["me@example.org"]}}, "email_notifications cannot be honoured"),
+    ({"email_notifications": "me@example.org"}, "email_notifications cannot be honoured"),
+    ({"retry_on_timeout": True}, "retry_on_timeout cannot be honoured"),
+    ({"output_filename_template": "{{name}}"}, "output_filename_template cannot be honoured"),
+    ({"timeout_seconds": -1}, "timeout_seconds: '-1' is not a whole number of 0 or more."),
+    ({"max_retries": "many"}, "max_retries: 'many' is not a whole number of 0 or more."),
+    ({"min_retry_interval_millis": 1.5}, "min_retry_interval_millis: '1.5' is not a whole number"),
+    ({"max_retries": 21}, "Option retries: '21'"),
+    ({"timeout_seconds": 60, "tags": ["timeout:2h"]}, "Option timeout is given twice: timeout_seconds = 60"),
+]
+
+
+@local
+@pytest.mark.parametrize(("fields", "words"), WITHOUT_EFFECT)
+async def test_fields_without_effect_are_refused_by_name(
+    jobs: Jobs, refused: Callable[..., Any], staging_path: Path, fields: dict[str, Any], words: str
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    for endpoint in ("jobs", "job_definitions"):
+        refusal = await refused("POST", endpoint, body=await job(jobs, **fields))
+        assert (refusal.status, words in refusal.message) == (400, True), refusal.message
+    assert list(staging_path.iterdir()) == []
+    definition_id = await jobs.define("n.ipynb")
+    before = await jobs.request("GET", "job_definitions", definition_id)
+    for method, path in (("PATCH", ()), ("POST", ("jobs",))):
+        body = {key: value for key, value in fields.items() if method == "PATCH" or key != "tags"}
+        if method == "PATCH" or "tags" not in fields:
+            refusal = await refused(method, "job_definitions", definition_id, *path, body=body)
+            assert (refusal.status, words in refusal.message) == (400, True), refusal.message
+    assert await jobs.request("GET", "job_definitions", definition_id) == before
+
+
+@local
+async def test_a_jobs_limits_cannot_be_changed(jobs: Jobs, refused: Callable[..., Any]) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"))
+    refusal = await refused("PATCH", "jobs", job_id, body={"timeout_seconds": 60})
+    assert (refusal.status, refusal.message) == (
+        400,
+        "timeout_seconds of a job cannot be changed. Create the job again.",
+    )
+
+
+# Several jobs at once
+
+
+@local
+@pytest.mark.parametrize("separated", ["by commas", "repeated"])
+async def test_jobs_are_deleted_together(
+    jobs: Jobs, jp_fetch: Callable[..., Any], staging_path: Path, separated: str
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    ids = [await jobs.create("n.ipynb") for _ in range(3)]
+    for job_id in ids:
+        await jobs.wait(job_id)
+    query = f"?job_id={','.join(ids[:2])}" if separated == "by commas" else f"?job_id={ids[0]}&job_id={ids[1]}"
+    await jp_fetch("scheduler", f"batch/jobs{query}", method="DELETE")
+    assert [path.name for path in staging_path.iterdir()] == ids[2:]
+    await jp_fetch("scheduler", f"batch/jobs{query}", method="DELETE")  # they are gone, as was asked for
+
+
+@local
+async def test_what_is_not_a_job_deletes_nothing(
+    jobs: Jobs, refused: Callable[..., Any], staging_path: Path
+) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"))
+    await jobs.wait(job_id)
+    for ids in (f"{job_id},typo", f"{job_id},", f"{job_id[:8]}", f"{job_id} {job_id}"):
+        refusal = await refused("DELETE", "batch", "jobs", job_id=ids)
+        assert (refusal.status, refusal.message[:4], refusal.message[-11:]) == (404, "Job ", " not found.")
+    assert [path.name for path in staging_path.iterdir()] == [job_id]
+
+
+# Refusals
+
+
+MISSING = "00000000-0000-0000-0000-000000000000"
+
+
+@local
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("GET", ("jobs", MISSING), None, 404, f"Job {MISSING} not found."),
+        ("PATCH", ("jobs", MISSING), {"name": "b"}, 404, f"Job {MISSING} not found."),
+        ("PATCH", ("jobs", MISSING), {"status": "STOPPED"}, 404, f"Job {MISSING} not found."),
+        ("GET", ("job_definitions", MISSING), None, 404, f"Job definition {MISSING} not found."),
+        ("PATCH", ("job_definitions", MISSING), {"name": "b"}, 404, f"Job definition {MISSING} not found."),
+        ("POST", ("job_definitions", MISSING, "jobs"), {}, 404, f"Job definition {MISSING} not found."),
+        ("POST", ("jobs",), {"input_uri": "no.ipynb"}, 400, "Input path 'no.ipynb' does not exist."),
+        ("POST", ("jobs",), {"output_formats": ["100%d"]}, 400, "Output format '100%d' not found."),
+        ("POST", ("jobs",), {"parameters": {"a\nb": "1"}}, 400, "is not a valid parameter name."),
+        ("POST", ("job_definitions",), {"schedule": "0 0 31 2 *"}, 400, "never comes"),
+        ("POST", ("job_definitions",), {"schedule": "* * *", "timezone": "UTC"}, 400, "has 3 fields"),
+        ("POST", ("job_definitions",), {"schedule": "@daily", "timezone": "Europe/Olso"}, 400, "Europe/Oslo"),
+    ],
+)
+async def test_a_refusal_is_4xx_and_one_line_of_the_log(
+    jobs: Jobs,
+    refused: Callable[..., Any],
+    method: str,
+    path: tuple[str, ...],
+    body: dict[str, Any] | None,
+    status: int,
+    words: str,
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    if method == "POST" and len(path) == 1:
+        body = await job(jobs, **(body or {}))
+    refusal = await refused(method, *path, body=body)
+    assert (refusal.status, words in refusal.message) == (status, True), refusal.message
+    [line] = refusal.lines
+    assert f"{status} {method} /" in line
+    assert " ".join(refusal.message.split()) in line
+
+
+@local
+async def test_a_token_that_was_used_is_answered_as_by_the_stock_backend(
+    jobs: Jobs, refused: Callable[..., Any], staging_path: Path
+) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"), idempotency_token="t")
+    refusal = await refused("POST", "jobs", body=await job(jobs, idempotency_token="t"))
+    assert (refusal.status, refusal.message) == (409, "Job with Idempotency Token 't' already exists.")
+    assert len(refusal.lines) == 1
+    for token in ("", None, "other"):
+        await jobs.create("n.ipynb", idempotency_token=token)
+    await jobs.wait(job_id)
+    await jobs.request("DELETE", "jobs", job_id)
+    await jobs.create("n.ipynb", idempotency_token="t")
+    assert len(list(staging_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("place", ["argo"], indirect=True)
+async def test_an_engine_that_is_away_is_500_and_one_line(
+    jobs: Jobs, refused: Callable[..., Any], argo: ArgoStandIn, staging_path: Path
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    argo.fail_next(503, "busy", times=9, path="/workflows", method="POST")
+    refusal = await refused("POST", "jobs", body=await job(jobs))
+    assert (refusal.status, len(refusal.lines)) == (500, 1), refusal.lines
+    assert list(staging_path.iterdir()) == []
+
+
+@local
+async def test_a_bug_keeps_its_traceback(
+    jobs: Jobs, refused: Callable[..., Any], scheduler: ArgoScheduler
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    scheduler.jobs.validation = None  # type: ignore[assignment]
+    refusal = await refused("POST", "jobs", body=await job(jobs))
+    assert (refusal.status, refusal.message) == (500, "Unexpected error occurred during creation of job.")
+    assert any("AttributeError" in line for line in refusal.lines)
+
+
+# Hostile requests
+
+
+def deep(levels: int) -> str:
+    return notebook("1").replace('"cells": [', '"cells": [' + "[" * levels + "]" * levels + ",", 1)
+
+
+LONG = "x" * 1_000_000
+HOSTILE: list[tuple[dict[str, Any], str]] = [
+    *(
+        ({name: "\ud800"}, "not valid Unicode")
+        for name in ("name", "idempotency_token", "job_definition_id", "compute_type")
+    ),
+    ({"runtime_environment_name": "\ud800"}, "not valid Unicode"),
+    ({"runtime_environment_parameters": {"\ud800": 1}}, "not valid Unicode"),
+    ({"output_filename_template": "\ud800"}, "output_filename_template cannot be honoured"),
+    ({"tags": ["\ud800"]}, "not valid Unicode"),
+    ({"output_formats": ["\ud800"]}, "not valid Unicode"),
+    ({"input_uri": "\ud800.ipynb"}, "not valid Unicode"),
+    ({"input_uri": "\udcff.ipynb"}, "not valid Unicode"),
+    ({"input_uri": LONG}, "The input path has 1000000 characters. Use at most 4096."),
+    ({"input_uri": "a\0b"}, "NUL"),
+    ({"input_uri": "deep.ipynb"}, "nested too deeply"),
+    ({"name": LONG}, "The name has 1000000 characters. Use at most 256."),
+    ({"idempotency_token": LONG}, "The idempotency token has 1000000 characters. Use at most 256."),
+    ({"job_definition_id": LONG}, "The job definition id has 1000000 characters. Use at most 36."),
+    ({"runtime_environment_name": LONG}, "has 1000000 characters"),
+    ({"compute_type": LONG}, "The compute type has 1000000 characters. Use at most 256."),
+    ({"output_filename_template": LONG}, "output_filename_template cannot be honoured"),
+    ({"input_filename": LONG}, "input_filename has 1000000 bytes"),
+    ({"tags": ["t"] * 10_000}, "There are 10000 tags. Use at most 100."),
+    ({"tags": [LONG]}, "The tags have 1000000 characters. Use at most 200000."),
+    ({"parameters": {f"p{n}": "1" for n in range(10_000)}}, "There are 10000 parameters. Use at most 1000."),
+    ({"parameters": {LONG: "1"}}, "The name of a parameter has 1000000 characters. Use at most 256."),
+    ({"parameters": {"a": LONG * 17}}, "The parameters have 17000001 characters."),
+    ({"output_formats": ["html"] * 10_000}, "There are 10000 output formats. Use at most 100."),
+    ({"runtime_environment_parameters": {"timeout": "60" + " " * 1_000_000}}, "Use at most 10000."),
+    ({"runtime_environment_parameters": {LONG: 1}}, "Use at most 10000."),
+    ({"timeout_seconds": LONG}, "is not a whole number"),
+    ({"email_notifications": {"on_start": [LONG]}}, "email_notifications cannot be honoured"),
+    ({"schedule": LONG}, "The schedule"),
+    ({"schedule": "* * * * \ud800"}, "not valid Unicode"),
+    ({"timezone": LONG, "schedule": "@daily"}, "The timezone has 1000000 characters."),
+    ({"timezone": "\ud800", "schedule": "@daily"}, "not valid Unicode"),
+]
+
+
+@local
+@pytest.mark.parametrize(("fields", "words"), HOSTILE, ids=range(len(HOSTILE)))
+async def test_a_hostile_request_is_refused_in_a_sentence_and_leaves_nothing(
+    jobs: Jobs, refused: Callable[..., Any], staging_path: Path, fields: dict[str, Any], words: str
+) -> None:
+    jobs.write("n.ipynb", notebook("1"))
+    jobs.write("deep.ipynb", deep(100_000))
+    (jobs.root / "\udcff.ipynb").write_text(notebook("1"))
+    only_jobs = {"idempotency_token", "job_definition_id"} & fields.keys()
+    only_definitions = {"schedule", "timezone"} & fields.keys()
+    for endpoint in ("jobs", "job_definitions"):
+        if (only_jobs and endpoint != "jobs") or (only_definitions and endpoint == "jobs"):
+            continue
+        refusal = await refused("POST", endpoint, body=await job(jobs, **fields))
+        assert (refusal.status, words in refusal.message) == (400, True), refusal.message
+        assert len(refusal.message) <= 1024
+        assert len(refusal.lines) == 1
+    assert list(staging_path.iterdir()) == []
+    assert (await jobs.request("GET", "jobs"))["total_count"] == 0
+    if only_jobs or "input_filename" in fields or fields.get("input_uri", "").startswith("\udcff"):
+        return
+    definition_id = await jobs.define("n.ipynb")
+    before = await jobs.request("GET", "job_definitions", definition_id)
+    refusal = await refused("PATCH", "job_definitions", definition_id, body=fields)
+    assert (refusal.status, words in refusal.message) == (400, True), refusal.message
+    assert await jobs.request("GET", "job_definitions", definition_id) == before
+
+
+@local
+async def test_a_file_beside_the_notebook_may_have_any_name(jobs: Jobs) -> None:
+    """Also one that is not UTF-8, which Linux allows."""
+    jobs.write("d/n.ipynb", notebook("import os; print(len(os.listdir()))"))
+    (jobs.root / "d" / "\udcff.csv").write_text("1")
+    job_id = await jobs.create("d/n.ipynb", package_input_folder=True)
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    assert outputs((await jobs.download(job_id))["ipynb"]).strip() >= "2"
+    job_id = await jobs.create("d/n.ipynb")
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
