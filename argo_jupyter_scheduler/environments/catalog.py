@@ -139,7 +139,8 @@ class EnvironmentCatalog:
         """Return the name of the environment that the dialog picks at first. One that is configured is waited for."""
         if self._settings.default:
             with contextlib.suppress(InvalidJob):
-                return self.find(self._settings.default).name
+                name = self.find(self._settings.default).name
+                return _find_default(name, self._offered) or name
         return next(iter(self.list_offered()))
 
     def find(self, name: str) -> Environment:

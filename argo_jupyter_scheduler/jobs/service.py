@@ -312,7 +312,7 @@ class JobService:
         environment: Environment | None,
         kernel: Mapping[str, Any] | None,
         origin: str | None,
-        with_folder: bool,
+        with_folder: bool = False,
     ) -> RunSettings:
         """Return what a run's steps need of this server's configuration."""
         own = self.environments.own

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
 
 STOCK_FIELDS: dict[str, Any] = {
     "timeout_seconds": 0,
@@ -109,7 +109,9 @@ async def test_runs_of_a_definition_inherit_the_fields(jobs: Jobs, argo: ArgoSta
     await jobs.request("PATCH", "job_definitions", definition_id, body={"timeout_seconds": 60})
     assert (spec()["activeDeadlineSeconds"], retries()["limit"]) == (60, "3")
     body = {"timeout_seconds": 0, "max_retries": 0}
-    by_hand = (await jobs.request("POST", "job_definitions", definition_id, "jobs", body={"max_retries": 1}))["job_id"]
+    by_hand = (await jobs.request("POST", "job_definitions", definition_id, "jobs", body={"max_retries": 1}))[
+        "job_id"
+    ]
     assert (await jobs.get(by_hand))["runtime_environment_parameters"] == {
         "timeout_seconds": 60,
         "max_retries": 1,
@@ -175,10 +177,13 @@ async def test_jobs_are_deleted_together(
     ids = [await jobs.create("n.ipynb") for _ in range(3)]
     for job_id in ids:
         await jobs.wait(job_id)
-    query = f"?job_id={','.join(ids[:2])}" if separated == "by commas" else f"?job_id={ids[0]}&job_id={ids[1]}"
-    await jp_fetch("scheduler", f"batch/jobs{query}", method="DELETE")
+    commas = [("job_id", ",".join(ids[:2]))]
+    query = commas if separated == "by commas" else [("job_id", job_id) for job_id in ids[:2]]
+    await jp_fetch("scheduler", "batch", "jobs", params=query, method="DELETE")
     assert [path.name for path in staging_path.iterdir()] == ids[2:]
-    await jp_fetch("scheduler", f"batch/jobs{query}", method="DELETE")  # they are gone, as was asked for
+    await jp_fetch(
+        "scheduler", "batch", "jobs", params=query, method="DELETE"
+    )  # they are gone, as was asked for
 
 
 @local
@@ -310,7 +315,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"parameters": {LONG: "1"}}, "The name of a parameter has 1000000 characters. Use at most 256."),
     ({"parameters": {"a": LONG * 17}}, "The parameters have 17000001 characters."),
     ({"output_formats": ["html"] * 10_000}, "There are 10000 output formats. Use at most 100."),
-    ({"runtime_environment_parameters": {"timeout": "60" + " " * 1_000_000}}, "Use at most 10000."),
+    ({"runtime_environment_parameters": {"timeout": "1h" + " " * 1_000_000}}, "Use at most 10000."),
     ({"runtime_environment_parameters": {LONG: 1}}, "Use at most 10000."),
     ({"timeout_seconds": LONG}, "is not a whole number"),
     ({"email_notifications": {"on_start": [LONG]}}, "email_notifications cannot be honoured"),
@@ -359,3 +364,68 @@ async def test_a_file_beside_the_notebook_may_have_any_name(jobs: Jobs) -> None:
     assert outputs((await jobs.download(job_id))["ipynb"]).strip() >= "2"
     job_id = await jobs.create("d/n.ipynb")
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+
+
+# What only a run finds out
+
+
+@pytest.mark.parametrize("place", ["local", "argo", "argo-pod-per-step", *REAL_ARGO], indirect=True)
+async def test_what_lies_beside_the_notebook_and_is_missed_is_named(
+    jobs: Jobs, next_minute: Callable[[], Awaitable[None]]
+) -> None:
+    jobs.write("d/helper.py", "x = 1")
+    jobs.write("d/data/rows.csv", "1")
+    hint = "is beside the notebook: tick *Run job with input folder*."
+    job_id = await jobs.create("d/m.ipynb", notebook("import helper"))
+    row = await jobs.wait(job_id)
+    assert row["status_message"] == (
+        f"ModuleNotFoundError: No module named 'helper' (cell 1, In [1]). helper.py {hint}"
+    )
+    job_id = await jobs.create("d/m.ipynb", package_input_folder=True)
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    story = Story(jobs, next_minute, await jobs.define("d/f.ipynb", notebook("open('data/rows.csv')")))
+    row = await story.next_run()
+    assert row["status_message"].endswith(f"(cell 1, In [1]). data/ {hint}")
+    by_hand = await jobs.request("POST", "job_definitions", story.id, "jobs", body={})
+    assert (await jobs.wait(by_hand["job_id"]))["status_message"] == row["status_message"]
+
+
+@local
+@pytest.mark.parametrize("code", ["import nothing_like_that", "open('/nowhere/helper.py')", "1 / 0"])
+async def test_other_failures_get_no_hint(jobs: Jobs, code: str) -> None:
+    jobs.write("d/helper.py", "x = 1")
+    job_id = await jobs.create("d/m.ipynb", notebook(code))
+    assert str((await jobs.wait(job_id))["status_message"]).endswith("(cell 1, In [1])")
+
+
+class TestKernels:
+    KERNEL: ClassVar[dict[str, str]] = {"name": "python-of-old", "display_name": "P", "language": "python"}
+
+    @pytest.fixture
+    def scheduler_config(
+        self, request: pytest.FixtureRequest, scheduler_config: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {**scheduler_config, "missing_kernel": getattr(request, "param", "warn")}
+
+    @both
+    async def test_one_that_is_replaced_is_a_warning(self, jobs: Jobs) -> None:
+        source = notebook("1", kernel=self.KERNEL)
+        job_id = await jobs.create("k.ipynb", source, output_formats=["log"])
+        assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+        log = (await jobs.download(job_id))["log"].read_text()
+        assert "names kernel 'python-of-old', which is not installed: it is executed with 'python3'." in log
+
+    @local
+    @pytest.mark.parametrize("scheduler_config", ["refuse"], indirect=True)
+    async def test_or_a_refusal(self, jobs: Jobs, refused: Callable[..., Any], staging_path: Path) -> None:
+        jobs.write("k.ipynb", notebook("1", kernel=self.KERNEL))
+        for endpoint in ("jobs", "job_definitions"):
+            refusal = await refused("POST", endpoint, body=await job(jobs, "k.ipynb"))
+            assert (refusal.status, refusal.message) == (
+                400,
+                "The notebook names kernel 'python-of-old', which is not installed. Install it, pick another environment, or "
+                "open the notebook and select a kernel such as 'python3'.",
+            )
+        assert list(staging_path.iterdir()) == []
+        job_id = await jobs.create("n.ipynb", notebook("1"))
+        assert (await jobs.wait(job_id))["status"] == "COMPLETED"

@@ -277,3 +277,18 @@ def test_on_argo(machine: Machine, argo: ArgoStandIn, monkeypatch: pytest.Monkey
     assert "Cell 1 of" in machine.command("logs", job["job_id"])
     answer = json.loads(machine.command("rerun", job["job_id"], "--json"))
     assert (answer["status"], len(argo.runs)) == ("COMPLETED", 2)
+
+
+def test_a_format_that_cannot_be_made_says_what_to_install(machine: Machine) -> None:
+    """In a process of its own, whose PATH has neither program."""
+    source = write(machine, "n.ipynb", "1")
+    environment = {**os.environ, "JUPYTER_DATA_DIR": str(machine.data), "PATH": str(machine.home)}
+    command = [*COMMAND, "run", source, "--format", "pdf"]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1] == (
+        "jupyter argo-scheduler: Output format 'pdf' cannot be made: xelatex and pandoc are missing. Install what is missing "
+        "(apt-get install texlive-xetex texlive-fonts-recommended texlive-plain-generic, apt-get install pandoc), then restart "
+        "JupyterLab."
+    )
+    assert jobs(machine) == []

@@ -15,11 +15,15 @@ from typing import Any
 import pytest
 import trustme
 import yaml
+from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.command import SchedulerCommand
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import DefinitionRow
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
+from tests.support.environments import virtual_environment
 from tests.support.jobs import notebook, real_argo
 from tests.support.machine import Machine, of
 from tests.support.tls import SECRET, jwt, tls
@@ -91,6 +95,51 @@ def test_a_run_on_this_machine(machine: Machine) -> None:
         **machine.doctor(),
         **{check: found[check] for check in ("run", "stop", "schedule", "rows", "staging", "database")},
     }
+
+
+def test_definitions_that_never_run_are_named(machine: Machine) -> None:
+    """Such as those that the stock backend has stored."""
+    machine.data.mkdir()
+    url = f"sqlite:///{machine.data}/scheduler.sqlite"
+    create_tables(url)
+    schedules = {
+        "leap": ("0 0 31 2 *", "never comes: no month has that day. Choose another day."),
+        "last": ("0 0 L * *", "The schedule's day of month 'L' is not valid."),
+        "seconds": ("30 0 6 * * *", "has 6 fields"),
+        "zoned": ("0 6 * * *", "Time zone 'Mars/Base' not found."),
+        "good": ("0 6 * * 7", ""),
+        "by hand": (None, ""),
+    }
+    database = Database(url)
+    for number, (name, (schedule, _)) in enumerate(schedules.items()):
+        zone = "Mars/Base" if name == "zoned" else None
+        fields = {"name": name, "schedule": schedule, "timezone": zone, "active": name != "last"}
+        database.insert_definition(
+            DefinitionRow(
+                job_definition_id=f"id-{number}",
+                runtime_environment_name="e",
+                input_filename="n.ipynb",
+                **fields,  # type: ignore[arg-type]
+            )
+        )
+    database.dispose()
+    found = machine.doctor()["schedules"]
+    assert {one["status"] for one in found} == {"warning"}
+    for one, (number, (name, (_, words))) in zip(found, enumerate(schedules.items()), strict=False):
+        assert one["message"].startswith(f"Job definition '{name}' (id-{number}) never runs: ")
+        assert words in one["message"]
+    assert len(found) == 4
+
+
+def test_environments_that_cannot_start_are_named(machine: Machine) -> None:
+    prefix = virtual_environment(machine.home / "projects" / "old")
+    for link in (prefix / "bin").glob("python*"):
+        link.unlink()
+    machine.configure(ArgoScheduler={"environment_folders": [str(prefix.parent)]})
+    broken, offered = machine.doctor()["environments"]
+    assert (broken["status"], offered["status"]) == ("warning", "ok")
+    assert broken["message"].endswith("no longer exists: old")
+    assert "old" not in offered["message"].split(", ")
 
 
 # Configuration

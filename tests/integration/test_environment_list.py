@@ -118,11 +118,16 @@ def everything(
     answer = json.dumps({"envs": [*map(str, listed), sys.prefix]})
     script = conda_script or f"[ \"$*\" = 'env list --json' ] && echo '{answer}'"
     program(tmp_path / "bin" / "conda", script)
-    for name, argv in (("zeta", ["/bin/echo"]), ("ir", ["/bin/R", "{connection_file}"])):
+    gone = ["/bin/no-such-program", "{connection_file}"]
+    for name, argv in (("zeta", ["/bin/echo"]), ("ir", ["/bin/cat", "{connection_file}"]), ("gone", gone)):
         folder = jp_data_dir / "kernels" / name
         folder.mkdir(parents=True)
         spec = {"argv": argv, "display_name": name.upper(), "language": "R", "env": {"SECRET": "s"}}
         (folder / "kernel.json").write_text(json.dumps(spec))
+    virtual_environment(projects / "upgraded")
+    for link in (projects / "upgraded" / "bin").glob("python*"):
+        link.unlink()
+        link.symlink_to("/usr/bin/no-such-python")
     (jp_data_dir / "kernels" / "spoilt").mkdir()
     (jp_data_dir / "kernels" / "spoilt" / "kernel.json").write_text("{")
 
@@ -130,7 +135,8 @@ def everything(
 @pytest.mark.usefixtures("everything")
 async def test_environments_of_every_kind(jobs: Jobs, tmp_path: Path, said: Callable[[str], int]) -> None:
     names = await until(jobs, lambda names: len(names) >= 15)
-    # The server's own first; a second one of a name is called by its path, a kernel by what it is, a link as it is.
+    # The server's own first; a second one of a name is called by its path, a kernel by its display name, a link as it is.
+    # What cannot start is left out.
     conda = [
         "base",
         "configured",
@@ -144,7 +150,7 @@ async def test_environments_of_every_kind(jobs: Jobs, tmp_path: Path, said: Call
         "zeta",
         "zoo",
     ]
-    assert names == [OWN, f"{tmp_path}/other/zeta", *conda, "ir", "zeta (kernel)"]
+    assert names == [OWN, f"{tmp_path}/other/zeta", *conda, "IR", "ZETA"]
     assert said("kernel spec 'spoilt' is broken") == 1
 
 
@@ -157,7 +163,7 @@ async def test_one_environment_is_not_worth_a_picker(jobs: Jobs) -> None:
     ("traits", "expected"),
     [
         ({"environments_filter": "weather*"}, ["weather", "weather:test"]),
-        ({"environments_filter": "^(shop|ir)$"}, ["shop", "ir"]),
+        ({"environments_filter": "^(shop|ir)$", "default_environment": "ir"}, ["IR", "shop"]),
         ({"environments_filter": "^(shop|tools)$", "default_environment": "tools"}, ["tools", "shop"]),
         ({"environments_filter": "nothing-fits"}, [OWN]),
     ],
@@ -257,5 +263,5 @@ def test_run_settings_have_no_environment_variables_of_kernels(
     settings = scheduler.jobs.run_settings(catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None)
     assert settings.environment
     assert settings.environment.kernel == settings.kernel
-    assert settings.environment.kernel["argv"] == ["/bin/R", "{connection_file}"]
+    assert settings.environment.kernel["argv"] == ["/bin/cat", "{connection_file}"]
     assert "SECRET" not in json.dumps(settings.to_json())

@@ -208,12 +208,18 @@ async def test_an_environment_that_disappears(
 
 @everywhere
 async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jobs) -> None:
+    """By its display name, or by its kernel's, which was its name once."""
     source = notebook("echo $BASH_VERSION $greeting", kernel=bash_kernel)
-    job_id = await jobs.create(
-        "b.ipynb", source, runtime_environment_name="bash", parameters={"greeting": "hej"}
-    )
-    assert "hej" in await printed(jobs, job_id)
-    await refused(jobs, "written in python, but kernel 'bash' runs bash", runtime_environment_name="bash")
+    listed = await jobs.request("GET", "runtime_environments")
+    assert ("Bash", "Bash") in [(one["name"], one["label"]) for one in listed]
+    for name in ("Bash", "bash"):
+        job_id = await jobs.create(
+            "b.ipynb", source, runtime_environment_name=name, parameters={"greeting": "hej"}
+        )
+        assert "hej" in await printed(jobs, job_id)
+        assert (await jobs.get(job_id))["runtime_environment_name"] == name
+        words = f"written in python, but kernel '{name}' runs bash"
+        await refused(jobs, words, runtime_environment_name=name)
 
     untold = json.loads(source)
     untold["metadata"] = {"language_info": {"name": "bash"}}

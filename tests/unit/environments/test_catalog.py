@@ -61,6 +61,48 @@ def test_the_second_of_a_name_is_called_by_its_path_and_a_kernel_by_what_it_is(t
     assert (named["zeta"], named[second.prefix].prefix) == (first, second.prefix)
 
 
+def test_a_kernel_is_called_by_its_display_name_where_that_is_its_own() -> None:
+    def kernel(name: str, title: str) -> Environment:
+        return Environment(name, kernel={"name": name, "display_name": title})
+
+    kernels = [kernel("ir", "R 4.3"), kernel("a", "Twin"), kernel("b", "Twin"), kernel("c", "zeta")]
+    kernels += [kernel("d", "own"), kernel("e", "line\nbreak"), kernel("f", " ")]
+    answers = [[Environment("zeta", "/zeta")], kernels]
+    named = name_environments(answers, OWN, EnvironmentSettings(default="ir"))
+    assert list(named) == ["R 4.3", "own", "zeta", "a", "b", "c", "d", "e", "f"]
+    assert list(name_environments(answers, OWN, EnvironmentSettings(allowed=only("ir")))) == ["R 4.3"]
+
+
+def test_a_kernel_is_found_by_both_of_its_names() -> None:
+    known = {"name": "ir", "display_name": "R 4.3"}
+    offered = catalog(answering(Environment("ir", kernel=known)))
+    offered.wait(5)
+    assert list(offered.list_offered())[1:] == ["R 4.3"]
+    for name in ("R 4.3", "ir"):
+        assert (offered.find(name).name, offered.find(name).kernel) == (name, known)
+    assert offered.find_kernel("ir", None) == known
+
+
+def test_what_cannot_start_is_not_offered_but_known(tmp_path: Path) -> None:
+    """So that a job of it is told why, and no other environment gets its name."""
+    kinds = {"virtual": "pyvenv.cfg", "conda": "conda-meta", "r-only": "conda-meta", "whole": "pyvenv.cfg"}
+    for name, mark in kinds.items():
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / mark).touch() if mark.endswith("cfg") else (tmp_path / name / mark).mkdir()
+    (tmp_path / "conda" / "bin" / "python").symlink_to("/no/such/python")
+    (tmp_path / "whole" / "bin" / "python").symlink_to(sys.executable)
+    found = [Environment(name, str(tmp_path / name)) for name in kinds]
+    found += [Environment("elsewhere", "/no/such/folder")]
+    found += [Environment("k", kernel={"name": "k", "argv": ["/no/such/program"]})]
+    offered = catalog(answering(*found))
+    offered.wait(5)
+    assert list(offered.list_offered())[1:] == ["elsewhere", "r-only", "whole"]
+    assert offered.find_broken() == ["conda", "virtual", "k"]
+    assert offered.find("virtual").prefix == str(tmp_path / "virtual")
+    with pytest.raises(InvalidJob, match=r"Available: .*elsewhere, r-only, whole\."):
+        offered.find("x")
+
+
 def test_a_folder_is_offered_once_and_a_link_to_it_is_an_environment_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "latest").symlink_to("a")

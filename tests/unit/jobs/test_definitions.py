@@ -269,7 +269,8 @@ def test_a_schedule_that_never_comes_is_refused(services: Services, definition_i
 def test_a_schedule_of_another_backend_that_cannot_be_run_is_paused(
     services: Services, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name, schedule in (("last", "0 0 L * *"), ("sunday", "0 0 * * 7")):
+    schedules = {"last": "0 0 L * *", "never": "0 0 31 2 *", "sunday": "0 0 * * 7", "seconds": "0 6 * * * 0"}
+    for name, schedule in schedules.items():
         database.insert_definition(
             DefinitionRow(
                 job_definition_id=name, runtime_environment_name="venv", input_filename="n", schedule=schedule
@@ -278,6 +279,9 @@ def test_a_schedule_of_another_backend_that_cannot_be_run_is_paused(
     services.reconciler.reconcile()
     assert {row.job_definition_id: row.active for row in database.list_schedules()} == {
         "last": False,
+        "never": False,
         "sunday": True,
+        "seconds": True,
     }
+    assert "Job definition never is paused: The schedule '0 0 31 2 *' never comes" in caplog.text
     assert "Job definition last is paused: The schedule's day of month 'L' is not valid" in caplog.text
