@@ -34,7 +34,10 @@ TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
 STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
 NO_OUTPUT_FORMAT = "No output format is chosen. Choose at least one, such as Notebook or HTML."
 NO_EMAIL = "email_notifications cannot be honoured: this server sends no e-mail. Leave it out, or use the parameter SLACK_CHANNEL."
-NO_RETRY_ON_TIMEOUT = "retry_on_timeout cannot be honoured: timeout_seconds limits all attempts together. Leave it out, or allow more time."
+NO_RETRY_ON_TIMEOUT = (
+    "retry_on_timeout cannot be honoured, since timeout_seconds limits all attempts together. Leave it out, or allow "
+    "more time."
+)
 SLACK_NOT_CONFIGURED = (
     "A channel of Slack is configured, but no token: only jobs with a SLACK_TOKEN of their own send messages there. Set "
     "c.ArgoScheduler.slack_token, or on Argo c.ArgoScheduler.slack_token_secret."
