@@ -189,3 +189,35 @@ def test_what_the_stock_backend_takes_is_translated_for_argo(stock: str, argo: s
 def test_sunday_may_be_seven() -> None:
     assert parse("0 0 * * 7", "UTC") == parse("0 0 * * 0", "UTC")
     assert parse("0 0 * * 5-7", "UTC") == parse("0 0 * * 0,5,6", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "hours"),
+    [
+        ("30 2 * * *", "2026-03-29", []),
+        ("0 */2 * * *", "2026-03-29", ["00:00", "04:00", "06:00"]),
+        ("30 * * * *", "2026-03-29", ["00:30", "01:30", "03:30"]),
+        ("0 3 * * *", "2026-03-29", ["03:00"]),
+        ("30 2 * * *", "2026-10-25", ["02:30", "02:30"]),
+        ("0 */2 * * *", "2026-10-25", ["00:00", "02:00", "02:00", "04:00"]),
+        ("30 * * * *", "2026-10-25", ["00:30", "01:30", "02:30", "02:30", "03:30"]),
+        ("0 3 * * *", "2026-10-25", ["03:00"]),
+    ],
+)
+def test_the_examples_of_the_page_about_schedules(schedule: str, day: str, hours: list[str]) -> None:
+    """In Europe/Berlin, when clocks change: here and as Argo reads it."""
+    berlin = ZoneInfo("Europe/Berlin")
+    midnight = int(datetime.fromisoformat(day).replace(tzinfo=berlin).timestamp())
+    due, moment = [], midnight * 1000 - 1
+    while (moment := parse(schedule, "Europe/Berlin").after(moment) or 0) < (midnight + 26 * 3600) * 1000:
+        local = datetime.fromtimestamp(moment / 1000, berlin)
+        if local.date().isoformat() == day:
+            due.append(local.strftime("%H:%M"))
+    minutes = range(midnight, midnight + 25 * 3600, 60)
+    reference = [
+        datetime.fromtimestamp(minute, berlin)
+        for minute in minutes
+        if cron_reference.matches(schedule, "Europe/Berlin", minute)
+    ]
+    assert due == [one.strftime("%H:%M") for one in reference if one.date().isoformat() == day]
+    assert due[: len(hours)] == hours

@@ -1,0 +1,35 @@
+"""Sentences that a row can show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.argo_failures import count_attempts
+from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH
+
+
+def test_attempts_are_counted_from_the_second_on() -> None:
+    assert messages.after_attempts("no", 1) == "no"
+    assert messages.after_attempts("no", 3) == "no (after 3 attempts)"
+    assert messages.after_attempts("", 3) == ""  # a later step will know why
+    long = messages.after_attempts("x" * 5000, 3)
+    assert len(long) == MESSAGE_LENGTH
+    assert long.endswith("x… (after 3 attempts)")
+
+
+def test_a_run_that_was_replaced_says_what_to_do() -> None:
+    for words in ("replaced it", "longer than the interval", "concurrency:forbid", "concurrency:allow"):
+        assert words in messages.REPLACED
+
+
+@pytest.mark.parametrize(
+    ("names", "attempts"),
+    [(["main(0)", "main(1)", "main(2)", "main"], 3), (["main"], 1), (["main(0)", "main"], 1), ([], 1)],
+)
+def test_attempts_that_argo_names(names: list[str], attempts: int) -> None:
+    failures = json.dumps([{"displayName": name, "message": "m"} for name in names])
+    assert count_attempts(failures) == count_attempts(json.dumps(failures)) == attempts
+    assert count_attempts("broken") == 1
