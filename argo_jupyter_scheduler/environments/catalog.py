@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import sys
@@ -179,8 +180,8 @@ class EnvironmentCatalog:
         return replace(found, name=name) if found else None
 
     def _find_kernel_spec(self, kernel_name: str) -> Environment | None:
-        specs = (one for one in self._collect().values() if one.kernel_name == kernel_name)
-        return next(specs, None) if kernel_name else None
+        specs = (one for one in self._collect().values() if one.kernel and one.kernel_name == kernel_name)
+        return next(specs, None)
 
     def find_kernel(self, notebook_kernel: str, environment: Environment | None) -> Mapping[str, Any] | None:
         """Return the kernel that a notebook names, as the server's kernel spec manager knows it; None if it does not.
@@ -278,8 +279,10 @@ def name_environments(
         The environment that this package is installed in. It is offered even where the filter excludes all.
     """
     own_folder = os.path.realpath(sys.prefix)
-    every = [environment for answer in answers for environment in answer]
-    shown = Counter([own.name, *(_find_title(environment) or environment.name for environment in every)])
+    # A title that another one has, or had as its name, would give jobs another kernel than theirs.
+    shown = Counter([own.name])
+    for environment in itertools.chain.from_iterable(answers):
+        shown.update({environment.name, _find_title(environment)})
     found: dict[str, Environment] = {}
     seen: set[tuple[str, str]] = set()
     taken = {own.name} if settings.allowed(own.name) else set()

@@ -317,12 +317,8 @@ def check_fields(values: Mapping[str, Any], output_filename_template: str) -> No
         With the field's name.
     """
     emails = values.get("email_notifications")
-    # Besides lists of addresses there is a switch, which alone sends nothing.
-    if (
-        any(not isinstance(one, bool) and one for one in emails.values())
-        if isinstance(emails, dict)
-        else emails
-    ):
+    addresses = emails.values() if isinstance(emails, Mapping) else [emails]
+    if any(one for one in addresses if not isinstance(one, bool)):  # a switch alone sends nothing
         raise InvalidJob(messages.NO_EMAIL)
     if values.get("retry_on_timeout"):
         raise InvalidJob(messages.NO_RETRY_ON_TIMEOUT)
@@ -367,7 +363,7 @@ def check_output_formats(formats: Collection[str] | None) -> None:
         raise InvalidJob(messages.NO_OUTPUT_FORMAT)
 
 
-def check_formats(formats: Iterable[str], offered: Collection[str]) -> None:
+def check_formats(formats: Collection[str], offered: Collection[str]) -> None:
     """Refuse output formats that cannot be made.
 
     Raises
@@ -445,10 +441,6 @@ def read_notebook(path: Path) -> Notebook:
     """
     try:
         notebook, repairs = repair_notebook(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise InvalidJob(
-            f"'{path.name}' is not a notebook that can be executed: it is nested too deeply."
-        ) from None
     except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
         raise InvalidJob(f"'{path.name}' is not a notebook that can be executed: {error}") from error
     for repair in repairs:

@@ -22,9 +22,10 @@ from traitlets import TraitError
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
     DuplicateJob,
-    EngineError,
+    InvalidJob,
     InvalidPod,
     JobNotFound,
+    RunError,
 )
 from argo_jupyter_scheduler.domain.text import shorten
 
@@ -32,7 +33,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 BAD_REQUEST, NOT_FOUND, CONFLICT, SERVER_ERROR = 400, 404, 409, 500
-"""Statuses of answers. An engine that does not answer, or refuses the server, is not the sender's fault."""
+"""Statuses of answers. An engine that does not answer, or refuses the server, is not the sender's affair."""
 
 _has_been_answered: ContextVar[bool] = ContextVar("_has_been_answered", default=False)
 """Whether the request that is being handled was answered, and logged, by `_answer`. Each request has a context of its own."""
@@ -88,7 +89,7 @@ async def run_in_thread(
 def _find_status(error: ArgoSchedulerError) -> int:
     if isinstance(error, JobNotFound):
         return NOT_FOUND
-    return SERVER_ERROR if isinstance(error, EngineError) else BAD_REQUEST
+    return BAD_REQUEST if isinstance(error, (InvalidJob, RunError)) else SERVER_ERROR
 
 
 def _answer(status: int, message: str) -> None:
@@ -101,10 +102,10 @@ def _answer(status: int, message: str) -> None:
     if handler is None or handler._finished:  # the command line, or something that outlives its request
         return
     message = shorten(message)
-    request = handler.request
-    log = logging.WARNING if status < SERVER_ERROR else logging.ERROR
-    handler.log.log(log, "%s %s %s: %s", status, request.method, request.path, " ".join(message.split()))
-    for logger in (handler.log, logging.getLogger("tornado.general")):
+    line = " ".join("".join(char if char.isprintable() else " " for char in message).split())
+    request, level = handler.request, logging.WARNING if status < SERVER_ERROR else logging.ERROR
+    handler.log.log(level, "%s %s %s: %s", status, request.method, request.path, line)
+    for logger in (getattr(handler.log, "logger", handler.log), logging.getLogger("tornado.general")):
         logger.addFilter(_is_about_an_open_request)
     _has_been_answered.set(True)
     handler.set_status(status)

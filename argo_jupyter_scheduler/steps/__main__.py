@@ -94,7 +94,7 @@ def run_attempts(steps: list[str], context: Context) -> int:
         if not context.is_tried_again or context.ended:
             return code
         context = replace(context, attempt=context.attempt + 1)
-        end = time.monotonic() + asked.retry_interval
+        end = time.monotonic() + asked.retry_interval  # but not beyond the run's time
         time.sleep(max(0, min(end, deadline or end) - time.monotonic()))
 
 

@@ -287,6 +287,7 @@ def deep(levels: int) -> str:
 
 
 LONG = "x" * 1_000_000
+DEEP = (700, 100_000)
 HOSTILE: list[tuple[dict[str, Any], str]] = [
     *(
         ({name: "\ud800"}, "not valid Unicode")
@@ -301,7 +302,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"input_uri": "\udcff.ipynb"}, "not valid Unicode"),
     ({"input_uri": LONG}, "The input path has 1000000 characters. Use at most 4096."),
     ({"input_uri": "a\0b"}, "NUL"),
-    ({"input_uri": "deep.ipynb"}, "nested too deeply"),
+    *(({"input_uri": f"deep-{levels}.ipynb"}, "It is nested too deeply.") for levels in DEEP),
     ({"name": LONG}, "The name has 1000000 characters. Use at most 256."),
     ({"idempotency_token": LONG}, "The idempotency token has 1000000 characters. Use at most 256."),
     ({"job_definition_id": LONG}, "The job definition id has 1000000 characters. Use at most 36."),
@@ -332,7 +333,8 @@ async def test_a_hostile_request_is_refused_in_a_sentence_and_leaves_nothing(
     jobs: Jobs, refused: Callable[..., Any], staging_path: Path, fields: dict[str, Any], words: str
 ) -> None:
     jobs.write("n.ipynb", notebook("1"))
-    jobs.write("deep.ipynb", deep(100_000))
+    for levels in DEEP:
+        jobs.write(f"deep-{levels}.ipynb", deep(levels))
     (jobs.root / "\udcff.ipynb").write_text(notebook("1"))
     only_jobs = {"idempotency_token", "job_definition_id"} & fields.keys()
     only_definitions = {"schedule", "timezone"} & fields.keys()

@@ -10,6 +10,9 @@ from pathlib import Path
 MODULE = re.compile(r"No module named '([^']{1,255})'")
 """What Python says of a module that it does not find."""
 
+READ_CHARACTERS = 10_000
+"""How much of an exception's text is read."""
+
 QUOTED = re.compile(r"'([^']{1,4096})'")
 
 
@@ -25,6 +28,7 @@ def find_missing(name: str, value: str, beside: Collection[str], folder: Path) -
     folder
         The run's working folder.
     """
+    value = value[:READ_CHARACTERS]
     if name == "ModuleNotFoundError" and (match := MODULE.search(value)):
         top = match[1].partition(".")[0]
         return next((found for found in (f"{top}.py", f"{top}/") if found in beside), "")
@@ -32,7 +36,7 @@ def find_missing(name: str, value: str, beside: Collection[str], folder: Path) -
         # The last word, where the text has no quotes, as polars writes it.
         paths = QUOTED.findall(value) or value.rsplit(": ", 1)[1:]
         for path in paths:
-            first = _first_part(path.strip(), folder)
+            first = _first_part(path.strip(" '\""), folder)
             if found := next((one for one in (first, f"{first}/") if first and one in beside), ""):
                 return found
     return ""

@@ -30,6 +30,8 @@ MAX_REPAIRS = 20
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+NESTED = "It is nested too deeply."
+
 Object = MutableMapping[str, Any]
 
 
@@ -52,6 +54,8 @@ def repair_notebook(content: str) -> tuple[nbformat.NotebookNode, list[str]]:
     """
     try:
         notebook = json.loads(content)
+    except RecursionError as error:
+        raise UnusableNotebook(NESTED) from error
     except ValueError as error:
         raise UnusableNotebook(f"It is not JSON: {error}.") from error
     if not isinstance(notebook, dict):
@@ -61,6 +65,8 @@ def repair_notebook(content: str) -> tuple[nbformat.NotebookNode, list[str]]:
         repairs = list(_repair(notebook))
     try:
         made = nbformat.reads(json.dumps(notebook), as_version=4)
+    except RecursionError as error:
+        raise UnusableNotebook(NESTED) from error
     except Exception as error:  # nbformat raises what its parsers raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnusableNotebook(lines[0]) from error

@@ -66,10 +66,10 @@ def test_a_kernel_is_called_by_its_display_name_where_that_is_its_own() -> None:
         return Environment(name, kernel={"name": name, "display_name": title})
 
     kernels = [kernel("ir", "R 4.3"), kernel("a", "Twin"), kernel("b", "Twin"), kernel("c", "zeta")]
-    kernels += [kernel("d", "own"), kernel("e", "line\nbreak"), kernel("f", " ")]
+    kernels += [kernel("d", "own"), kernel("e", "line\nbreak"), kernel("f", " "), kernel("g", "a")]
     answers = [[Environment("zeta", "/zeta")], kernels]
     named = name_environments(answers, OWN, EnvironmentSettings(default="ir"))
-    assert list(named) == ["R 4.3", "own", "zeta", "a", "b", "c", "d", "e", "f"]
+    assert list(named) == ["R 4.3", "own", "zeta", "a", "b", "c", "d", "e", "f", "g"]
     assert list(name_environments(answers, OWN, EnvironmentSettings(allowed=only("ir")))) == ["R 4.3"]
 
 

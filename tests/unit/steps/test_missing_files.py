@@ -10,7 +10,7 @@ import pytest
 from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
 from argo_jupyter_scheduler.storage.input_folder import MAX_BESIDE, list_beside
 
-BESIDE = ("helper.py", "package/", "data/", "rows.csv", "not-utf-8-\udcff.csv")
+BESIDE = ("helper.py", "package/", "data/", "rows.csv", "it's.csv", "not-utf-8-\udcff.csv")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ BESIDE = ("helper.py", "package/", "data/", "rows.csv", "not-utf-8-\udcff.csv")
         ("ModuleNotFoundError", "No module named 'numpy'", ""),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'rows.csv'", "rows.csv"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: './rows.csv'", "rows.csv"),
+        ("FileNotFoundError", '[Errno 2] No such file or directory: "it\'s.csv"', "it's.csv"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'data/2024/rows.csv'", "data/"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'RUN/rows.csv'", "rows.csv"),
         ("FileNotFoundError", "No such file or directory (os error 2): rows.csv", "rows.csv"),
