@@ -74,6 +74,11 @@ def timed_out(seconds: int | None, cell: int = 0) -> str:
     return f"The run took longer than {limit}the limit that its option timeout sets.{where}"
 
 
+def unusable_notebook(name: str, reason: object) -> str:
+    """Return the message for an input that is damaged beyond repair."""
+    return f"'{name}' cannot be executed: {reason}"
+
+
 def cell_place(cell: int, execution_count: int | None) -> str:
     """Return which cell of the user's notebook failed; 0 is the one that sets the parameters."""
     if not cell:
