@@ -70,4 +70,4 @@ def _convert(context: Context, job: JobRow, was_ended: bool) -> None:
     elif deadline:
         deadline = max(deadline, time.monotonic() + CONVERT_SECONDS)
     with ended_by_signals(deadline, 1, lambda: timed_out(context.timeout)):
-        convert.convert(context.folder, job.input_filename, job.output_formats or ())
+        convert.convert(context.folder, job.input_filename, job.output_formats or (), context.kernel_program)

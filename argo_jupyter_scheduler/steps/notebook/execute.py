@@ -110,6 +110,7 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     limits = find_limits(job.compute_type, settings)
     with parameters.as_environment(job.parameters):
         kernel = _choose_kernel(notebook, environment, settings)
+        context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
         progress = Progress(context, notebook)
         execution = Execution(context, job, settings, notebook, environment, kernel, limits, progress)
         values = parameters.for_notebook(job.parameters, notebook, kernel.language)
