@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.steps.kernel import activation, death
 from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, find_limits, format_size
 from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, started_kernel
-from argo_jupyter_scheduler.steps.notebook import parameters
+from argo_jupyter_scheduler.steps.notebook import convert, parameters
 from argo_jupyter_scheduler.steps.notebook.cells import CellFailure
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
@@ -97,6 +98,7 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     limits = find_limits(job.compute_type, settings)
     with parameters.as_environment(job.parameters):
         kernel = _choose_kernel(content["metadata"], environment, settings)
+        context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
         progress = Progress(context)
         execution = Execution(context, job, settings, environment, kernel, limits, progress)
         try:
@@ -178,6 +180,8 @@ def _execute_in_kernel(
     record = WholeFileManager(notebook, output)
     client = RunClient(record, execution.progress, kernel)
     record.notebook_start()
+    formats = execution.job.output_formats or ()
+    threading.Thread(target=convert.warm_up, args=(formats,), daemon=True).start()  # while this one waits
     try:
         client.execute()
     except KernelSilent as error:
