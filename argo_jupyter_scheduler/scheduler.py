@@ -5,7 +5,6 @@ It reads the configuration, connects the rooms, and turns each call of Jupyter-S
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from jupyter_scheduler.environments import EnvironmentManager
@@ -42,7 +41,8 @@ from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_t
 from argo_jupyter_scheduler.jupyter.job_files import offered_files
 from argo_jupyter_scheduler.jupyter.server import find_working_dir
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.output_names import find_output
+from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.output_names import find_output, output_filename
 
 tables.widen_columns()
 models.accept_fields()
@@ -157,12 +157,23 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """
         await run_in_thread(self.jobs.delete_jobs, job_id.split(","))
 
+    def get_job_filenames(self, model: DescribeJob) -> dict[str, str | list[str]]:
+        """Return the names of a job's files in the user's folder."""
+        filenames: dict[str, str | list[str]] = super().get_job_filenames(model)
+        folder = RunFolder(self.staging_path, model.job_id)
+        for output_format in model.output_formats:
+            suffix = folder.suffix_of(output_format)
+            filenames[output_format] = output_filename(model.input_filename, model.create_time, suffix)
+        return filenames
+
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
         """Return where a job's files are, also when they were named in another time zone than today's."""
         paths: dict[str, str] = super().get_staging_paths(model)
-        for output_format, path in paths.items():
-            if output_format != "input":
-                found = find_output(Path(path).parent, model.input_filename, model.create_time, output_format)
+        if isinstance(model, DescribeJob):
+            folder = RunFolder(self.staging_path, model.job_id)
+            for output_format in model.output_formats:
+                suffix = folder.suffix_of(output_format)
+                found = find_output(folder.path, model.input_filename, model.create_time, suffix)
                 paths[output_format] = str(found)
         return paths
 

@@ -15,6 +15,7 @@ from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.arguments import StrictLoader, WrongArguments
 from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.domain.imports import skip_unneeded_imports
 from argo_jupyter_scheduler.domain.text import nearest_names
 
 
@@ -84,6 +85,7 @@ class ArgoSchedulerApp(JupyterApp):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    skip_unneeded_imports()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each retry
     app = ArgoSchedulerApp()
     try:

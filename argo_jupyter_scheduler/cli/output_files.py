@@ -39,7 +39,9 @@ def find_output_files(staging_path: Path, row: JobRow) -> list[OutputFile]:
     """Return the files that a run made, as far as they exist: outputs first, then what the notebook wrote or changed."""
     folder = RunFolder(staging_path, row.job_id)
     paths = {
-        output_format: find_output(folder.path, row.input_filename, row.create_time, output_format)
+        output_format: find_output(
+            folder.path, row.input_filename, row.create_time, folder.suffix_of(output_format)
+        )
         for output_format in row.output_formats or ()
     }
     outputs = [

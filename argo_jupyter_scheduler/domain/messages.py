@@ -28,6 +28,7 @@ POD_SHAPE_UNKNOWN = (
     "server's pod a service account that may get pods, so that runs inherit from it (c.ArgoScheduler.inherit_pod)."
 )
 PROCESS_GONE = "The run's process is gone: it was killed, or this machine was restarted, before the notebook had finished."
+INTERACTIVE_OUTPUT = "[Interactive output: see the HTML]"
 NOT_EXECUTED = "The notebook was not executed."
 FOLDER_GONE = "The run's folder in the staging area is gone."
 TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
@@ -116,6 +117,11 @@ def no_output_template(template: str) -> str:
     return f"output_filename_template cannot be honoured: outputs are named {template}. Leave it out."
 
 
+def unusable_notebook(name: str, reason: object) -> str:
+    """Return the message for an input that is damaged beyond repair."""
+    return f"'{name}' cannot be executed: {reason}"
+
+
 def cell_place(cell: int, execution_count: int | None) -> str:
     """Return which cell of the user's notebook failed; 0 is the one that sets the parameters."""
     if not cell:
@@ -157,3 +163,42 @@ def out_of_memory(limit: str, cell: int, kernel: str) -> str:
 def memory_is_limited(compute_type: str, size: str) -> str:
     """Return what to add to a kernel's death where a compute type limits its memory."""
     return f" It may need more memory: compute type {compute_type} allows {size}."
+
+
+def picture_placeholder(name: str) -> str:
+    """Return what an output shows instead of a picture."""
+    return f"[Picture not shown: {name}]"
+
+
+def picture_missing(where: str, name: str, is_attachment: bool, is_missing: bool) -> str:
+    """Return the log's warning for a picture that an output cannot show.
+
+    Parameters
+    ----------
+    where
+        Such as "Cell 3".
+    name
+        The picture's name.
+    is_attachment
+        Whether it should be an attachment of that cell, instead of a file.
+    is_missing
+        Whether it is missing or damaged; else the format cannot show pictures of its type.
+    """
+    if not is_missing:
+        return f"{where}: the picture '{name}' is of a type that this format cannot show."
+    if is_attachment:
+        return f"{where}: the attachment '{name}' is missing or damaged. Attach the picture again."
+    return (
+        f"{where}: the picture '{name}' was not found beside the notebook, or is too large. "
+        "If it is in the notebook's folder, tick Run job with input folder."
+    )
+
+
+def pictures_left_out(output_format: str) -> str:
+    """Return the log's warning for a format that could be made only without the notebook's pictures."""
+    return f"Format {output_format} has no pictures of Markdown cells: one of them is damaged."
+
+
+def chart_left_out(types: str, error: Exception) -> str:
+    """Return the log's warning for an output that does not contain what its type promises."""
+    return f"An output of type {types} is damaged and not in the HTML: {type(error).__name__}: {error}"

@@ -20,7 +20,7 @@ from traitlets import TraitError
 
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
-from argo_jupyter_scheduler.environments.locations import is_conda
+from argo_jupyter_scheduler.environments.locations import is_conda, is_same_folder
 
 PYTHON_SECONDS = 20
 """How long an environment's Python may take to say whether it has a package: milliseconds, unless the disk is cold."""
@@ -122,8 +122,12 @@ def choose_own(
 def find_jupyter_specs() -> dict[str, dict[str, Any]]:
     """Return the kernel specs that Jupyter itself finds in this environment, by name."""
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.paths import jupyter_path
 
-    found = KernelSpecManager().get_all_specs()
+    # The folders are Jupyter's own, but it imports all of IPython to find the last one.
+    ipython = os.environ.get("IPYTHONDIR") or os.path.join("~", ".ipython")
+    folders = [*jupyter_path("kernels"), os.path.join(os.path.expanduser(ipython), "kernels")]
+    found = KernelSpecManager(kernel_dirs=folders).get_all_specs()
     return {name: {**entry["spec"], "resource_dir": entry["resource_dir"]} for name, entry in found.items()}
 
 
@@ -238,6 +242,12 @@ def has_package(prefix: str, name: str) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return answer.returncode == 0
+
+
+def has_own_papermill(kernel: Kernel) -> bool:
+    """Return whether a kernel's environment is another one than this process's, with a papermill of its own."""
+    is_other = bool(kernel.prefix) and not is_same_folder(kernel.prefix, sys.prefix)
+    return is_other and has_package(kernel.prefix, "papermill")
 
 
 def _ipykernel(prefix: str) -> dict[str, Any]:

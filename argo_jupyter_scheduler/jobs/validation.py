@@ -26,7 +26,7 @@ from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps.notebook.formats import explain_missing, find_missing_requirements
-from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook
+from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook, shorten_repairs
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -440,10 +440,10 @@ def read_notebook(path: Path) -> Notebook:
         The file is not a notebook.
     """
     try:
-        notebook, repairs = repair_notebook(path.read_text(encoding="utf-8"))
+        notebook, repairs = repair_notebook(path.read_text(encoding="utf-8-sig"))
     except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
         raise InvalidJob(f"'{path.name}' is not a notebook that can be executed: {error}") from error
-    for repair in repairs:
+    for repair in shorten_repairs(repairs):
         log.info("'%s': %s", path.name, repair)
     metadata = _section(notebook, "metadata")
     for key in ("kernelspec", "language_info"):

@@ -94,5 +94,6 @@ def _choose_attachment(job: JobRow, folder: RunFolder, status: str) -> tuple[Pat
     for output_format in by_preference if status == COMPLETED else ["ipynb"]:
         path = folder.output(output_format)
         if path.is_file() and path.stat().st_size:  # Slack refuses an empty one
-            return path, output_filename(job.input_filename, job.create_time, output_format)
+            suffix = folder.suffix_of(output_format)
+            return path, output_filename(job.input_filename, job.create_time, suffix)
     return None, ""

@@ -21,6 +21,7 @@ from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.argo_failures import count_attempts, explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
+from argo_jupyter_scheduler.domain.imports import skip_unneeded_imports
 from argo_jupyter_scheduler.domain.options import read_options
 from argo_jupyter_scheduler.domain.status import FAILED
 from argo_jupyter_scheduler.notify import slack
@@ -139,5 +140,6 @@ def _run_step(name: str, context: Context) -> None:
 
 
 if __name__ == "__main__":
+    skip_unneeded_imports()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     sys.exit(main())

@@ -99,6 +99,8 @@ class Context:
     """Whether that was because this process was told to end, or its time was over."""
     cell: int = field(default=0, init=False)
     """Which cell of the notebook is being executed, from 1; 0 for none."""
+    kernel_program: str = field(default="", init=False)
+    """What started the notebook's kernel; empty before that."""
     over: bool = field(default=False, init=False)
     """Whether the run was over before this process came to it, or its row is gone: no step is left to run."""
 

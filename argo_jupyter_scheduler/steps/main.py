@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from argo_jupyter_scheduler.domain import options
@@ -41,7 +40,6 @@ def run(context: Context) -> None:
         (context.folder.private / name).unlink(missing_ok=True)
     for warning in options.near_misses(job.tags):
         log.warning("%s", warning)
-    threading.Thread(target=convert.warm_up, daemon=True).start()  # imports while the kernel works
     begun = time.monotonic()
     error: RunError | None = None
     try:
@@ -70,4 +68,4 @@ def _convert(context: Context, job: JobRow, was_ended: bool) -> None:
     elif deadline:
         deadline = max(deadline, time.monotonic() + CONVERT_SECONDS)
     with ended_by_signals(deadline, 1, lambda: timed_out(context.timeout)):
-        convert.convert(context.folder, job.input_filename, job.output_formats or ())
+        convert.convert(context.folder, job.input_filename, job.output_formats or (), context.kernel_program)

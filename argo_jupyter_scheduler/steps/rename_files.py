@@ -26,7 +26,7 @@ def run(context: Context) -> None:
 
 def publish(folder: RunFolder, job: JobRow, output_format: str) -> str:
     """Publish an output, if it was made; return the name that the panel downloads."""
-    name = output_filename(job.input_filename, job.create_time, output_format)
+    name = output_filename(job.input_filename, job.create_time, folder.suffix_of(output_format))
     if folder.output(output_format).is_file():
         copy_whole(folder.output(output_format), folder.path / name)
     return name

@@ -14,6 +14,7 @@ names that the panel downloads. What only this package reads lies in ``.argo-jup
 ``process-….json``    on this machine: the process that runs the job, which holds it locked
 ``output.<format>``   outputs before `rename-files` publishes them
 ``output.log``        what the steps and the kernel printed
+``suffixes.json``     of each format that was converted, the suffix of its published file
 ===================== ====================================================================================
 
 Files appear whole: they are written beside and then moved into place.
@@ -43,6 +44,7 @@ VERSION = "version.json"
 REPLACED_SUFFIX, NEW_SUFFIX = ".old", ".new"
 MESSAGE = "slack-message"
 NOT_SENT = "slack.json"
+SUFFIXES = "suffixes.json"
 
 
 class RunFolder:
@@ -77,6 +79,10 @@ class RunFolder:
     def output(self, output_format: str) -> Path:
         """Return where an output lies before it is published."""
         return self.private / f"output.{output_format}"
+
+    def suffix_of(self, output_format: str) -> str:
+        """Return the suffix of a published output, without the first dot; earlier versions took the format's name."""
+        return str(self.read(SUFFIXES).get(output_format, output_format))
 
     def read(self, name: str) -> dict[str, Any]:
         """Return the content of a private JSON file, empty where there is none, or one that a power failure has damaged."""

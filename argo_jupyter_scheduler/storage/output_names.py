@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from datetime import datetime
 from pathlib import Path
 
 STEM_BYTES = 200
 """Bytes of an input's name without its suffix that leave room, in a file system's 255, for what outputs and the panel add to it."""
+
+_SUFFIXES = {
+    "ipynb": "ipynb",
+    "html": "html",
+    "log": "log",
+    "pdf": "pdf",
+    "slides": "slides.html",
+    "markdown": "md",
+    "latex": "tex",
+    "rst": "rst",
+    "asciidoc": "asciidoc",
+}
+"""Suffixes of formats whose files programs open by them."""
+
+_EXTENSION = re.compile(r"[\w+-]{1,12}", re.ASCII)
+"""An extension that can be part of every file name, and that no other format's suffix is."""
+
+_MOMENT = r"\d{4}(?:-\d\d){5}-[^.]*"
+"""The time in an output's name. Its last part, AM or PM, depends on the locale."""
 
 
 def shorten_input_name(name: str) -> str:
@@ -23,23 +43,45 @@ def shorten_input_name(name: str) -> str:
     return stem.encode()[:STEM_BYTES].decode(errors="ignore").rstrip() + suffix
 
 
-def output_filename(input_filename: str, create_time: int, output_format: str) -> str:
+def output_suffix(output_format: str, extension: str) -> str:
+    """Return the suffix of a format's file, without the first dot. No two formats have the same.
+
+    Parameters
+    ----------
+    output_format
+        The name of nbconvert's exporter.
+    extension
+        What that exporter appends, such as ``.py``. Not every exporter, nor every kernel's language, has a usable one.
+    """
+    if output_format in _SUFFIXES:
+        return _SUFFIXES[output_format]
+    extension = extension.lstrip(".")
+    if not _EXTENSION.fullmatch(extension):
+        extension = "txt"
+    if output_format == "script" and extension not in _SUFFIXES.values():
+        return extension
+    return f"{output_format}.{extension}"
+
+
+def output_filename(input_filename: str, create_time: int, suffix: str) -> str:
     """Return the name under which the panel downloads an output.
 
-    The same as ``jupyter_scheduler.utils.create_output_filename``, which costs a step 2 s of imports; a test holds the two
-    together. The time is local, so `use_timezone` must have been called in another time zone than the server's.
+    Jupyter-Scheduler's ``create_output_filename`` with the right suffix; that module costs a step 2 s of imports. A test holds
+    the two together. The time is local, so `use_timezone` must have been called in another time zone than the server's.
 
     Parameters
     ----------
     create_time
         The job's ``create_time``, in milliseconds since 1970.
+    suffix
+        From ``RunFolder.suffix_of``.
     """
     stem = os.path.splitext(input_filename)[0]
     moment = datetime.fromtimestamp(create_time / 1e3).strftime("%Y-%m-%d-%I-%M-%S-%p")
-    return f"{stem}-{moment}.{output_format}"
+    return f"{stem}-{moment}.{suffix}"
 
 
-def find_output(folder: Path, input_filename: str, create_time: int, output_format: str) -> Path:
+def find_output(folder: Path, input_filename: str, create_time: int, suffix: str) -> Path:
     """Return the path of a job's output, also where it was named in another time zone than today's.
 
     Parameters
@@ -48,11 +90,14 @@ def find_output(folder: Path, input_filename: str, create_time: int, output_form
         The job's staging folder.
     create_time
         The job's ``create_time``, in milliseconds since 1970.
+    suffix
+        From ``RunFolder.suffix_of``.
     """
-    path = folder / output_filename(input_filename, create_time, output_format)
+    path = folder / output_filename(input_filename, create_time, suffix)
     if not path.exists():
-        begin = f"{os.path.splitext(input_filename)[0]}-"
-        found = [other for other in folder.glob(f"*.{output_format}") if other.name.startswith(begin)]
+        stem = re.escape(os.path.splitext(input_filename)[0])
+        named = re.compile(rf"{stem}-{_MOMENT}\.{re.escape(suffix)}", re.DOTALL)
+        found = [other for other in folder.glob(f"*.{suffix}") if named.fullmatch(other.name)]
         if len(found) == 1:
             return found[0]
     return path

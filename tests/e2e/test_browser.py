@@ -22,7 +22,6 @@ from tests.support.environments import with_ipykernel
 from tests.support.jobs import notebook, outputs
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.browser
 
 
@@ -81,22 +80,10 @@ def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    if not CHROMIUM:
-        assert not os.environ.get("REQUIRE_BROWSER"), "Chromium is missing: apt-get install chromium"
-        pytest.skip("Chromium is missing")
-    with sync_api.sync_playwright() as playwright:
-        options = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-        ]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.set_default_timeout(60_000)
-        yield page
-        browser.close()
+def page(browser: sync_api.Browser) -> Any:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(60_000)
+    return page
 
 
 def picture(page: Any, name: str) -> None:

@@ -17,6 +17,7 @@ from jupyter_scheduler.orm import Job, create_session
 
 from argo_jupyter_scheduler.domain.messages import timed_out
 from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
+from argo_jupyter_scheduler.steps.notebook.progress import PROGRESS
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel
@@ -113,8 +114,9 @@ def test_a_run_whose_time_is_over_ends_whatever_it_does(
         }
     process = start(notebook(STUBBORN), settings=settings, tags=["timeout:1h"])
     wait_for_text(folder.log, "so far")
+    wait_for_text(folder.private / PROGRESS, '"cell": 1')
     process.send_signal(signal.SIGALRM)  # as the timer does
-    check(process, database, folder, ("FAILED", timed_out(3600, cell=0 if inside else 1)))
+    check(process, database, folder, ("FAILED", timed_out(3600, cell=1)))
 
 
 @pytest.mark.parametrize("language", ["python", "bash"])

@@ -175,6 +175,22 @@ class TestAServerOnWhatTheFirstVersionLeft:
         await jobs.request("DELETE", "jobs", JOB_ID)
         assert not (staging_path / JOB_ID).exists()
 
+    async def test_outputs_with_their_old_suffixes_are_found_and_downloaded(
+        self, jobs: Jobs, staging_path: Path, database: Database
+    ) -> None:
+        database.update_job(JOB_ID, output_formats=["ipynb", "script", "slides", "markdown"])
+        [executed] = (staging_path / JOB_ID).glob("hello-*.ipynb")
+        for suffix in ("script", "slides", "markdown"):
+            executed.with_suffix(f".{suffix}").write_text(suffix)
+        files = await jobs.download(JOB_ID)
+        assert {name: path.suffix for name, path in files.items() if name != "input"} == {
+            "ipynb": ".ipynb",
+            "script": ".script",
+            "slides": ".slides",
+            "markdown": ".markdown",
+        }
+        assert files["slides"].read_text() == "slides"
+
     async def test_the_definition_lives_on(
         self, jobs: Jobs, next_minute: Callable[[], Any], staging_path: Path
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from argo_jupyter_scheduler.steps.notebook.formats import list_output_formats
 from argo_jupyter_scheduler.storage.database import Database
 from tests.support.jobs import notebook
 from tests.support.runs import Run
@@ -185,6 +187,84 @@ def test_output_that_is_not_valid_is_shown_as_text(execute: Execute) -> None:
     nbformat.validate(nbformat.read(run.folder.output("ipynb"), as_version=4))
     assert "output of type application/x.odd was not text" in run.log
     assert "it ran" in run.published(".html").read_text()
+
+
+# Outputs
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def with_pictures(markdown: str, **attachments: object) -> str:
+    """Return a notebook whose first cell is Markdown with attachments."""
+    content = json.loads(notebook("print('it ran')"))
+    cell = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": markdown}
+    cell["attachments"] = {name: {"image/png": data} for name, data in attachments.items()}
+    content["cells"].insert(0, cell)
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("my%20plan.png", "my plan.png"),
+        ("my plan.png", "my plan.png"),
+        ("sjøkart.png", "sjøkart.png"),
+        ("sj%C3%B8kart.png", "sjøkart.png"),
+    ],
+)
+def test_an_attachment_is_in_the_html_whatever_its_name(execute: Execute, reference: str, name: str) -> None:
+    run = execute(source=with_pictures(f"![plan](attachment:{reference})", **{name: PIXEL}))
+    assert ended(run) == ("COMPLETED", None)
+    assert f'<img alt="plan" src="data:image/png;base64,{PIXEL}"/>' in run.published(".html").read_text()
+
+
+@pytest.mark.parametrize("data", [None, 5, "%%%", base64.b64encode(base64.b64decode(PIXEL)[:30]).decode()])
+def test_no_picture_costs_a_format(execute: Execute, data: object) -> None:
+    source = with_pictures(
+        "![plan](attachment:a.png) ![](attachment:gone.png) ![](gone.png)", **{"a.png": data}
+    )
+    formats = tuple(name for name in list_output_formats() if name not in ("webpdf", "qtpdf", "qtpng"))
+    run = execute(source=source, output_formats=formats)
+    assert ended(run) == ("COMPLETED", None)
+    for output_format in formats:
+        assert run.folder.output(output_format).stat().st_size
+    for suffix in (".md", ".html", ".slides.html"):
+        assert "Picture not shown" in run.published(suffix).read_text().replace("\\", "")
+    assert "WARNING Cell 1: the attachment 'gone.png' is missing or damaged." in run.log
+    assert "WARNING Cell 1: the picture 'gone.png' was not found beside the notebook" in run.log
+
+
+def test_attachments_may_be_null(execute: Execute) -> None:
+    content = json.loads(with_pictures("text"))
+    content["cells"][0]["attachments"] = None
+    assert ended(execute(source=json.dumps(content))) == ("COMPLETED", None)
+
+
+def test_a_format_that_fails_leaves_the_others(execute: Execute) -> None:
+    run = execute("print('it ran')", output_formats=("ipynb", "nosuchformat", "html", "script"))
+    status, message = ended(run)
+    assert status == "FAILED"
+    assert str(message).startswith("The notebook was executed, but could not be converted to nosuchformat")
+    assert "it ran" in run.published(".html").read_text()
+    assert "print('it ran')" in run.published(".py").read_text()
+
+
+def test_outputs_have_the_suffixes_that_programs_open(execute: Execute, bash_kernel: dict[str, str]) -> None:
+    formats = ("ipynb", "html", "slides", "markdown", "script", "log")
+    source = notebook("echo it ran", kernel=bash_kernel)
+    run = execute(source=source, output_formats=formats)
+    assert ended(run) == ("COMPLETED", None)
+    names = {path.name.partition(".")[2] for path in run.folder.path.glob("n-*")}
+    assert names == {"ipynb", "html", "slides.html", "md", "sh", "log"}
+    assert run.row.packaged_files == ()  # outputs are no files of the notebook
+
+
+def test_a_chart_is_in_the_html_with_its_library(execute: Execute) -> None:
+    run = execute("import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1, 2, 3]))")
+    assert ended(run) == ("COMPLETED", None)
+    text = run.published(".html").read_text()
+    assert "Plotly.newPlot" in text
+    assert "plotly.js v" in text
 
 
 # Parameters

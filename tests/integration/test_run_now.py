@@ -92,9 +92,30 @@ async def test_every_offered_format_is_made(jobs: Jobs) -> None:
     assert job["status"] == "COMPLETED", job
     files = await jobs.download(job_id)
     assert set(files) == {*formats, "input"}
+    suffixes = {name: path.name.partition(".")[2] for name, path in files.items()}
+    assert suffixes["slides"] == "slides.html"
+    assert (suffixes["markdown"], suffixes["script"], suffixes["html"]) == ("md", "py", "html")
+    assert (await jobs.get(job_id))["downloaded"]
     assert "data:image/png;base64" in files["markdown"].read_text()
     if "pdf" in files:
         assert files["pdf"].read_bytes().startswith(b"%PDF")
+
+
+async def test_a_picture_and_a_chart_are_in_the_html(jobs: Jobs) -> None:
+    content = json.loads(notebook("import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1, 2, 3]))"))
+    attachments = {"my sjøkart.png": {"image/png": PIXEL}}
+    source = "![kart](attachment:my%20sj%C3%B8kart.png) ![](attachment:gone.png)"
+    cell = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": source, "attachments": attachments}
+    content["cells"].append(cell)
+    job_id = await jobs.create("p.ipynb", json.dumps(content), output_formats=["html", "log"])
+    job = await jobs.wait(job_id)
+    assert job["status"] == "COMPLETED", job
+    files = await jobs.download(job_id)
+    text = files["html"].read_text()
+    assert PIXEL in text
+    assert "Picture not shown: gone.png" in text
+    assert "Plotly.newPlot" in text
+    assert "Cell 2: the attachment 'gone.png' is missing or damaged." in files["log"].read_text()
 
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

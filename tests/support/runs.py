@@ -98,6 +98,6 @@ class Run:
         return "".join(output.get("text", "") for output in outputs)
 
     def published(self, suffix: str) -> Path:
-        """Return the published output whose name ends so."""
-        [path] = self.folder.path.glob(f"n-*{suffix}")
+        """Return the published output with this suffix, such as ``.html``."""
+        [path] = [path for path in self.folder.path.glob("n-*") if path.name.endswith(f"M{suffix}")]
         return path

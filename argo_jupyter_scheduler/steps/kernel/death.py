@@ -67,7 +67,7 @@ def describe_exit(code: int | None) -> str:
 
 def _find_folders(root: Path, own: Path) -> Iterator[Path]:
     """Yield the folders of this process's control group and those above it: the smallest limit counts."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # such a system shows no control groups
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers and "memory" not in controllers.split(","):

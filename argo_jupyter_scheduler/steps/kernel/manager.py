@@ -12,13 +12,15 @@ import contextlib
 import os
 import socket
 import subprocess
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from traitlets import Type
 
 from argo_jupyter_scheduler.environments.kernels import Kernel
@@ -60,15 +62,30 @@ class _Client(AsyncKernelClient):
 
 
 class RunKernelManager(AsyncKernelManager):
-    """Starts a kernel in its environment and within its limits; see `make_manager_class`."""
+    """Starts a kernel in its environment and within its limits; see `started_kernel`.
+
+    Parameters
+    ----------
+    kernel
+        The kernel.
+    limits
+        Its limits.
+    shares_machine
+        Whether other runs are on this machine. A pod's ports are its own.
+    """
 
     client_factory = Type(_Client)
 
-    run_kernel: ClassVar[Kernel]
-    run_limits: ClassVar[KernelLimits]
-    run_kernel_spec: ClassVar[KernelSpec]
-    shares_machine: ClassVar[bool]
-    _process: ClassVar[subprocess.Popen[bytes] | None] = None
+    def __init__(self, kernel: Kernel, limits: KernelLimits, shares_machine: bool) -> None:
+        super().__init__(kernel_name=kernel.name)
+        fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
+        if kernel.prefix:
+            fields["argv"] = activation.command(kernel.prefix, fields["argv"])
+        self._spec = KernelSpec(**fields)
+        self._prefix = kernel.prefix
+        self._limits = limits
+        self._shares_machine = shares_machine
+        self._process: subprocess.Popen[bytes] | None = None
 
     def _context_default(self) -> zmq.asyncio.Context:
         context: zmq.asyncio.Context = super()._context_default()
@@ -78,44 +95,47 @@ class RunKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The spec of the chosen kernel, whatever Jupyter would find by its name."""
-        return self.run_kernel_spec
+        return self._spec
 
     async def start_kernel(self, **options: Any) -> None:
         """Start the kernel."""
-        if self.shares_machine:
+        if self._shares_machine:
             ports = choose_ports(os.getpid())
             self.cache_ports = not ports
             for name, port in zip(PORT_NAMES, ports, strict=False):
                 setattr(self, name, port)
-        if self.run_kernel.prefix:
-            options["env"] = activation.variables(self.run_kernel.prefix, os.environ)
+        if self._prefix:
+            options["env"] = activation.variables(self._prefix, os.environ)
         await super().start_kernel(**options)
         process = getattr(self.provisioner, "process", None)  # only a provisioner of this machine has one
         if process is not None:
-            type(self)._process = process
-            limit_process(process.pid, self.run_limits)
+            self._process = process
+            limit_process(process.pid, self._limits)
 
-    @classmethod
-    def exit_code(cls) -> int | None:
+    def exit_code(self) -> int | None:
         """Return how the kernel ended; negative for a signal, None while it runs or where that is unknown."""
-        return cls._process.poll() if cls._process is not None else None
+        return self._process.poll() if self._process is not None else None
 
 
-def make_manager_class(kernel: Kernel, limits: KernelLimits, shares_machine: bool) -> type[RunKernelManager]:
-    """Return a class for nbclient's ``kernel_manager_class``, which nbclient instantiates itself.
+@contextlib.contextmanager
+def started_kernel(
+    kernel: Kernel, limits: KernelLimits, folder: str, shares_machine: bool
+) -> Iterator[RunKernelManager]:
+    """Start a kernel, and see to it that it ends. It takes half a second to answer: there is time to import what talks to it.
 
     Parameters
     ----------
+    folder
+        Its working folder.
     shares_machine
-        Whether other runs are on this machine. A pod's ports are its own.
+        Whether other runs are on this machine.
     """
-    fields = {key: value for key, value in kernel.spec.items() if key in KernelSpec.class_trait_names()}
-    if kernel.prefix:
-        fields["argv"] = activation.command(kernel.prefix, fields["argv"])
-    attributes = {
-        "run_kernel": kernel,
-        "run_limits": limits,
-        "run_kernel_spec": KernelSpec(**fields),
-        "shares_machine": shares_machine,
-    }
-    return type("BoundKernelManager", (RunKernelManager,), attributes)
+    manager = RunKernelManager(kernel, limits, shares_machine)
+    # No history: it would be the user's own, in a file that an interactive session holds.
+    arguments = ["--HistoryManager.hist_file=:memory:"] if manager.ipykernel else []
+    run_sync(manager.start_kernel)(extra_arguments=arguments, cwd=folder)
+    try:
+        yield manager
+    finally:
+        if manager.has_kernel:
+            run_sync(manager.shutdown_kernel)(now=True)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -19,14 +18,19 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
 
 from argo_jupyter_scheduler.steps.context import log
+from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager
+from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure, CellObserver
 from argo_jupyter_scheduler.steps.notebook.repair import repair_message, repair_output
 from argo_jupyter_scheduler.storage.atomic import write_whole
+
+STARTUP_SECONDS = 60
+"""How long a kernel may take to answer for the first time."""
 
 REPLY_AFTER_IDLE_SECONDS = 10.0
 """How long a kernel may take to reply after it said that it is idle. Usually the reply comes first."""
 
 WRITE_ALLOWANCE_SECONDS = 1.0
-"""How long the first writes of the executed notebook may take together. Until then each cell's outputs are written before the next."""
+"""How long the first writes of the executed notebook may take together: each cell's outputs are written before the next."""
 
 WRITE_SHARE = 0.1
 """How much of a run's time its further writes may take: thousands of short cells would write thousands of times."""
@@ -34,53 +38,9 @@ WRITE_SHARE = 0.1
 EXIT_PAYLOAD = "ask_exit"
 """What a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
 
-Cell: TypeAlias = Any
-"""A cell or an output, an ``nbformat.NotebookNode``, which has no types."""
-
-
-@dataclass(frozen=True)
-class CellFailure:
-    """Why a cell ended the run.
-
-    Attributes
-    ----------
-    index
-        The cell's index in the executed notebook.
-    name, value
-        Type and text of its exception; either may be empty.
-    traceback
-        Its traceback, with the control sequences of terminals; may be empty.
-    """
-
-    index: int
-    name: str
-    value: str
-    traceback: str = ""
-
-    @property
-    def is_clean_exit(self) -> bool:
-        """Whether the cell ended the run on purpose and successfully, such as with ``sys.exit()``."""
-        return self.name == "SystemExit" and self.value in ("", "0", "None")
-
 
 class KernelSilent(Exception):
     """The kernel is idle and does not reply."""
-
-
-class CellObserver(Protocol):
-    """What follows the execution."""
-
-    def begin_cell(self, cell: Cell, index: int) -> None:
-        """Note that a cell begins; raises `RunEnded` to end the run."""
-
-    def end_cell(self, cell: Cell, index: int, failure: CellFailure | None) -> None:
-        """Note that a cell has ended."""
-
-    def read_output(self, output: Cell) -> None:
-        """Note what a cell printed or displayed."""
-
-    def tick(self) -> None:
-        """Do what is due by the clock; called every second while a cell runs."""
 
 
 class WholeFileManager(NotebookExecutionManager):
@@ -137,8 +97,8 @@ class RunClient(PapermillNotebookClient):
         Keeps and writes the notebook.
     observer
         Follows the execution.
-    options
-        nbclient's traits.
+    kernel
+        A kernel that was started, and is shut down at the end.
 
     Attributes
     ----------
@@ -146,8 +106,8 @@ class RunClient(PapermillNotebookClient):
         Why a cell ended the run; None if none did.
     """
 
-    def __init__(self, manager: WholeFileManager, observer: CellObserver, **options: Any) -> None:
-        super().__init__(manager, log=log.getChild("kernel"), **options)
+    def __init__(self, manager: WholeFileManager, observer: CellObserver, kernel: RunKernelManager) -> None:
+        super().__init__(manager, km=kernel, log=log.getChild("kernel"), startup_timeout=STARTUP_SECONDS)
         self._observer = observer
         self.failure: CellFailure | None = None
         self._has_exited = False
@@ -170,16 +130,10 @@ class RunClient(PapermillNotebookClient):
             if self.failure or self._has_exited:
                 break
 
-    def execute(self, **options: Any) -> nbformat.NotebookNode:
-        """Start the kernel and execute the notebook.
-
-        Parameters
-        ----------
-        options
-            Of ``start_kernel``, such as ``cwd``.
-        """
+    def execute(self) -> nbformat.NotebookNode:
+        """Execute the notebook, and shut the kernel down."""
         self.reset_execution_trackers()
-        with self.setup_kernel(**options):
+        with self.setup_kernel(cleanup_kc=True):
             if info := self.wait_for_reply(self.kc.kernel_info()):
                 self.nb.metadata["language_info"] = info["content"].get("language_info", {})
             self.papermill_execute_cells()
@@ -267,8 +221,3 @@ class RunClient(PapermillNotebookClient):
 
 def _tags(cell: Cell) -> list[str]:
     return list(cell.metadata.get("tags") or [])
-
-
-def make_kernel_options(manager_class: type, kernel_name: str) -> dict[str, Any]:
-    """Return nbclient's traits of a run."""
-    return {"kernel_manager_class": manager_class, "kernel_name": kernel_name, "startup_timeout": 60}

@@ -2,24 +2,87 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import functools
+import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import log
+from argo_jupyter_scheduler.steps.notebook.charts import note_charts, render_charts
+from argo_jupyter_scheduler.steps.notebook.libraries import Libraries
+from argo_jupyter_scheduler.steps.notebook.pictures import (
+    Place,
+    PlaceBeside,
+    embed_pictures,
+    place_inside,
+    place_nowhere,
+)
 from argo_jupyter_scheduler.storage.atomic import write_whole
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import SUFFIXES, RunFolder
+from argo_jupyter_scheduler.storage.output_names import output_suffix
+
+if TYPE_CHECKING:
+    from nbconvert import Exporter
 
 NOT_CONVERTED = frozenset({"ipynb", "log"})
 """Formats that papermill and the run itself write."""
 
 
-def warm_up() -> None:
-    """Import what `convert` needs; called in a thread while the kernel starts."""
-    import nbconvert.exporters.html  # noqa: F401
+_exporters_lock = threading.Lock()
+"""Held while something is converted: `warm_up` has its own thread, and exporters are shared."""
 
 
-def convert(folder: RunFolder, input_filename: str, output_formats: Iterable[str]) -> None:
+def warm_up(output_formats: Iterable[str]) -> None:
+    """Convert a small notebook to HTML if that is asked for; called in a thread while the kernel starts.
+
+    What that imports and compiles takes longer than the conversion itself.
+    """
+    if "html" not in output_formats:
+        return
+    from nbconvert.exporters import HTMLExporter
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+    output = new_output("stream", text="1")
+    notebook = new_notebook(
+        cells=[new_markdown_cell("*1*"), new_code_cell("1", outputs=[output])],
+        metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
+    )
+    with _exporters_lock, contextlib.suppress(Exception):  # the conversion reports what is wrong
+        _make_exporter(HTMLExporter).from_notebook_node(notebook)
+
+
+@functools.cache
+def _make_exporter(exporter: type[Exporter]) -> Exporter:
+    """Return the exporter of a class: with its templates, once they are compiled."""
+    from traitlets.config import Config
+
+    settings = Config()
+    if exporter.__name__ == "MarkdownExporter":
+        # One file is published per format, so pictures go into it rather than beside it.
+        settings.ExtractOutputPreprocessor.enabled = False
+    return exporter(config=settings)
+
+
+def convert(
+    folder: RunFolder, input_filename: str, output_formats: Iterable[str], kernel_program: str = ""
+) -> None:
     """Write ``output.<format>`` for each format; without an executed notebook there is nothing to write.
+
+    Parameters
+    ----------
+    folder
+        The run's.
+    input_filename
+        The input's name, which becomes the title of an output.
+    output_formats
+        Names of nbconvert's exporters.
+    kernel_program
+        What started the kernel, see `Libraries`.
 
     Raises
     ------
@@ -32,32 +95,87 @@ def convert(folder: RunFolder, input_filename: str, output_formats: Iterable[str
         return
     import nbformat
 
-    notebook = nbformat.read(executed, as_version=4)
-    failed = []
+    conversion = _Conversion(
+        nbformat.read(executed, as_version=4), folder, input_filename, Libraries(kernel_program)
+    )
+    suffixes, failed = {}, []
     for output_format in wanted:
         try:
-            write_whole(
-                folder.output(output_format), _export(notebook, output_format, folder, input_filename)
-            )
+            with _exporters_lock:
+                content, extension = conversion.export(output_format)
+            write_whole(folder.output(output_format), content)
+            suffixes[output_format] = output_suffix(output_format, extension)
+            folder.write(SUFFIXES, suffixes)
         except Exception as error:  # one format's trouble (no LaTeX, say) must not cost the others
             log.exception("Format %s could not be made", output_format)
             failed.append(f"{output_format} ({type(error).__name__}: {str(error).strip()[:200]})")
+    for warning in conversion.warnings:
+        log.warning("%s", warning)
     if failed:
         raise RunError(f"The notebook was executed, but could not be converted to {', '.join(failed)}.")
 
 
-def _export(notebook: object, output_format: str, folder: RunFolder, input_filename: str) -> str | bytes:
-    from nbconvert import get_exporter
-    from traitlets.config import Config
+@dataclass
+class _Conversion:
+    """An executed notebook on its way to several formats.
 
-    settings = Config()
-    if output_format == "markdown":
-        # One file is published per format, so pictures go into it rather than beside it.
-        settings.ExtractOutputPreprocessor.enabled = False
-    exporter = get_exporter(output_format)(config=settings)
-    name = input_filename.removesuffix(".ipynb")
-    output, _ = exporter.from_notebook_node(
-        notebook, resources={"metadata": {"name": name, "path": str(folder.path)}}
-    )
-    content: str | bytes = output
-    return content
+    Attributes
+    ----------
+    warnings
+        What the formats cannot show, each once.
+    """
+
+    notebook: Any
+    folder: RunFolder
+    input_filename: str
+    libraries: Libraries
+    warnings: dict[str, None] = field(default_factory=dict)
+
+    def export(self, output_format: str) -> tuple[str | bytes, str]:
+        """Return the notebook in another format, and the extension of its file."""
+        from nbconvert import get_exporter
+        from nbconvert.exporters import HTMLExporter, LatexExporter, ScriptExporter
+
+        exporter = get_exporter(output_format)
+        if issubclass(exporter, ScriptExporter):
+            return self._run(exporter, self.notebook)
+        if issubclass(exporter, LatexExporter):
+            return self._export_latex(exporter, output_format)
+        notebook = self._copy(place_inside)
+        if issubclass(exporter, HTMLExporter):
+            render_charts(notebook, self.libraries)
+        else:
+            note_charts(notebook)
+        return self._run(exporter, notebook)
+
+    def _export_latex(self, exporter: type[Exporter], output_format: str) -> tuple[str | bytes, str]:
+        """Export with pictures, or without them where LaTeX refuses one: the format is worth more than they are."""
+        beside = PlaceBeside()
+        notebook = self._copy(beside)
+        note_charts(notebook)
+        try:
+            return self._run(exporter, notebook, beside.files)
+        except Exception:
+            if not beside.files:
+                raise
+            notebook = copy.deepcopy(self.notebook)
+            embed_pictures(notebook, self.folder.path, place_nowhere)
+            note_charts(notebook)
+            made = self._run(exporter, notebook)
+            self.warnings[messages.pictures_left_out(output_format)] = None
+            return made
+
+    def _copy(self, place: Place) -> Any:
+        """Return a copy of the notebook that needs no file beside it but those that `place` puts there."""
+        notebook = copy.deepcopy(self.notebook)
+        self.warnings |= dict.fromkeys(embed_pictures(notebook, self.folder.path, place))
+        return notebook
+
+    def _run(
+        self, exporter: type[Exporter], notebook: Any, files: dict[str, bytes] | None = None
+    ) -> tuple[str | bytes, str]:
+        metadata = {"name": self.input_filename.removesuffix(".ipynb"), "path": str(self.folder.path)}
+        content, resources = _make_exporter(exporter).from_notebook_node(
+            notebook, resources={"metadata": metadata, "outputs": files or {}}
+        )
+        return content, str(resources.get("output_extension") or "")

@@ -6,21 +6,9 @@ import logging
 import os
 import re
 import sys
+import threading
 from dataclasses import dataclass, replace
-from typing import Any
-
-import nbformat
-from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillException
-from papermill.execute import (
-    ERROR_ANCHOR_MSG,
-    ERROR_MARKER_TAG,
-    ERROR_MESSAGE_TEMPLATE,
-    prepare_notebook_metadata,
-    remove_error_markers,
-)
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
+from typing import TYPE_CHECKING, Any
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
@@ -32,20 +20,24 @@ from argo_jupyter_scheduler.environments.locations import locate
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.steps.kernel import activation, death
 from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, find_limits, format_size
-from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, make_manager_class
-from argo_jupyter_scheduler.steps.notebook import papermill_in_environment, parameters
-from argo_jupyter_scheduler.steps.notebook.client import (
-    CellFailure,
-    KernelSilent,
-    RunClient,
-    WholeFileManager,
-    make_kernel_options,
-)
+from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, started_kernel
+from argo_jupyter_scheduler.steps.notebook import convert, parameters
+from argo_jupyter_scheduler.steps.notebook.cells import CellFailure
 from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
-from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook
+from argo_jupyter_scheduler.steps.notebook.repair import (
+    UnusableNotebook,
+    read_repaired,
+    repair_json,
+    shorten_repairs,
+)
 from argo_jupyter_scheduler.storage.schema import JobRow
+
+if TYPE_CHECKING:
+    import nbformat
+
+# papermill and nbformat are imported in the functions that need them: while the kernel starts, which takes as long.
 
 INPUT_ERRORS = ("StdinNotImplementedError", "EOFError")
 """What ``input()`` raises in a kernel whose client cannot answer."""
@@ -64,8 +56,6 @@ class Execution:
         The run and its row.
     settings
         What the server wrote for it.
-    notebook
-        The input.
     environment, kernel
         Where it is executed.
     limits
@@ -77,7 +67,6 @@ class Execution:
     context: Context
     job: JobRow
     settings: RunSettings
-    notebook: nbformat.NotebookNode
     environment: Environment
     kernel: Kernel
     limits: KernelLimits
@@ -103,23 +92,21 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     RunEnded
         The job was stopped or deleted.
     """
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that have no default
     context.folder.output("ipynb").unlink(missing_ok=True)
-    notebook = read_notebook(context, job)
+    content = _read_input(context, job)
     settings = context.folder.read_settings()
     environment = locate(job.runtime_environment_name, settings)
     limits = find_limits(job.compute_type, settings)
     with parameters.as_environment(job.parameters):
-        kernel = _choose_kernel(notebook, environment, settings)
-        progress = Progress(context, notebook)
-        execution = Execution(context, job, settings, notebook, environment, kernel, limits, progress)
-        values = parameters.for_notebook(job.parameters, notebook, kernel.language)
-        _log_beginning(execution, values)
+        kernel = _choose_kernel(content["metadata"], environment, settings)
+        context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
+        progress = Progress(context)
+        execution = Execution(context, job, settings, environment, kernel, limits, progress)
         try:
-            if settings.run_papermill_in_environment and papermill_in_environment.is_possible(kernel):
-                _execute_in_environment(execution, values)
+            if settings.run_papermill_in_environment and kernels.has_own_papermill(kernel):
+                _execute_in_environment(execution, content)
             else:
-                _execute(execution, values)
+                _execute(execution, content)
         except RunError:
             raise
         except Exception as error:  # no such kernel, no parameters in this language
@@ -128,72 +115,105 @@ def execute_notebook(context: Context, job: JobRow) -> None:
                 if progress.number
                 else f"({execution.kernel_name})"
             )
-            name = "" if isinstance(error, PapermillException) else f"{type(error).__name__}: "
+            is_papermills = type(error).__module__ == "papermill.exceptions"
+            name = "" if is_papermills else f"{type(error).__name__}: "
             raise NotebookFailed(f"{name}{error} {place}") from error
         finally:
             progress.finish()
 
 
-def read_notebook(context: Context, job: JobRow) -> nbformat.NotebookNode:
-    """Return the run's input; the log says what was repaired.
-
-    Raises
-    ------
-    NotebookFailed
-        It cannot be repaired.
-    """
+def _read_input(context: Context, job: JobRow) -> dict[str, Any]:
+    """Return the JSON of the run's input; the log says what was repaired."""
     try:
-        content = (context.folder.path / job.input_filename).read_bytes().decode("utf-8-sig")
-        notebook, repairs = repair_notebook(content)
+        text = (context.folder.path / job.input_filename).read_bytes().decode("utf-8-sig")
+        content, repairs = repair_json(text)
     except (UnusableNotebook, UnicodeDecodeError) as error:
-        raise NotebookFailed(f"'{job.input_filename}' cannot be executed: {error}") from error
-    for repair in repairs:
-        log.warning("The notebook was repaired: %s", repair)
-    return notebook
+        raise NotebookFailed(messages.unusable_notebook(job.input_filename, error)) from error
+    _log_repairs(repairs)
+    return content
 
 
-def _execute(execution: Execution, values: dict[str, object]) -> None:
-    """Execute the notebook with this environment's papermill and nbclient."""
-    context, kernel = execution.context, execution.kernel
-    source, output = context.folder.path / execution.job.input_filename, context.folder.output("ipynb")
-    notebook = load_notebook_node(execution.notebook)
-    if values:
-        notebook = parameterize_notebook(notebook, values, kernel_name=kernel.name, language=kernel.language)
-    notebook = remove_error_markers(prepare_notebook_metadata(notebook, str(source), str(output)))
-    manager = WholeFileManager(notebook, output)
-    shares_machine = execution.settings.engine == LOCAL
-    manager_class = make_manager_class(kernel, execution.limits, shares_machine)
-    client = RunClient(manager, execution.progress, **make_kernel_options(manager_class, kernel.name))
-    memory = death.read_memory_state()
-    manager.notebook_start()
+def _prepare(
+    execution: Execution, content: dict[str, Any]
+) -> tuple[nbformat.NotebookNode, dict[str, object]]:
+    """Return the notebook and its parameters; the run's log begins."""
     try:
-        client.execute(cwd=str(context.folder.path))
+        notebook, repairs = read_repaired(content)
+    except UnusableNotebook as error:
+        raise NotebookFailed(messages.unusable_notebook(execution.job.input_filename, error)) from error
+    _log_repairs(repairs)
+    values = parameters.for_notebook(execution.job.parameters, notebook, execution.kernel.language)
+    execution.progress.follow(notebook)
+    _log_beginning(execution, values)
+    return notebook, values
+
+
+def _execute(execution: Execution, content: dict[str, Any]) -> None:
+    """Execute the notebook with this environment's papermill and nbclient."""
+    folder, shares_machine = execution.context.folder, execution.settings.engine == LOCAL
+    memory = death.read_memory_state()
+    with started_kernel(execution.kernel, execution.limits, str(folder.path), shares_machine) as manager:
+        notebook, values = _prepare(execution, content)
+        _execute_in_kernel(execution, notebook, values, manager, memory)
+
+
+def _execute_in_kernel(
+    execution: Execution,
+    notebook: nbformat.NotebookNode,
+    values: dict[str, object],
+    kernel: RunKernelManager,
+    memory: death.MemoryState,
+) -> None:
+    from nbclient.exceptions import DeadKernelError
+    from papermill.execute import prepare_notebook_metadata, remove_error_markers
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from argo_jupyter_scheduler.steps.notebook.client import KernelSilent, RunClient, WholeFileManager
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that have no default
+    context, spec = execution.context, execution.kernel
+    source, output = context.folder.path / execution.job.input_filename, context.folder.output("ipynb")
+    notebook = load_notebook_node(notebook)
+    if values:
+        notebook = parameterize_notebook(notebook, values, kernel_name=spec.name, language=spec.language)
+    notebook = remove_error_markers(prepare_notebook_metadata(notebook, str(source), str(output)))
+    record = WholeFileManager(notebook, output)
+    client = RunClient(record, execution.progress, kernel)
+    record.notebook_start()
+    formats = execution.job.output_formats or ()
+    threading.Thread(target=convert.warm_up, args=(formats,), daemon=True).start()  # while this one waits
+    try:
+        client.execute()
     except KernelSilent as error:
         place = messages.cell_place(execution.progress.number, None)
         printed = remove_terminal_sequences(execution.progress.printed).strip()
         raise NotebookFailed(messages.kernel_silent(printed, place)) from error
-    except (
-        DeadKernelError,
-        RuntimeError,
-    ) as error:  # nbclient raises the latter for a kernel that cannot start
+    except (DeadKernelError, RuntimeError) as error:  # the latter for a kernel that cannot start
         if isinstance(error, DeadKernelError) or "died" in str(error):
-            raise NotebookFailed(_explain_death(execution, manager_class, memory)) from error
+            raise NotebookFailed(_explain_death(execution, kernel, memory)) from error
         raise
     finally:
-        manager.notebook_complete()
-        manager.write()
+        record.notebook_complete()
+        record.write()
     if client.failure and not client.failure.is_clean_exit:
         reason = _explain_failure(execution, notebook.cells, client.failure)
         _mark_failure(notebook, client.failure)
-        manager.write()
+        record.write()
         raise NotebookFailed(reason)
 
 
-def _execute_in_environment(execution: Execution, values: dict[str, object]) -> None:
+def _execute_in_environment(execution: Execution, content: dict[str, Any]) -> None:
     """Execute the notebook with the chosen environment's papermill."""
+    import nbformat
+    from papermill.execute import ERROR_MARKER_TAG
+
+    from argo_jupyter_scheduler.steps.notebook import papermill_in_environment
+
+    notebook, values = _prepare(execution, content)
     failure = papermill_in_environment.execute(
         execution.kernel,
-        execution.notebook,
+        notebook,
         execution.context.folder,
         values,
         execution.limits,
@@ -203,6 +223,11 @@ def _execute_in_environment(execution: Execution, values: dict[str, object]) -> 
         cells = nbformat.read(execution.context.folder.output("ipynb"), as_version=4).cells
         cells = [cell for cell in cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
         raise NotebookFailed(_explain_failure(execution, cells, failure))
+
+
+def _log_repairs(repairs: list[str]) -> None:
+    for repair in shorten_repairs(repairs):
+        log.warning("The notebook was repaired: %s", repair)
 
 
 def _log_beginning(execution: Execution, values: dict[str, object]) -> None:
@@ -217,17 +242,15 @@ def _log_beginning(execution: Execution, values: dict[str, object]) -> None:
     log.info("Parameters: %s", ", ".join(values) or "none")
 
 
-def _choose_kernel(
-    notebook: nbformat.NotebookNode, environment: Environment, settings: RunSettings
-) -> Kernel:
+def _choose_kernel(metadata: dict[str, Any], environment: Environment, settings: RunSettings) -> Kernel:
     """Return the kernel: the environment's, of the notebook's own language."""
     if environment.is_own:
-        kernel = kernels.choose_own(environment, notebook.metadata, settings.kernel)
+        kernel = kernels.choose_own(environment, metadata, settings.kernel)
         if not activation.is_active(sys.prefix, os.environ):
             kernel = replace(kernel, prefix=sys.prefix)
     else:
-        kernel = kernels.choose(environment, notebook.metadata)
-    if replaced := kernels.find_replaced(kernel, notebook.metadata):
+        kernel = kernels.choose(environment, metadata)
+    if replaced := kernels.find_replaced(kernel, metadata):
         log.warning("%s", messages.kernel_replaced(replaced, kernel.name))
     return kernel
 
@@ -268,18 +291,14 @@ def _describe_first_member(cell: Any, failure: CellFailure) -> str:
     return f"; the first is {member}" if member else ""
 
 
-def _explain_death(
-    execution: Execution, manager_class: type[RunKernelManager], before: death.MemoryState
-) -> str:
+def _explain_death(execution: Execution, kernel: RunKernelManager, before: death.MemoryState) -> str:
     """Return why the kernel died, as far as the system says it."""
     cell, after = execution.progress.number, death.read_memory_state()
     if death.has_run_out_of_memory(before, after):
         return messages.out_of_memory(
             format_size(after.limit) if after.limit else "", cell, execution.kernel_name
         )
-    message = messages.kernel_ended(
-        death.describe_exit(manager_class.exit_code()), cell, execution.kernel_name
-    )
+    message = messages.kernel_ended(death.describe_exit(kernel.exit_code()), cell, execution.kernel_name)
     if execution.limits.memory is not None:
         message += messages.memory_is_limited(
             str(execution.job.compute_type), format_size(execution.limits.memory)
@@ -289,6 +308,9 @@ def _explain_death(
 
 def _mark_failure(notebook: nbformat.NotebookNode, failure: CellFailure) -> None:
     """Link the top of the notebook to the cell that failed, as papermill does."""
+    import nbformat
+    from papermill.execute import ERROR_ANCHOR_MSG, ERROR_MARKER_TAG, ERROR_MESSAGE_TEMPLATE
+
     count = notebook.cells[failure.index].get("execution_count")
     for index, text in ((failure.index, ERROR_ANCHOR_MSG), (0, ERROR_MESSAGE_TEMPLATE % count)):
         cell = nbformat.v4.new_markdown_cell(text)

@@ -15,22 +15,15 @@ import yaml
 from papermill.execute import remove_error_markers
 
 from argo_jupyter_scheduler.domain.errors import NotebookFailed
-from argo_jupyter_scheduler.environments.kernels import Kernel, has_package, python_of
-from argo_jupyter_scheduler.environments.locations import is_same_folder
+from argo_jupyter_scheduler.environments.kernels import Kernel, python_of
 from argo_jupyter_scheduler.steps.kernel import activation
 from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, limit_process
-from argo_jupyter_scheduler.steps.notebook.client import CellFailure, CellObserver
+from argo_jupyter_scheduler.steps.notebook.cells import CellFailure, CellObserver
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.folders import RunFolder
 
 POLL_SECONDS = 0.5
-
-
-def is_possible(kernel: Kernel) -> bool:
-    """Return whether a kernel's environment is another one, with a papermill of its own."""
-    is_other = bool(kernel.prefix) and not is_same_folder(kernel.prefix, sys.prefix)
-    return is_other and has_package(kernel.prefix, "papermill")
 
 
 def execute(

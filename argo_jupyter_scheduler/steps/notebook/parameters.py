@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-
-import nbformat
+from typing import TYPE_CHECKING
 
 from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps.context import log
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE
+
+if TYPE_CHECKING:
+    import nbformat
 
 PARAMETERS_TAG = "parameters"
 """papermill's tag of the cell with the defaults."""

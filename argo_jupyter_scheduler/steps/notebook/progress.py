@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.domain.errors import RunEnded
 from argo_jupyter_scheduler.domain.messages import STOPPED_WHILE_RUNNING
 from argo_jupyter_scheduler.domain.text import format_elapsed
 from argo_jupyter_scheduler.steps.context import Context, log
-from argo_jupyter_scheduler.steps.notebook.client import Cell, CellFailure
+from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure
 from argo_jupyter_scheduler.steps.notebook.output_log import OutputLog, remove_terminal_sequences
+
+if TYPE_CHECKING:
+    import nbformat
 
 PROGRESS = "progress.json"
 
@@ -38,8 +40,6 @@ class Progress:
     ----------
     context
         The run.
-    notebook
-        Its input.
 
     Attributes
     ----------
@@ -49,18 +49,23 @@ class Progress:
         What the current cell printed last.
     """
 
-    def __init__(self, context: Context, notebook: nbformat.NotebookNode) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.number = 0
         self.printed = ""
-        self._cells = len(notebook.cells)
-        # papermill replaces the cell that an earlier run of it injected, else it adds one.
-        self._adds_cell = not any(is_injected(cell) for cell in notebook.cells)
+        self._cells = 0
+        self._adds_cell = False
         self._added_at: int | None = None
         self._output = OutputLog(lambda line: log.info("%s", line))
         self._begun = 0.0
         self._checked_at = self._written_at = 0.0
         self._unwritten: dict[str, int] | None = None
+
+    def follow(self, notebook: nbformat.NotebookNode) -> None:
+        """Follow the execution of this input."""
+        self._cells = len(notebook.cells)
+        # papermill replaces the cell that an earlier run of it injected, else it adds one.
+        self._adds_cell = not any(is_injected(cell) for cell in notebook.cells)
 
     def number_in_input(self, index: int) -> int:
         """Return which cell of the input, from 1, is at an index of the executed notebook; 0 for the added one."""

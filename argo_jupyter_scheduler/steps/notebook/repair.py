@@ -10,10 +10,10 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat.validator import NotebookValidationError
+if TYPE_CHECKING:
+    import nbformat
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -52,6 +52,19 @@ def repair_notebook(content: str) -> tuple[nbformat.NotebookNode, list[str]]:
     UnusableNotebook
         It is not a notebook, or a cell cannot be repaired.
     """
+    repaired, repairs = repair_json(content)
+    notebook, more = read_repaired(repaired)
+    return notebook, [*repairs, *more]
+
+
+def repair_json(content: str) -> tuple[dict[str, Any], list[str]]:
+    """Return a notebook's JSON and what was repaired; its metadata is an object. The fast half of `repair_notebook`.
+
+    Raises
+    ------
+    UnusableNotebook
+        See `repair_notebook`.
+    """
     try:
         notebook = json.loads(content)
     except RecursionError as error:
@@ -60,9 +73,23 @@ def repair_notebook(content: str) -> tuple[nbformat.NotebookNode, list[str]]:
         raise UnusableNotebook(f"It is not JSON: {error}.") from error
     if not isinstance(notebook, dict):
         raise UnusableNotebook("It is not a JSON object.")
-    repairs: list[str] = []
     if notebook.get("nbformat", 4) == 4:
-        repairs = list(_repair(notebook))
+        return notebook, list(_repair(notebook))
+    if not isinstance(notebook.get("metadata"), dict):
+        notebook["metadata"] = {}
+    return notebook, []
+
+
+def read_repaired(notebook: dict[str, Any]) -> tuple[nbformat.NotebookNode, list[str]]:
+    """Return the notebook of a repaired JSON, and what else was repaired. The slow half: it imports nbformat.
+
+    Raises
+    ------
+    UnusableNotebook
+        See `repair_notebook`.
+    """
+    import nbformat
+
     try:
         made = nbformat.reads(json.dumps(notebook), as_version=4)
     except RecursionError as error:
@@ -70,10 +97,14 @@ def repair_notebook(content: str) -> tuple[nbformat.NotebookNode, list[str]]:
     except Exception as error:  # nbformat raises what its parsers raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnusableNotebook(lines[0]) from error
-    repairs += _strip_invalid_metadata(made)
-    if len(repairs) > MAX_REPAIRS:
-        repairs[MAX_REPAIRS:] = [f"{len(repairs) - MAX_REPAIRS} more repairs of this kind."]
-    return made, repairs
+    return made, list(_strip_invalid_metadata(made))
+
+
+def shorten_repairs(repairs: list[str]) -> list[str]:
+    """Return the first repairs, and how many more there were."""
+    if len(repairs) <= MAX_REPAIRS:
+        return repairs
+    return [*repairs[:MAX_REPAIRS], f"{len(repairs) - MAX_REPAIRS} more repairs of this kind."]
 
 
 def repair_output(output: Object) -> list[str]:
@@ -241,11 +272,13 @@ def _repair_error(output: Object) -> Iterator[str]:
 
 def _strip_invalid_metadata(notebook: nbformat.NotebookNode) -> Iterator[str]:
     """Remove metadata that nbformat calls invalid, such as ``"collapsed": null``."""
+    from nbformat import validator
+
     try:
-        nbformat.validate(notebook)
-    except NotebookValidationError as error:
+        validator.validate(notebook)
+    except validator.NotebookValidationError as error:
         reason = str(error).splitlines()[0]
-        _, stripped = nbformat.validator.normalize(notebook, strip_invalid_metadata=True)
+        _, stripped = validator.normalize(notebook, strip_invalid_metadata=True)
         yield f"Invalid metadata was removed: {reason}" if stripped else f"The notebook is invalid: {reason}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
-from argo_jupyter_scheduler.storage.folders import STAGED, RunFolder
+from argo_jupyter_scheduler.storage.folders import STAGED, SUFFIXES, RunFolder
 from argo_jupyter_scheduler.storage.input_folder import FolderRules
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -33,6 +33,19 @@ def test_what_a_run_made(tmp_path: Path) -> None:
     ]
     (folder.private / STAGED).unlink()  # as an earlier version left it
     assert [file.name for file in find_output_files(tmp_path, row)][1:] == ["old"]
+
+
+def test_outputs_are_called_as_in_the_panel(tmp_path: Path) -> None:
+    row = JobRow(job_id="a", input_filename="n.ipynb", create_time=1, output_formats=("script", "slides"))
+    folder = RunFolder(tmp_path, "a")
+    folder.create()
+    folder.write(SUFFIXES, {"script": "py"})
+    names = [
+        output_filename("n.ipynb", 1, suffix) for suffix in ("py", "slides")
+    ]  # slides of an earlier version
+    for name in names:
+        (folder.path / name).write_text(name)
+    assert [file.name for file in find_output_files(tmp_path, row)] == names
 
 
 def test_outputs_replace_nothing_and_written_files_replace_those_of_earlier_runs(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from argo_jupyter_scheduler.domain.run_settings import ARGO, RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED
 from argo_jupyter_scheduler.notify.slack_message import compose_text
 from argo_jupyter_scheduler.notify.summary import RunSummary, format_duration, summarize
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import SUFFIXES, RunFolder
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -31,6 +32,15 @@ def test_where_it_ran(folder: RunFolder) -> None:
     local = summarize(JOB, RunSettings(), folder, COMPLETED, "")
     argo = summarize(JOB, RunSettings(engine=ARGO, namespace="dev"), folder, COMPLETED, "")
     assert (local.place, argo.place) == (f"on {socket.gethostname()}", "on Argo, dev/job-a")
+
+
+def test_a_file_is_called_as_in_the_panel(folder: RunFolder) -> None:
+    job = replace(JOB, output_formats=("slides",))
+    folder.output("slides").write_text("slides")
+    folder.write(SUFFIXES, {"slides": "slides.html"})
+    assert summarize(job, RunSettings(), folder, COMPLETED, "").attachment_name == output_filename(
+        "n.ipynb", 0, "slides.html"
+    )
 
 
 def test_which_file_goes_with_it(folder: RunFolder) -> None:

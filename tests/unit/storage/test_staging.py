@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jupyter_scheduler.utils import create_output_filename
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.engines.argo.manifests import literal
@@ -17,14 +16,6 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder
 from argo_jupyter_scheduler.storage.markers import ChangeMarkers
-from argo_jupyter_scheduler.storage.output_names import output_filename
-
-
-@given(st.text(min_size=1), st.integers(0, 4102444800000), st.sampled_from(["html", "ipynb", "log"]))
-def test_output_names_are_those_of_the_panel(name: str, create_time: int, output_format: str) -> None:
-    assert output_filename(name, create_time, output_format) == create_output_filename(
-        name, create_time, output_format
-    )
 
 
 @given(st.text())
