@@ -283,7 +283,8 @@ async def test_a_bug_keeps_its_traceback(
 
 
 def deep(levels: int) -> str:
-    return notebook("1").replace('"cells": [', '"cells": [' + "[" * levels + "]" * levels + ",", 1)
+    nested = "[" * levels + "]" * levels
+    return notebook("1").replace('"kernelspec"', f'"deep": {nested}, "kernelspec"', 1)
 
 
 LONG = "x" * 1_000_000
