@@ -89,7 +89,6 @@ def argo_config(
     """Traits that point the scheduler at the stand-in; a pod gets what a shared home would give it, and sees this machine."""
     monkeypatch.setenv("ARGO_TOKEN", f"Bearer {argo.token}")
     kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
-    kept += ("PYTHONPATH",)  # another checkout than the installed one
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     return {
         "argo_server": argo.url,
