@@ -253,7 +253,13 @@ def test_nobody_there() -> None:
 
 
 def test_what_argo_is_too_old_for_is_refused_with_its_name(database: Database, plain: ArgoStandIn) -> None:
-    for version, old in {"v3.3.10": True, "v3.4.0": False, "v3.10.1": False, "latest+abc": False}.items():
+    for version, old in {
+        "v3.3.10": True,
+        "v3.4.0": False,
+        "v3.10.1": False,
+        "latest+abc": False,
+        "v0.0.0+unknown": False,
+    }.items():
         plain.version = version
         engine = engine_of(plain, database)
         calls: dict[str, Callable[[], Any]] = {

@@ -84,8 +84,8 @@ class ArgoApi:
 
     @functools.cached_property
     def version(self) -> tuple[int, ...]:
-        """The server's version, such as (3, 4, 4), asked for once. An unknown build counts as the newest."""
-        numbers = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", str(self.ask("version").get("version")))
+        """The server's version, such as (3, 4, 4), asked for once. A build without a number, or of v0.0.0, counts as newest."""
+        numbers = re.match(r"v?([1-9]\d*)\.(\d+)(?:\.(\d+))?", str(self.ask("version").get("version")))
         return tuple(int(number or 0) for number in numbers.groups()) if numbers else (999,)
 
     def require(self, feature: str, since: tuple[int, int]) -> None:

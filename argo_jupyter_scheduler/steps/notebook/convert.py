@@ -44,7 +44,6 @@ def warm_up(output_formats: Iterable[str]) -> None:
     """
     if "html" not in output_formats:
         return
-    from nbconvert.exporters import HTMLExporter
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
     output = new_output("stream", text="1")
@@ -53,19 +52,20 @@ def warm_up(output_formats: Iterable[str]) -> None:
         metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
     )
     with _exporters_lock, contextlib.suppress(Exception):  # the conversion reports what is wrong
-        _make_exporter(HTMLExporter).from_notebook_node(notebook)
+        _make_exporter("html").from_notebook_node(notebook)
 
 
 @functools.cache
-def _make_exporter(exporter: type[Exporter]) -> Exporter:
-    """Return the exporter of a class: with its templates, once they are compiled."""
+def _make_exporter(output_format: str) -> Exporter:
+    """Return the exporter of a format: with its templates, once they are compiled."""
+    from nbconvert import get_exporter
     from traitlets.config import Config
 
     settings = Config()
-    if exporter.__name__ == "MarkdownExporter":
+    if output_format == "markdown":
         # One file is published per format, so pictures go into it rather than beside it.
         settings.ExtractOutputPreprocessor.enabled = False
-    return exporter(config=settings)
+    return get_exporter(output_format)(config=settings)
 
 
 def convert(
@@ -133,22 +133,21 @@ class _Conversion:
 
     def export(self, output_format: str) -> tuple[str | bytes, str]:
         """Return the notebook in another format, and the extension of its file."""
-        from nbconvert import get_exporter
         from nbconvert.exporters import HTMLExporter, LatexExporter, ScriptExporter
 
-        exporter = get_exporter(output_format)
-        if issubclass(exporter, ScriptExporter):
+        exporter = _make_exporter(output_format)
+        if isinstance(exporter, ScriptExporter):
             return self._run(exporter, self.notebook)
-        if issubclass(exporter, LatexExporter):
+        if isinstance(exporter, LatexExporter):
             return self._export_latex(exporter, output_format)
         notebook = self._copy(place_inside)
-        if issubclass(exporter, HTMLExporter):
+        if isinstance(exporter, HTMLExporter):
             render_charts(notebook, self.libraries)
         else:
             note_charts(notebook)
         return self._run(exporter, notebook)
 
-    def _export_latex(self, exporter: type[Exporter], output_format: str) -> tuple[str | bytes, str]:
+    def _export_latex(self, exporter: Exporter, output_format: str) -> tuple[str | bytes, str]:
         """Export with pictures, or without them where LaTeX refuses one: the format is worth more than they are."""
         beside = PlaceBeside()
         notebook = self._copy(beside)
@@ -172,10 +171,10 @@ class _Conversion:
         return notebook
 
     def _run(
-        self, exporter: type[Exporter], notebook: Any, files: dict[str, bytes] | None = None
+        self, exporter: Exporter, notebook: Any, files: dict[str, bytes] | None = None
     ) -> tuple[str | bytes, str]:
         metadata = {"name": self.input_filename.removesuffix(".ipynb"), "path": str(self.folder.path)}
-        content, resources = _make_exporter(exporter).from_notebook_node(
+        content, resources = exporter.from_notebook_node(
             notebook, resources={"metadata": metadata, "outputs": files or {}}
         )
         return content, str(resources.get("output_extension") or "")
