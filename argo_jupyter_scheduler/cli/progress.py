@@ -59,14 +59,13 @@ def progress_of(status: str, reported: dict[str, Any], cells: int) -> Progress:
     status
         The job's.
     reported
-        The content of ``progress.json``. The run counts the cell of parameters too, once it has been added to the notebook.
+        The content of ``progress.json``.
     cells
         How many cells the input has; 0 where that is unknown.
     """
-    cell, total = int(reported.get("cell", 0)), int(reported.get("cells", 0))
-    added = max(total - cells, 0) if cells else 0
-    cells = cells or total
-    return Progress(status, cells if status == COMPLETED else min(max(cell - added, 0), cells), cells)
+    cells = cells or int(reported.get("cells", 0))
+    cell = min(int(reported.get("cell", 0)), cells)
+    return Progress(status, cell, cells)
 
 
 def count_cells(notebook: Path) -> int:

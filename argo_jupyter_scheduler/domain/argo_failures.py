@@ -13,6 +13,9 @@ from argo_jupyter_scheduler.domain.plan import SUCCESS
 NO_MORE_RETRIES = "No more retries left"
 """What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
 
+TIME_OVER = "Pod was active on the node longer than the specified deadline"
+"""What Kubernetes says of a pod that was ended by a deadline, the pod's or the workflow's (Argo 3.4 and 4.1)."""
+
 _ATTEMPT = re.compile(r"(.+)\((\d{1,9})\)")
 
 SHUTDOWN = "workflow shutdown with strategy"

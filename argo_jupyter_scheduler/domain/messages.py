@@ -79,13 +79,13 @@ def timed_out(seconds: int | None, cell: int = 0) -> str:
     Parameters
     ----------
     seconds
-        How long it may take; None where that is unknown.
+        How long its option ``timeout`` allows; None where the administrator's limit holds.
     cell
         The cell that was being executed, from 1; 0 for none.
     """
-    limit = f"{format_limit(seconds)}, " if seconds else ""
+    option = f"{format_limit(seconds)}, the limit that its option timeout sets" if seconds else ""
     where = f" It was executing cell {cell}." if cell else ""
-    return f"The run took longer than {limit}the limit that its option timeout sets.{where}"
+    return f"The run took longer than {option or 'your administrator allows'}.{where}"
 
 
 def after_attempts(message: str, attempts: int) -> str:

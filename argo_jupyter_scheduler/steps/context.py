@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import asdict, dataclass, field
 
-from argo_jupyter_scheduler.domain.messages import STILL_WAITING, after_attempts
+from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.domain.messages import STILL_WAITING, after_attempts, timed_out
+from argo_jupyter_scheduler.domain.options import Options, read_options
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.schema import JobRow
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
 RESULT = "result.json"
 """The private file in which `main` leaves its result for the steps after it, which may run in other pods."""
+
+PROGRESS = "progress.json"
+"""The private file that says which cell is being executed, as the user counts cells."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +149,16 @@ class Context:
         if self.stopped:
             return STOPPED, self.reason
         job = self.database.get_job(self.job_id)
+        reason = self._explain_deadline(job) if self.reason == TIME_OVER else self.reason
         waited_for = job.status_message if job and job.status in WAITING else None
-        if (
-            self.reason and waited_for and waited_for not in self.reason
-        ):  # such as an image that could not be pulled
-            return FAILED, f"{self.reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
-        return FAILED, after_attempts(self.reason, attempts)
+        if reason and waited_for and waited_for not in reason:  # such as an image that could not be pulled
+            return FAILED, f"{reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
+        return FAILED, after_attempts(reason, attempts)
+
+    def _explain_deadline(self, job: JobRow | None) -> str:
+        """Return the message for a run that Kubernetes ended at its deadline."""
+        asked = Options()
+        if job:
+            with contextlib.suppress(ArgoSchedulerError):  # a row that another backend wrote
+                asked = read_options(job.tags, job.runtime_environment_parameters)
+        return timed_out(asked.timeout or None, int(self.folder.read(PROGRESS).get("cell") or 0))

@@ -16,8 +16,8 @@ import pytest
 from jupyter_scheduler.orm import Job, create_session
 
 from argo_jupyter_scheduler.domain.messages import timed_out
+from argo_jupyter_scheduler.steps.context import PROGRESS
 from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
-from argo_jupyter_scheduler.steps.notebook.progress import PROGRESS
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
+from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER
 from argo_jupyter_scheduler.domain.run_settings import RunSettings, SlackSettings
 from argo_jupyter_scheduler.steps import failure, send_to_slack
 from argo_jupyter_scheduler.steps.__main__ import run_steps
@@ -387,7 +388,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, slack: S
 
 def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, slack: SlackStandIn) -> None:
     context = run()
-    context.reason = "Pod was active on the node longer than the specified deadline"
+    context.reason = TIME_OVER
     run_steps(["send-to-slack", "failure"], context)
     assert job_row(context.database, "a").status == "COMPLETED"
     assert "has completed" in slack.messages[0].text

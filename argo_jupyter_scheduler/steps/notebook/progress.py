@@ -11,14 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from argo_jupyter_scheduler.domain.errors import RunEnded
 from argo_jupyter_scheduler.domain.messages import STOPPED_WHILE_RUNNING
 from argo_jupyter_scheduler.domain.text import format_elapsed
-from argo_jupyter_scheduler.steps.context import Context, log
+from argo_jupyter_scheduler.steps.context import PROGRESS, Context, log
 from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure
 from argo_jupyter_scheduler.steps.notebook.output_log import OutputLog, remove_terminal_sequences
 
 if TYPE_CHECKING:
     import nbformat
-
-PROGRESS = "progress.json"
 
 INJECTED_TAG = "injected-parameters"
 """papermill's tag of the cell that sets the parameters."""
@@ -86,7 +84,7 @@ class Progress:
         self.number = self._context.cell = self.number_in_input(index)
         self.printed = ""
         self._begun = time.monotonic()
-        self._unwritten = {"cell": index + 1, "cells": self._cells + (self._added_at is not None)}
+        self._unwritten = {"cell": self.number, "cells": self._cells}
         self._write_if_due()
         if self._begun - self._checked_at >= CHECK_SECONDS:
             self._checked_at = self._begun

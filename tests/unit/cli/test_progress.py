@@ -22,9 +22,13 @@ class Terminal(io.StringIO):
     [
         ("QUEUED", {}, 7, "cell 0 of 7"),
         ("IN_PROGRESS", {"cell": 3, "cells": 7}, 7, "cell 3 of 7"),
-        ("IN_PROGRESS", {"cell": 4, "cells": 8}, 7, "cell 3 of 7"),  # the cell of parameters was added
-        ("IN_PROGRESS", {"cell": 1, "cells": 8}, 7, "cell 0 of 7"),
-        ("COMPLETED", {"cell": 7, "cells": 8}, 7, "cell 7 of 7"),
+        (
+            "IN_PROGRESS",
+            {"cell": 8, "cells": 8},
+            7,
+            "cell 7 of 7",
+        ),  # an older run counted the cell of parameters
+        ("COMPLETED", {"cell": 2, "cells": 7}, 7, "cell 2 of 7"),  # it has ended itself there
         ("FAILED", {"cell": 3, "cells": 7}, 7, "cell 3 of 7"),
         ("IN_PROGRESS", {"cell": 3, "cells": 7}, 0, "cell 3 of 7"),
     ],
