@@ -226,7 +226,11 @@ def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[s
     reload_until(page, "Completed")
 
     shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
-    model = {"name": "monthly-report", "input_uri": "failing.ipynb", "output_formats": ["html"]}
+    model: dict[str, Any] = {
+        "name": "monthly-report",
+        "input_uri": "failing.ipynb",
+        "output_formats": ["html"],
+    }
     model["parameters"] = {"SLACK_CHANNEL": "#reports"}
     model["runtime_environment_name"] = request(lab, "runtime_environments")[0]["name"]
     request(lab, "jobs", model)

@@ -22,7 +22,7 @@ from argo_jupyter_scheduler.jupyter.models import read_job
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.jobs import Jobs, notebook, outputs, refusal
 from tests.support.rows import job_row
 
 DATA = Path(__file__).parents[1] / "data"
@@ -255,6 +255,6 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
 async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"))
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "jobs"))["jobs"] == []

@@ -22,7 +22,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually_async
-from tests.support.jobs import Jobs, Story, notebook, restarted
+from tests.support.jobs import Jobs, Story, notebook, refusal, restarted
 from tests.support.rows import definition_row
 
 PRINTS = notebook("print('done')")
@@ -60,7 +60,7 @@ async def refused(story: Story, method: str, words: str, **fields: Any) -> None:
     body = fields if method == "PATCH" else None
     with pytest.raises(HTTPClientError) as error:
         await story.jobs.request(method, "job_definitions", story.id, body=body)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
 
 
 async def job_that(

@@ -24,7 +24,7 @@ from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
-from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
+from tests.support.jobs import Jobs, Story, notebook, outputs, refusal, start_all
 from tests.support.rows import definition_row
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
@@ -150,7 +150,7 @@ async def test_an_input_that_is_gone_is_told(
     assert "update its input file snapshot" in job["status_message"]
     with pytest.raises(HTTPClientError) as error:
         await jobs.request("POST", "job_definitions", story.id, "jobs", body={})
-    assert "update its input file snapshot" in json.loads(error.value.response.body)["message"]
+    assert "update its input file snapshot" in refusal(error)
     await story.change(input_uri="n.ipynb")
     assert (await story.next_run())["status"] == "COMPLETED"
 
@@ -183,7 +183,7 @@ async def test_bad_input_is_refused_before_anything_is_stored(
 ) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.define("n.ipynb", FIRST, **fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
 
@@ -191,7 +191,7 @@ async def test_bad_input_is_refused_before_anything_is_stored(
     before = await jobs.request("GET", "job_definitions", definition_id)
     with pytest.raises(HTTPClientError) as error:
         await jobs.request("PATCH", "job_definitions", definition_id, body=fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert await jobs.request("GET", "job_definitions", definition_id) == before
     assert {path.name for path in staging_path.iterdir()} == {definition_id}
 
@@ -241,10 +241,11 @@ async def test_a_definition_from_another_engine_has_no_settings_of_that(
 async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
     unknown = str(uuid.uuid4())
     for method, *path in (("GET",), ("PATCH",), ("POST", "jobs")):
-        body = None if method == "GET" else {}
         with pytest.raises(HTTPClientError) as error:
-            await jobs.request(method, "job_definitions", unknown, *path, body=body)
-        assert f"Job definition {unknown} not found" in json.loads(error.value.response.body)["message"]
+            await jobs.request(
+                method, "job_definitions", unknown, *path, body=None if method == "GET" else {}
+            )
+        assert f"Job definition {unknown} not found" in refusal(error)
     await jobs.request("DELETE", "job_definitions", unknown)
 
 

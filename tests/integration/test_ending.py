@@ -55,7 +55,12 @@ def start(database: Database, db_url: str, folder: RunFolder, jp_environ: None) 
         folder.create()
         folder.write("run.json", {"places": 1, **(settings or {})})
         (folder.path / "n.ipynb").write_text(source)
-        row = {"name": "n", "input_filename": "n.ipynb", "runtime_environment_name": "e", "status": "QUEUED"}
+        row: dict[str, Any] = {
+            "name": "n",
+            "input_filename": "n.ipynb",
+            "runtime_environment_name": "e",
+            "status": "QUEUED",
+        }
         row |= {"output_formats": ["ipynb", "html", "log"], "pid": None if pod else 0, **fields}
         with session() as open_session:
             open_session.add(Job(job_id=folder.path.name, **row))
@@ -105,7 +110,7 @@ def wait_for_text(path: Path, text: str) -> None:
 def test_a_run_whose_time_is_over_ends_whatever_it_does(
     start: Start, database: Database, folder: RunFolder, tmp_path: Path, inside: bool
 ) -> None:
-    settings = {}
+    settings: dict[str, Any] = {}
     if inside:
         prefix = with_ipykernel(tmp_path / "e", "papermill")
         settings = {

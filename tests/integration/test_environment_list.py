@@ -119,10 +119,10 @@ def everything(
     script = conda_script or f"[ \"$*\" = 'env list --json' ] && echo '{answer}'"
     program(tmp_path / "bin" / "conda", script)
     for name, argv in (("zeta", ["/bin/echo"]), ("ir", ["/bin/R", "{connection_file}"])):
-        folder = jp_data_dir / "kernels" / name
-        folder.mkdir(parents=True)
+        kernel = jp_data_dir / "kernels" / name
+        kernel.mkdir(parents=True)
         spec = {"argv": argv, "display_name": name.upper(), "language": "R", "env": {"SECRET": "s"}}
-        (folder / "kernel.json").write_text(json.dumps(spec))
+        (kernel / "kernel.json").write_text(json.dumps(spec))
     (jp_data_dir / "kernels" / "spoilt").mkdir()
     (jp_data_dir / "kernels" / "spoilt" / "kernel.json").write_text("{")
 
@@ -256,6 +256,7 @@ def test_run_settings_have_no_environment_variables_of_kernels(
     catalog.wait(10)
     settings = scheduler.jobs.run_settings(catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None)
     assert settings.environment
+    assert settings.environment.kernel
     assert settings.environment.kernel == settings.kernel
     assert settings.environment.kernel["argv"] == ["/bin/R", "{connection_file}"]
     assert "SECRET" not in json.dumps(settings.to_json())

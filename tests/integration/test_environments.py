@@ -15,7 +15,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
 from tests.support.environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
-from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, refusal
 from tests.support.processes import marked
 
 WHERE = "import sys, os; print(os.path.realpath(sys.prefix), sys.executable)"
@@ -68,7 +68,7 @@ async def refused(jobs: Jobs, *words: str, content: str | None = None, **fields:
     before = (await jobs.request("GET", "jobs"))["jobs"]
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("r.ipynb", content or notebook("1"), **fields)
-    message = json.loads(error.value.response.body)["message"]
+    message = refusal(error)
     for word in words:
         assert word in message
     assert (await jobs.request("GET", "jobs"))["jobs"] == before
@@ -160,7 +160,7 @@ async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, en
         jobs, "'bare'", "ipykernel is missing", "-m pip install ipykernel", runtime_environment_name="bare"
     )
     kernel = {"name": "bash", "display_name": "B", "language": "bash"}
-    words = ("no kernel for bash, only python3 (python)", f"{envs}/geo")
+    words: tuple[str, ...] = ("no kernel for bash, only python3 (python)", f"{envs}/geo")
     await refused(jobs, *words, content=notebook("1", kernel=kernel), runtime_environment_name="geo")
     nameless = {"name": "ir", "display_name": "R"}
     await refused(
@@ -230,6 +230,7 @@ class MadeUpKernelSpecs(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name != "conda-env-geo-py":
             return super().get_kernel_spec(kernel_name)
+        assert self.parent
         geo = Path(self.parent.config.MadeUpKernelSpecs.prefix)
         runner = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", str(geo)]
         argv = [*runner, f"{geo}/bin/python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]

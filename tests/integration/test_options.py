@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, refusal
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
@@ -41,7 +40,7 @@ both = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=
 async def refused(jobs: Jobs, words: str, **fields: Any) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("r.ipynb", notebook("1"), **fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
 
 
 @both

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.jobs import Jobs, notebook, outputs, refusal
 
 
 async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:
@@ -134,7 +134,7 @@ async def test_a_missing_kernel_is_told_with_those_that_are_there(jobs: Jobs, pl
     if place == "local":
         with pytest.raises(HTTPClientError) as error:
             await jobs.create("k.ipynb", source)
-        message = json.loads(error.value.response.body)["message"]
+        message = refusal(error)
     else:  # the pods may have others
         job = await jobs.wait(await jobs.create("k.ipynb", source))
         assert job["status"] == "FAILED"
@@ -181,7 +181,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
     with pytest.raises(HTTPClientError) as error:
         await jobs.get(ended)
-    assert f"Job {ended} not found" in error.value.response.body.decode()
+    assert f"Job {ended} not found" in refusal(error)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_bad_input_is_refused_with_nothing_left_behind(
     (jobs.root.parent / "outside.ipynb").write_text(notebook("1"))
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"), **fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "jobs"))["jobs"] == []
 
@@ -220,7 +220,7 @@ async def test_a_database_that_fails_leaves_no_folder(jobs: Jobs, staging_path: 
         connection.execute("DROP TABLE jobs")
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", notebook("1"))
-    assert "database cannot be used" in json.loads(error.value.response.body)["message"]
+    assert "database cannot be used" in refusal(error)
     assert list(staging_path.iterdir()) == []
 
 
@@ -239,7 +239,7 @@ async def test_a_job_from_another_one_finds_its_notebook(jobs: Jobs) -> None:
     await jobs.request("POST", "job_definitions", definition_id, "jobs", body={})
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb")
-    assert "one/n.ipynb, two/n.ipynb" in json.loads(error.value.response.body)["message"]
+    assert "one/n.ipynb, two/n.ipynb" in refusal(error)
     (jobs.root / "one" / "n.ipynb").unlink()
     again = await jobs.create("n.ipynb")
     await jobs.wait(again)
@@ -305,7 +305,7 @@ async def test_an_input_filename_leads_nowhere_else(
     for create in (jobs.create, jobs.define):
         with pytest.raises(HTTPClientError) as error:
             await create("n.ipynb", input_filename=name)
-        assert "file name" in json.loads(error.value.response.body)["message"]
+        assert "file name" in refusal(error)
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "jobs"))["total_count"] == 0
     assert sorted(set(tmp_path.rglob("*")) - set(files) - {jobs.root / "n.ipynb"}) == []
@@ -336,4 +336,4 @@ async def test_a_change_of_a_job_says_what_is_wrong_with_the_database(jobs: Jobs
         )
     with pytest.raises(HTTPClientError) as error:
         await jobs.request("PATCH", "jobs", job_id, body={"name": "other"})
-    assert "database cannot be used: disk full" in json.loads(error.value.response.body)["message"]
+    assert "database cannot be used: disk full" in refusal(error)

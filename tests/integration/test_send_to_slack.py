@@ -63,7 +63,7 @@ def run(slack: SlackStandIn, database: Database, db_url: str, staging_path: Path
         folder.output("html").write_text("<h1>html</h1>")
         folder.output("ipynb").write_text(notebook("1"))
         folder.log.touch()
-        row = {
+        row: dict[str, Any] = {
             "name": "n",
             "input_filename": "n.ipynb",
             "runtime_environment_name": "e",
@@ -143,7 +143,7 @@ def test_scopes(run: Run, slack: SlackStandIn, scope: str) -> None:
 
 SHOWN = "files.completeUploadExternal"
 MAYBE = " The message may have arrived all the same."
-ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, str], str]] = {
+ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "500": ((SHOWN, 500, "<html>oops"), {}, f"Slack has a problem (500).{MAYBE}"),
     "200, no JSON": (("conversations.list", 200, "<html>"), {}, "what answered is not Slack"),
     "200, half JSON": (("conversations.list", 200, "{"), {}, "what answered is not Slack"),
@@ -161,7 +161,7 @@ ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, str], str]] = {
 def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> None:
     answer, headers, words = ANSWERS[name]
     context = run(FAILED)
-    slack.answer(*answer, times=9, **headers)
+    slack.answer(*answer, **{"times": 9, **headers})
     begun = time.monotonic()
     send_to_slack.run(context)
     assert time.monotonic() - begun < 25
@@ -368,6 +368,7 @@ def test_long_reasons_fit(run: Run, slack: SlackStandIn) -> None:
     send_to_slack.run(context)
     failure.run(context)
     message = job_row(context.database, "a").status_message
+    assert message
     assert len(message) == 1024
     assert message.endswith(f"x… (No message was sent to Slack: {reason(context)})")
 

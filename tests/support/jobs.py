@@ -12,6 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
@@ -35,6 +36,12 @@ def outputs(path: Path | str) -> str:
     """Return all text that the cells of an executed notebook printed."""
     cells = nbformat.read(path, as_version=4).cells
     return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
+
+
+def refusal(error: pytest.ExceptionInfo[HTTPClientError]) -> str:
+    """Return the message that the dialog shows of a refused request."""
+    assert error.value.response
+    return str(json.loads(error.value.response.body)["message"])
 
 
 REAL_ARGO = [pytest.param("real-argo", marks=pytest.mark.argo)] if "ARGO_SERVER" in os.environ else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
@@ -24,7 +24,7 @@ from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 class SmallEngine(Engine):
     """Remembers what it is asked; raises `failure` once where there is one."""
 
-    name = "argo"
+    name: Literal["local", "argo"] = "argo"
     keeps_schedules = True
 
     def __init__(self) -> None:
