@@ -16,6 +16,7 @@ from jupyter_scheduler.orm import create_tables
 from argo_jupyter_scheduler.engines.local import kill_run
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
@@ -53,6 +54,7 @@ def no_run_is_left() -> Iterator[None]:
     yield
     for pid, job_id in started_runs().items():
         kill_run(job_id, psutil.Process(pid))
+    local_queue.reap_children()
 
 
 @pytest.fixture
