@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -64,11 +65,19 @@ def staging_path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables, made once: each statement that makes them waits for the disk."""
+    path = tmp_path_factory.mktemp("database") / "scheduler.sqlite"
+    create_tables(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def db_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/scheduler.sqlite"
-    create_tables(url)
-    return url
+def db_url(tmp_path: Path, empty_database: Path) -> str:
+    path = tmp_path / "scheduler.sqlite"
+    shutil.copy(empty_database, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

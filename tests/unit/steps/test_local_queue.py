@@ -1,8 +1,7 @@
-"""The queue of this machine, with a real database and real processes."""
+"""The queue of this machine, with a real database."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
-from tests.support.eventually import eventually
-from tests.support.processes import started_runs
 from tests.support.runs import Run
 
 
@@ -26,28 +23,6 @@ def make(database: Database, staging_path: Path) -> Callable[[], Run]:
 
     settings = RunSettings(max_concurrent_runs=1)
     return lambda: Run(database, staging_path, "{}", settings, create_time=next(moments))
-
-
-def test_a_job_that_several_threads_see_gets_one_process(
-    make: Callable[[], Run], database: Database, staging_path: Path
-) -> None:
-    """A submit and the task runner read the queue at the same moment."""
-    first, second = make(), make()
-    barrier = threading.Barrier(4)
-
-    def start() -> None:
-        barrier.wait()
-        local_queue.start_waiting_jobs(database, str(staging_path), 1)
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert list(started_runs().values()) == [first.id]
-    # Its process starts the next one, in its own turn.
-    eventually(lambda: second.row.status == "FAILED")
-    assert first.row.status == "FAILED"
 
 
 def test_the_oldest_job_is_claimed_first_and_only_once(
