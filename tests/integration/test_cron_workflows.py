@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,13 +66,14 @@ async def job_that(
     jobs: Jobs, definition_id: str, condition: Callable[[dict[str, Any]], Any]
 ) -> dict[str, Any]:
     """Wait for a definition's newest job to be so."""
-    end = time.monotonic() + 20
-    while True:
-        found = await jobs.runs(definition_id)
-        if found and condition(found[0]):
-            return found[0]
-        assert time.monotonic() < end, found
-        await asyncio.sleep(0.1)
+    found: list[dict[str, Any]] = []
+
+    async def is_so() -> Any:
+        found[:] = await jobs.runs(definition_id)
+        return found and condition(found[0])
+
+    await eventually_async(is_so, state=lambda: found)
+    return found[0]
 
 
 async def test_what_others_put_into_the_live_object_survives(define: Any, argo: ArgoStandIn) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import uuid
@@ -17,6 +16,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, Story, notebook, outputs, refusal
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
@@ -115,16 +115,17 @@ async def test_a_run_that_the_next_one_replaced_is_stopped_and_says_so(
 ) -> None:
     story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("import time; time.sleep(600)")))
     await next_minute()
-    while not await jobs.runs(story.id):
-        await asyncio.sleep(0.1)
-    [first] = await jobs.runs(story.id)
+    [first] = await eventually_async(lambda: jobs.runs(story.id))
     await jobs.wait(first["job_id"], until="IN_PROGRESS")
     await next_minute()
     job = await jobs.wait(first["job_id"])
     assert (job["status"], "replaced it" in job["status_message"]) == ("STOPPED", True)
-    while len(await jobs.runs(story.id)) < 2:
-        await asyncio.sleep(0.1)
-    [second, _] = await jobs.runs(story.id)
+
+    async def both() -> list[dict[str, Any]]:
+        runs = await jobs.runs(story.id)
+        return runs if len(runs) == 2 else []
+
+    [second, _] = await eventually_async(both)
     await jobs.wait(second["job_id"], until="IN_PROGRESS")
 
     await jobs.request("DELETE", "job_definitions", story.id)

@@ -21,6 +21,7 @@ from argo_jupyter_scheduler.steps.notebook.progress import PROGRESS
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook, outputs
 from tests.support.processes import marked
 
@@ -102,8 +103,7 @@ def check(
 
 
 def wait_for_text(path: Path, text: str) -> None:
-    while not path.exists() or text not in path.read_text():
-        time.sleep(0.1)
+    eventually(lambda: path.exists() and text in path.read_text())
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["", "papermill-in-environment"])

@@ -20,6 +20,7 @@ from argo_jupyter_scheduler.environments.catalog import EnvironmentCatalog
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.support.environments import program, virtual_environment
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs
 from tests.support.logs import recorded_log
 
@@ -76,10 +77,13 @@ def said(scheduler: ArgoScheduler) -> Callable[[str], int]:
 
 
 async def until(jobs: Jobs, condition: Callable[[list[str]], bool]) -> list[str]:
-    end = time.monotonic() + 20
-    while not condition(names := await offered(jobs)):
-        assert time.monotonic() < end, names
-        await asyncio.sleep(0.1)
+    names: list[str] = []
+
+    async def is_so() -> bool:
+        names[:] = await offered(jobs)
+        return condition(names)
+
+    await eventually_async(is_so, 20, state=lambda: names)
     return names
 
 

@@ -15,6 +15,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
 from tests.support.environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
+from tests.support.eventually import eventually_async
 from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, refusal
 from tests.support.processes import marked
 
@@ -340,8 +341,7 @@ async def test_a_stop_ends_papermill_in_the_environment_too(jobs: Jobs) -> None:
     code = "import time; open('begun', 'w'); time.sleep(600)"
     job_id = await jobs.create("s.ipynb", notebook(code), runtime_environment_name="whole")
     await jobs.wait(job_id, until="IN_PROGRESS")
-    while not len(marked(job_id)) >= 3:
-        await jobs.get(job_id)
+    await eventually_async(lambda: len(marked(job_id)) >= 3)
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     assert marked(job_id) == []
     assert (await jobs.get(job_id))["status"] == "STOPPED"

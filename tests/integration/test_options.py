@@ -11,6 +11,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.eventually import eventually_async
 from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, refusal
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -98,6 +99,11 @@ print('this is', attempt, flush=True)
 """
 
 
+async def reached(count: Path, attempt: int) -> None:
+    """Wait until a notebook that counts its attempts is in this one."""
+    await eventually_async(lambda: count.exists() and count.read_text() == str(attempt))
+
+
 @pytest.mark.parametrize("place", ["local", "argo", "argo-pod-per-step"], indirect=True)
 async def test_a_run_that_failed_is_tried_again_until_it_succeeds(jobs: Jobs, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
@@ -105,9 +111,8 @@ async def test_a_run_that_failed_is_tried_again_until_it_succeeds(jobs: Jobs, tm
     source = notebook(COUNTS.format(str(tmp_path / "count")), wait, "assert attempt == 3, 'not yet'")
     fields = {"output_formats": ["ipynb", "log"], "runtime_environment_parameters": {"retries": 3}}
     job_id = await jobs.create("t.ipynb", source, **fields)
-    while not (tmp_path / "count").exists() or (tmp_path / "count").read_text() != "2":
-        assert (await jobs.get(job_id))["status"] in ("QUEUED", "IN_PROGRESS")
-        await asyncio.sleep(0.05)
+    await reached(tmp_path / "count", 2)
+    assert (await jobs.get(job_id))["status"] == "IN_PROGRESS"
     gate.touch()
     job = await jobs.wait(job_id)
     assert (job["status"], job["status_message"]) == ("COMPLETED", None)
@@ -139,8 +144,7 @@ async def test_a_stop_ends_all_attempts(jobs: Jobs, tmp_path: Path) -> None:
     count = tmp_path / "count"
     source = notebook(COUNTS.format(str(count)), "import time; time.sleep(600)")
     job_id = await jobs.create("t.ipynb", source, tags=["retries:3"])
-    while not count.exists():
-        await asyncio.sleep(0.05)
+    await reached(count, 1)
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     await asyncio.sleep(2)
     assert (await jobs.get(job_id))["status"] == "STOPPED"
@@ -159,8 +163,7 @@ class TestOnArgo:
             (1, argo.kill_pod),
             (2, lambda name: argo.end_pod(name, "The node was low on memory")),
         ):
-            while not count.exists() or count.read_text() != str(number):
-                await asyncio.sleep(0.05)
+            await reached(count, number)
             end(f"job-{job_id}")
         job = await jobs.wait(job_id)
         assert (job["status"], job["status_message"]) == ("COMPLETED", None)
@@ -181,8 +184,7 @@ class TestOnArgo:
             COUNTS.format(str(count)), "import time; time.sleep(600 if attempt == 2 else 0); 1 / 0"
         )
         job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])
-        while not count.exists() or count.read_text() != "2":
-            await asyncio.sleep(0.05)
+        await reached(count, 2)
         argo.kill_pod(f"job-{job_id}")
         job = await jobs.wait(job_id)
         assert (job["status"], job["status_message"]) == ("FAILED", "OOMKilled (exit code 137)")

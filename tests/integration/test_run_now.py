@@ -7,12 +7,12 @@ import contextlib
 import json
 import sqlite3
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, notebook, outputs, refusal
 
 
@@ -157,16 +157,17 @@ async def test_stop_ends_the_run_at_once_and_for_good(jobs: Jobs, tmp_path: Path
     code = f"import time, pathlib\nfor _ in range(600):\n    pathlib.Path({str(flag)!r}).write_text(str(time.time())); time.sleep(.1)"
     job_id = await jobs.create("s.ipynb", notebook(code))
     assert (await jobs.wait(job_id, until="IN_PROGRESS"))["status"] == "IN_PROGRESS"
-    while not flag.exists():
-        await jobs.get(job_id)
+    await eventually_async(flag.exists)
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     assert (await jobs.get(job_id))["status"] == "STOPPED"
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
-    written, end = "", time.monotonic() + 10
-    while (now := flag.read_text()) != written:  # on Argo it ends a moment after the answer
-        assert time.monotonic() < end
-        written = now
+
+    async def has_ended() -> bool:
+        before = flag.read_text()
         await asyncio.sleep(0.5)
+        return flag.read_text() == before
+
+    await eventually_async(has_ended, 10)  # on Argo it ends a moment after the answer
     assert (await jobs.get(job_id))["status"] == "STOPPED"
 
 

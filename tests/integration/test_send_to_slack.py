@@ -24,6 +24,7 @@ from argo_jupyter_scheduler.steps.context import Context
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import SlackStandIn
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook
 from tests.support.rows import job_row
 
@@ -258,8 +259,7 @@ def test_a_process_that_died_is_made_up_for_while_nobody_can_have_seen_anything(
     command = [sys.executable, "-m", "argo_jupyter_scheduler.steps", "send-to-slack", "--job-id", "a"]
     command += ["--db-url", context.database.url, "--staging-path", str(context.folder.path.parent)]
     with subprocess.Popen(command, env={**os.environ, "SLACK_TOKEN": slack.token}) as process:
-        while method not in slack.requests:
-            time.sleep(0.02)
+        eventually(lambda: method in slack.requests)
         process.kill()
     slack.hang = set()
     slack.requests.clear()

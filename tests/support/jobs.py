@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from tests.support.eventually import eventually_async
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -122,13 +122,15 @@ class Jobs:
 
     async def wait(self, job_id: str, timeout: float = 60, until: str | None = None) -> dict[str, Any]:
         """Return the job once it has ended, or has the status `until`."""
-        end = time.monotonic() + timeout
-        while True:
-            job = await self.get(job_id)
-            if job["status"] == until or job["status"] not in LIVE:
-                return job
-            assert time.monotonic() < end, job
-            await asyncio.sleep(0.1)
+        job: dict[str, Any] = {}
+
+        async def is_so() -> bool:
+            job.clear()
+            job.update(await self.get(job_id))
+            return job["status"] == until or job["status"] not in LIVE
+
+        await eventually_async(is_so, timeout, state=lambda: job)
+        return job
 
     async def download(self, job_id: str) -> dict[str, Path]:
         """Download the outputs as the panel does; return where they are."""
@@ -153,10 +155,11 @@ class Story:
         """Let a minute pass and return its run once it has ended."""
         before = {job["job_id"] for job in await self.jobs.runs(self.id)}
         await self.next_minute()
-        end = time.monotonic() + timeout
-        while not (new := [job for job in await self.jobs.runs(self.id) if job["job_id"] not in before]):
-            assert time.monotonic() < end
-            await asyncio.sleep(0.1)
+
+        async def find_new() -> list[dict[str, Any]]:
+            return [job for job in await self.jobs.runs(self.id) if job["job_id"] not in before]
+
+        new = await eventually_async(find_new, timeout)
         return await self.jobs.wait(new[-1]["job_id"])
 
     async def no_run(self) -> None:
