@@ -17,12 +17,13 @@ from tornado.httpclient import HTTPClientError
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.eventually import eventually_async
-from tests.support.jobs import Jobs, Story, notebook, outputs, refusal
+from tests.support.jobs import Jobs, Story, notebook, on_each_engine, outputs, refusal
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
 
 
+@on_each_engine
 async def test_the_life_of_a_definition(
     jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_run_has_its_own_copy_of_the_input_folder(
     assert (await story.printed(job), job["packaged_files"]) == ("better\n", ["data/x.txt"])
 
 
+@on_each_engine
 async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awaitable[None]]) -> None:
     story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("1 / 0")))
     job = await story.next_run()
@@ -110,6 +112,7 @@ async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awai
     assert job["status_message"].startswith("ZeroDivisionError: division by zero")
 
 
+@on_each_engine
 async def test_a_run_that_the_next_one_replaced_is_stopped_and_says_so(
     jobs: Jobs, next_minute: Callable[[], Awaitable[None]], place: str
 ) -> None:

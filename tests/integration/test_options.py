@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError
 
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually_async
-from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, refusal
+from tests.support.jobs import Jobs, Story, notebook, on_each_engine, outputs, refusal
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
@@ -35,16 +35,13 @@ def scheduler_config(scheduler_config: dict[str, Any]) -> dict[str, Any]:
     return {**scheduler_config, "allowed_images": ["quay.io/*"]}
 
 
-both = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=True)
-
-
 async def refused(jobs: Jobs, words: str, **fields: Any) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("r.ipynb", notebook("1"), **fields)
     assert words in refusal(error)
 
 
-@both
+@on_each_engine
 async def test_options_are_checked_at_submit(jobs: Jobs, staging_path: Path, place: str) -> None:
     for fields, words in REFUSED:
         await refused(jobs, words, **fields)
@@ -63,7 +60,7 @@ async def test_options_are_checked_at_submit(jobs: Jobs, staging_path: Path, pla
     assert (definition["tags"], definition["runtime_environment_parameters"]) == (["timeout:1h"], None)
 
 
-@both
+@on_each_engine
 async def test_near_misses_are_in_the_logs_and_the_job_runs(
     jobs: Jobs, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -77,7 +74,7 @@ async def test_near_misses_are_in_the_logs_and_the_job_runs(
     assert "leak" not in log
 
 
-@both
+@on_each_engine
 async def test_a_run_that_takes_too_long_is_ended(jobs: Jobs) -> None:
     source = notebook("import time; time.sleep(600)")
     fields = {"tags": ["timeout:4s", "retries:3"], "output_formats": ["log"]}
@@ -125,7 +122,7 @@ async def test_a_run_that_failed_is_tried_again_until_it_succeeds(jobs: Jobs, tm
     assert "Attempt 4" not in log
 
 
-@both
+@on_each_engine
 async def test_the_last_attempts_failure_is_the_runs(jobs: Jobs, tmp_path: Path) -> None:
     source = notebook(COUNTS.format(str(tmp_path / "count")), "raise ValueError(attempt)")
     job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])
@@ -139,7 +136,7 @@ async def test_a_kernel_that_dies_is_tried_again(jobs: Jobs, tmp_path: Path) -> 
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
 
 
-@both
+@on_each_engine
 async def test_a_stop_ends_all_attempts(jobs: Jobs, tmp_path: Path) -> None:
     count = tmp_path / "count"
     source = notebook(COUNTS.format(str(count)), "import time; time.sleep(600)")

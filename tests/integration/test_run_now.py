@@ -13,7 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.support.eventually import eventually_async
-from tests.support.jobs import Jobs, notebook, outputs, refusal
+from tests.support.jobs import Jobs, notebook, on_each_engine, outputs, refusal
 
 
 async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:
@@ -29,6 +29,7 @@ async def test_a_notebook_is_executed_and_can_be_downloaded(jobs: Jobs) -> None:
     assert "42" in files["html"].read_text()
 
 
+@on_each_engine
 async def test_parameters_are_typed_and_in_the_environment(jobs: Jobs) -> None:
     text = {
         "n": "3",
@@ -81,6 +82,7 @@ async def test_input_folder_comes_along_and_new_files_come_back(jobs: Jobs) -> N
     assert (await jobs.get(job_id))["downloaded"]
 
 
+@on_each_engine
 async def test_every_offered_format_is_made(jobs: Jobs) -> None:
     offered = (await jobs.request("GET", "runtime_environments"))[0]["output_formats"]
     # Qt and browser exporters need a display or a browser of their own; they are tried where they are set up.
@@ -121,6 +123,7 @@ async def test_a_picture_and_a_chart_are_in_the_html(jobs: Jobs) -> None:
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
+@on_each_engine
 async def test_the_notebooks_own_kernel_is_used(jobs: Jobs, bash_kernel: dict[str, str]) -> None:
     source = notebook("echo $BASH_VERSION $greeting", kernel=bash_kernel)
     job_id = await jobs.create("b.ipynb", source, parameters={"greeting": "hej"})
@@ -129,6 +132,7 @@ async def test_the_notebooks_own_kernel_is_used(jobs: Jobs, bash_kernel: dict[st
     assert outputs((await jobs.download(job_id))["ipynb"]).strip().endswith("hej")
 
 
+@on_each_engine
 async def test_a_missing_kernel_is_told_with_those_that_are_there(jobs: Jobs, place: str) -> None:
     source = notebook("1", kernel={"name": "ir", "display_name": "R"})
     if place == "local":
@@ -145,6 +149,7 @@ async def test_a_missing_kernel_is_told_with_those_that_are_there(jobs: Jobs, pl
     assert "python3 (python)" in message
 
 
+@on_each_engine
 async def test_a_kernel_that_dies_is_told_with_its_cell(jobs: Jobs) -> None:
     source = notebook("print('alive')", "import os; os._exit(3)")
     job = await jobs.wait(await jobs.create("d.ipynb", source))
@@ -171,6 +176,7 @@ async def test_stop_ends_the_run_at_once_and_for_good(jobs: Jobs, tmp_path: Path
     assert (await jobs.get(job_id))["status"] == "STOPPED"
 
 
+@on_each_engine
 async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Path) -> None:
     ended = await jobs.create("e.ipynb", notebook("1"))
     running = await jobs.create("r.ipynb", notebook("import time; time.sleep(60)"))
@@ -185,6 +191,7 @@ async def test_delete_also_while_running_and_twice(jobs: Jobs, staging_path: Pat
     assert f"Job {ended} not found" in refusal(error)
 
 
+@on_each_engine
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -251,6 +258,7 @@ async def test_a_job_from_another_one_finds_its_notebook(jobs: Jobs) -> None:
     assert outputs((await jobs.download(again))["ipynb"]) == "root\n"
 
 
+@on_each_engine
 async def test_an_idempotency_token_runs_once(jobs: Jobs, staging_path: Path) -> None:
     job_id = await jobs.create("t.ipynb", notebook("1"), idempotency_token="same")
     with pytest.raises(HTTPClientError, match="409"):
@@ -259,6 +267,7 @@ async def test_an_idempotency_token_runs_once(jobs: Jobs, staging_path: Path) ->
     assert (await jobs.wait(job_id))["status"] == "COMPLETED"
 
 
+@on_each_engine
 async def test_a_notebook_without_a_kernel_gets_one(jobs: Jobs) -> None:
     source = json.loads(notebook("print(a)"))
     source["metadata"] = {}
@@ -267,6 +276,7 @@ async def test_a_notebook_without_a_kernel_gets_one(jobs: Jobs) -> None:
     assert outputs((await jobs.download(job_id))["ipynb"]) == "7\n"
 
 
+@on_each_engine
 async def test_a_definition_can_be_run_now_and_deleted(jobs: Jobs, staging_path: Path) -> None:
     jobs.write("d.ipynb", notebook("print(a)", parameters="a = 1"))
     body = {"name": "d", "input_uri": "d.ipynb", "output_formats": ["ipynb"], "schedule": "0 0 1 1 *"}
@@ -320,6 +330,7 @@ async def test_an_input_filename_leads_nowhere_else(
     assert files() - before == {jobs.root / "n.ipynb"}
 
 
+@on_each_engine
 @pytest.mark.parametrize("whole_folder", [False, True])
 async def test_a_plain_input_filename_is_honoured(jobs: Jobs, staging_path: Path, whole_folder: bool) -> None:
     job_id = await jobs.create(

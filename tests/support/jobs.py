@@ -49,6 +49,9 @@ REAL_ARGO = [pytest.param("real-argo", marks=pytest.mark.argo)] if "ARGO_SERVER"
 
 PLACES: list[Any] = ["local", "argo", "argo-pod-per-step", *REAL_ARGO]
 
+on_each_engine = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=True)
+"""Marks tests of what is the same with one pod a run and one pod a step."""
+
 
 def real_argo() -> dict[str, Any]:
     """Traits for a real Argo, whose pods see this machine's folders; see CONTRIBUTING.md."""
