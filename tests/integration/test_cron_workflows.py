@@ -21,7 +21,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually_async
-from tests.support.jobs import Jobs, Story, notebook, refusal, restarted
+from tests.support.jobs import Jobs, Story, notebook, reconcile_twice, refusal, restarted
 from tests.support.rows import definition_row
 
 PRINTS = notebook("print('done')")
@@ -311,7 +311,7 @@ async def test_a_run_that_waited_when_its_definition_was_paused_goes_on(
 
 
 async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
-    define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
+    define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path, scheduler: ArgoScheduler
 ) -> None:
     argo.clock -= 300  # runs are old enough for the task runner at once
     story = await define()
@@ -335,7 +335,7 @@ async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
     await jobs.request("DELETE", "jobs", job["job_id"])
     job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
     await jobs.request("DELETE", "jobs", job["job_id"])
-    await asyncio.sleep(1)  # some cycles of the task runner
+    await reconcile_twice(scheduler)
     assert [one["status"] for one in await jobs.runs(story.id)] == ["COMPLETED"]
     assert not (staging_path / job["job_id"]).exists()
 
@@ -371,7 +371,9 @@ async def test_a_pod_that_is_told_to_end_leaves_the_reason_to_argo(
     assert (job["status"], job["status_message"]) == ("FAILED", reason)
 
 
-async def test_stop_and_delete_of_a_scheduled_run(define: Any, jobs: Jobs, argo: ArgoStandIn) -> None:
+async def test_stop_and_delete_of_a_scheduled_run(
+    define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
+) -> None:
     story = await define(SLEEPS)
     await story.next_minute()
     job = await job_that(jobs, story.id, lambda job: job["status"] == "IN_PROGRESS")
@@ -381,7 +383,7 @@ async def test_stop_and_delete_of_a_scheduled_run(define: Any, jobs: Jobs, argo:
     assert (await jobs.get(job["job_id"]))["status"] == "STOPPED"
     await jobs.request("DELETE", "jobs", job["job_id"])
     assert name not in argo.runs
-    await asyncio.sleep(1)
+    await reconcile_twice(scheduler)
     assert await jobs.runs(story.id) == []
 
 

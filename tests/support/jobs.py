@@ -179,6 +179,12 @@ class Story:
         return outputs((await self.jobs.download(job["job_id"]))["ipynb"])
 
 
+async def reconcile_twice(scheduler: ArgoScheduler) -> None:
+    """Let the reconciler do what it would do in the next minute, so that what must not happen had its chance."""
+    for _ in range(2):
+        await asyncio.to_thread(scheduler.reconciler.reconcile)
+
+
 def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:
     """Return a scheduler as a server with another configuration has it."""
     config = scheduler.config.copy()
