@@ -10,7 +10,8 @@ from typing import TypeVar, overload
 
 T = TypeVar("T")
 
-INTERVAL_SECONDS = 0.05
+INTERVAL_SECONDS = 0.1
+"""A request to a server takes 7 ms of the processor that the run needs."""
 
 
 def eventually(condition: Callable[[], T], timeout: float = 60, state: Callable[[], object] = str) -> T:
