@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import settings
 from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.engines.local import kill_run
@@ -22,6 +23,9 @@ from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
 from tests.support.processes import started_runs
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes long for what is quick
+settings.load_profile("any machine")
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine"]
 
