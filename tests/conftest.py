@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,15 +12,20 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import settings
 from jupyter_scheduler.orm import create_tables
 
 from argo_jupyter_scheduler.engines.local import kill_run
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.jobs import PLACES, Jobs, real_argo, start_all
 from tests.support.processes import started_runs
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes long for what is quick
+settings.load_profile("any machine")
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine"]
 
@@ -53,6 +59,7 @@ def no_run_is_left() -> Iterator[None]:
     yield
     for pid, job_id in started_runs().items():
         kill_run(job_id, psutil.Process(pid))
+    local_queue.reap_children()
 
 
 @pytest.fixture
@@ -62,11 +69,19 @@ def staging_path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables, made once: each statement that makes them waits for the disk."""
+    path = tmp_path_factory.mktemp("database") / "scheduler.sqlite"
+    create_tables(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def db_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/scheduler.sqlite"
-    create_tables(url)
-    return url
+def db_url(tmp_path: Path, empty_database: Path) -> str:
+    path = tmp_path / "scheduler.sqlite"
+    shutil.copy(empty_database, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

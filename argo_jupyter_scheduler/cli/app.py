@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     app = ArgoSchedulerApp()
     try:
         app.initialize(sys.argv[1:] if arguments is None else arguments)
-        return int(app.subapp.execute())
+        return int(app.subapp.execute())  # type: ignore[union-attr]  # without one, it was refused
     except WrongArguments as error:
         print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
         return 2

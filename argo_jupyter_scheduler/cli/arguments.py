@@ -23,7 +23,7 @@ class WrongArguments(ArgoSchedulerError):
     """The command line cannot be understood."""
 
 
-class Text(Unicode):
+class Text(Unicode[str, str]):
     """Text as it was typed: `Unicode` would expand ``~`` and take quotation marks away."""
 
     def from_string(self, text: str) -> str:
@@ -31,7 +31,7 @@ class Text(Unicode):
         return text
 
 
-class TextList(List):
+class TextList(List[str]):
     """Texts as they were typed, one for each time that the option is given."""
 
     def from_string_list(self, texts: list[str]) -> list[str]:
@@ -107,7 +107,7 @@ class StrictLoader(KVArgParseConfigLoader):
 
     def _create_parser(self) -> None:
         super()._create_parser()
-        self.parser.error = _refuse  # argparse's own prints a usage that names all traits, and exits
+        self.parser.error = _refuse  # type: ignore[method-assign]  # argparse's own prints a usage that names all traits, and exits
 
     def _check_options(self) -> None:
         """Refuse options that are neither an alias nor a flag; argparse would take them for traits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import traceback
 from pathlib import Path
@@ -79,7 +80,7 @@ class SchedulerCommand(JupyterApp):
             self.classes = [*self.classes, ArgoScheduler]
         try:
             # Without its decorator, which logs a wrong value and exits.
-            JupyterApp.parse_command_line.__wrapped__(self, argv)
+            inspect.unwrap(JupyterApp.parse_command_line)(self, argv)
         except TraitError as error:
             raise WrongArguments(str(error)) from error
 

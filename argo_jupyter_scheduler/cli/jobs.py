@@ -42,9 +42,9 @@ class JobsCommand(SchedulerCommand):
         )
     )
 
-    limit: int = Integer(25, min=0, config=True, help="How many jobs at most; 0 for all.")
-    status: str = Enum(("", *STATUSES), default_value="", config=True, help="Only jobs with this status.")
-    definition: str = Text(config=True, help="Only runs of the job definition whose id begins so.")
+    limit = Integer(25, min=0, config=True, help="How many jobs at most; 0 for all.")
+    status = Enum(("", *STATUSES), default_value="", config=True, help="Only jobs with this status.")
+    definition = Text(config=True, help="Only runs of the job definition whose id begins so.")
 
     aliases = {  # noqa: RUF012
         **ALIASES,

@@ -30,7 +30,7 @@ class LogsCommand(SchedulerCommand):
     examples = "jupyter argo-scheduler logs 3f2a --follow"
     operands = ("JOB",)
 
-    follow: bool = Bool(False, config=True, help="Go on until the job has ended.")
+    follow = Bool(False, config=True, help="Go on until the job has ended.")
 
     aliases = ALIASES
     flags = {  # noqa: RUF012

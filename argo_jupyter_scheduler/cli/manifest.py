@@ -39,9 +39,9 @@ class ManifestCommand(SchedulerCommand):
     )
     operands = ("NOTEBOOK",)
 
-    schedule: str = Text(config=True, help="Of a job definition, such as '0 6 * * *'. By default a run now.")
-    timezone: str = Text(config=True, help="Of the schedule, such as Europe/Berlin. By default UTC.")
-    argo_version: str = Text(
+    schedule = Text(config=True, help="Of a job definition, such as '0 6 * * *'. By default a run now.")
+    timezone = Text(config=True, help="Of the schedule, such as Europe/Berlin. By default UTC.")
+    argo_version = Text(
         config=True,
         help="For which version of Argo, such as 3.5. By default the newest, whatever your Argo is.",
     )

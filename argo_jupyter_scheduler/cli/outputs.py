@@ -24,9 +24,7 @@ class OutputsCommand(SchedulerCommand):
     )
     operands = ("JOB",)
 
-    output_dir: str = Text(
-        config=True, help="Folder where the files are copied; their paths there are printed."
-    )
+    output_dir = Text(config=True, help="Folder where the files are copied; their paths there are printed.")
 
     aliases = {**ALIASES, "output-dir": "OutputsCommand.output_dir"}  # noqa: RUF012
     flags = {  # noqa: RUF012

@@ -16,10 +16,10 @@ DEFAULT_FORMATS = ("ipynb", "html")
 class WithParameters(SchedulerCommand):
     """A command that takes ``-p NAME VALUE``."""
 
-    parameters: dict[str, str] = Dict(
+    parameters = Dict(
         config=True, help="A parameter of the notebook: -p NAME VALUE or -p NAME=VALUE. Can be repeated."
     )
-    output_dir: str = Text(config=True, help="Folder where the files that the run made are copied.")
+    output_dir = Text(config=True, help="Folder where the files that the run made are copied.")
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the command line, parameters first."""
@@ -47,18 +47,14 @@ class RunCommand(WithParameters):
     )
     operands = ("NOTEBOOK",)
 
-    environment: str = Text(
-        config=True, help="Environment to run in. By default the one that the dialog picks."
-    )
-    output_formats: list[str] = TextList(
-        config=True, help="Output format. Can be repeated. By default ipynb and html."
-    )
-    job_name: str = Text(config=True, help="Name of the job. By default the notebook's.")
-    tags: list[str] = TextList(
+    environment = Text(config=True, help="Environment to run in. By default the one that the dialog picks.")
+    output_formats = TextList(config=True, help="Output format. Can be repeated. By default ipynb and html.")
+    job_name = Text(config=True, help="Name of the job. By default the notebook's.")
+    tags = TextList(
         config=True, help="Tag of the job; timeout:2h and retries:3 are options. Can be repeated."
     )
-    compute_type: str = Text(config=True, help="Compute type, see c.ArgoScheduler.compute_types.")
-    package_input_folder: bool = Bool(False, config=True, help="Run with a copy of the notebook's folder.")
+    compute_type = Text(config=True, help="Compute type, see c.ArgoScheduler.compute_types.")
+    package_input_folder = Bool(False, config=True, help="Run with a copy of the notebook's folder.")
 
     aliases = {  # noqa: RUF012
         **ALIASES,

@@ -7,6 +7,8 @@ from typing import Any
 
 from traitlets import Bool, Callable, Dict, Enum, Float, HasTraits, Integer, List, Unicode, Union, default
 
+from argo_jupyter_scheduler.engines.argo.settings import Switch
+
 
 def _cores(help: str, default: float | None = None) -> Any:  # noqa: A002 (traitlets' name)
     return Union([Float(), Unicode()], default_value=default, allow_none=True, config=True, help=help)
@@ -25,16 +27,17 @@ def _things(help: str) -> Any:  # noqa: A002
     return Union([List(Dict()), Dict()], default_value=[], config=True, help=help)
 
 
-class _Switch(Enum[str]):
+class _Switch(Enum[Switch]):
     """``auto``, ``on`` or ``off``; also True and False, which is what YAML makes of an unquoted ``on`` and ``off``."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(("auto", "on", "off"), default_value="auto", config=True, **keywords)
 
-    def validate(self, obj: Any, value: Any) -> str:
+    def validate(self, obj: Any, value: Any) -> Switch:
         if isinstance(value, bool):
             value = "on" if value else "off"
-        return str(super().validate(obj, value))
+        valid: Switch = super().validate(obj, value)
+        return valid
 
 
 class PodTraits(HasTraits):

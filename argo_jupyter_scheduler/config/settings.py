@@ -155,7 +155,7 @@ def _make_pod_settings(traits: SchedulerTraits, namespace: str, working_dir: str
         service_account_path=Path(traits.service_account_path),
         namespace=namespace,
         working_dir=working_dir,
-        hook=(lambda pod: hook(traits, pod)) if hook else None,
+        hook=(lambda pod: hook(traits, pod)) if hook is not None else None,
     )
 
 

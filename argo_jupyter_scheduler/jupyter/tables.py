@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_scheduler.orm import Base, Job, JobDefinition, JsonType
-from sqlalchemy import DDL, BigInteger, event, inspect
+from sqlalchemy import BigInteger, event, inspect, text
 from sqlalchemy.engine import Connection
 
 _TABLES = (Job.__table__, JobDefinition.__table__)
@@ -39,4 +39,4 @@ def _widen(_: Any, connection: Connection, **options: Any) -> None:
             if column.table is table and types[column.name].startswith(("INTEGER", "VARCHAR("))
         ]
         if changes:
-            connection.execute(DDL(f"ALTER TABLE {table.name} {', '.join(changes)}"))
+            connection.execute(text(f"ALTER TABLE {table.name} {', '.join(changes)}"))

@@ -54,6 +54,7 @@ def start_waiting_jobs(
     environment
         Environment variables that the processes get in addition to this process's own.
     """
+    reap_children()
     jobs = [job for job in database.list_live_jobs() if job.pid is not None]
     waiting = [job.job_id for job in jobs if job.pid == LOCAL_WAITING and job.status in WAITING]
     free = max_concurrent_runs - (len(jobs) - len(waiting))
@@ -62,14 +63,19 @@ def start_waiting_jobs(
             _start(database, staging_path, job_id, environment or {})
 
 
+def reap_children() -> None:
+    """Forget the processes that have ended, so that none stays as a zombie."""
+    with _children_lock:
+        for job_id, child in list(_children.items()):
+            if child.poll() is not None:
+                del _children[job_id]
+
+
 def _start(database: Database, staging_path: str, job_id: str, environment: Mapping[str, str]) -> None:
     folder = RunFolder(staging_path, job_id)
     if not folder.private.is_dir():
         database.mark_failed(job_id, FOLDER_GONE)
         return
-    for other, child in list(_children.items()):
-        if child.poll() is not None:  # which reaps it
-            _children.pop(other, None)
     if job_id in _children:
         return  # it is on its way; on a busy machine that takes longer than the next look
     command = [sys.executable, "-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"]

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from playwright import sync_api
 
 from tests.stand_ins.slack import SlackStandIn
 from tests.support.environments import with_ipykernel
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook, outputs
 
 ROOT = Path(__file__).parents[2]
@@ -68,15 +68,18 @@ def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
 
 
 def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
-    for _ in range(600):
+    log = tmp_path / "lab.log"
+
+    def find() -> str:
+        assert server.poll() is None, log.read_text()
         for file in (tmp_path / "runtime").glob("jpserver-*.json"):
             with contextlib.suppress(OSError, ValueError):  # it may be half written, and not be listening yet
                 url = str(json.loads(file.read_text())["url"])
                 urllib.request.urlopen(f"{url}api/status?token=t", timeout=30).close()
                 return url
-        assert server.poll() is None, (tmp_path / "lab.log").read_text()
-        time.sleep(0.1)
-    raise AssertionError((tmp_path / "lab.log").read_text())
+        return ""
+
+    return eventually(find, state=log.read_text)
 
 
 @pytest.fixture
@@ -125,11 +128,13 @@ def drag(page: Any, what: Any, where: Any) -> None:
 
 def reload_until(page: Any, text: str, timeout: float = 60) -> None:
     """Press *Reload* until the panel shows a text."""
-    end = time.monotonic() + timeout
-    while not page.get_by_text(text, exact=True).count():
-        assert time.monotonic() < end, page.locator("body").inner_text()
+
+    def is_shown() -> bool:
         page.get_by_role("button", name="Reload", exact=True).click()
         page.wait_for_timeout(500)
+        return bool(page.get_by_text(text, exact=True).count())
+
+    eventually(is_shown, timeout, state=page.locator("body").inner_text)
 
 
 def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
@@ -226,7 +231,11 @@ def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[s
     reload_until(page, "Completed")
 
     shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
-    model = {"name": "monthly-report", "input_uri": "failing.ipynb", "output_formats": ["html"]}
+    model: dict[str, Any] = {
+        "name": "monthly-report",
+        "input_uri": "failing.ipynb",
+        "output_formats": ["html"],
+    }
     model["parameters"] = {"SLACK_CHANNEL": "#reports"}
     model["runtime_environment_name"] = request(lab, "runtime_environments")[0]["name"]
     request(lab, "jobs", model)

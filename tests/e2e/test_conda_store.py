@@ -115,7 +115,7 @@ def test_nebaris_settings_reach_the_server(tmp_path: Path, db_url: str) -> None:
     class Site(ArgoScheduler):
         pass
 
-    Site.use_conda_store_env = True  # type: ignore[assignment]
+    Site.use_conda_store_env = True  # type: ignore[assignment]  # on the class, as Nebari does
     manager = ArgoEnvironmentManager()
     site = Site(str(tmp_path), manager, db_url)
     assert site.use_conda_store_env is True

@@ -18,6 +18,7 @@ import pytest
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook, outputs
 from tests.support.machine import Machine
 
@@ -45,12 +46,8 @@ def start(machine: Machine, *arguments: str) -> subprocess.Popen[str]:
 
 def wait_for_job(machine: Machine, status: str) -> str:
     """Return the id of the newest job once it has a status."""
-    end = time.monotonic() + 60
-    while not (machine.data / "scheduler.sqlite").exists() or [
-        job["status"] for job in jobs(machine)[:1]
-    ] != [status]:
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    eventually((machine.data / "scheduler.sqlite").exists)
+    eventually(lambda: [job["status"] for job in jobs(machine)[:1]] == [status])
     return str(jobs(machine)[0]["job_id"])
 
 

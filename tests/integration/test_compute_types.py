@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook, restarted, start_all
+from tests.support.jobs import Jobs, Story, notebook, refusal, restarted, start_all
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {
@@ -59,9 +58,7 @@ async def test_the_dialog_offers_them_and_the_row_keeps_the_name(jobs: Jobs) -> 
         assert (job["status"], job["compute_type"]) == ("COMPLETED", name)
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", compute_type="smal")
-    assert (
-        "Compute type 'smal' not found. Available: small" in json.loads(error.value.response.body)["message"]
-    )
+    assert "Compute type 'smal' not found. Available: small" in refusal(error)
     with pytest.raises(HTTPClientError):
         await jobs.request("PATCH", "jobs", job_id, body={"compute_type": "smal"})
     await jobs.request("PATCH", "jobs", job_id, body={"compute_type": ""})

@@ -25,6 +25,7 @@ from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, ma
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.eventually import eventually
 from tests.support.manifests import DEFINITION, JOB, argo_settings
 from tests.support.tls import SECRET, jwt, tls
 
@@ -312,8 +313,7 @@ def test_no_part_of_the_token_that_was_sent_is_in_an_error(
     plain.hang_seconds = 0.3
 
     def renew() -> None:
-        while not plain.requests:
-            time.sleep(0.01)
+        eventually(lambda: plain.requests)
         (tmp_path / "token").write_text("another")
 
     renewal = threading.Thread(target=renew)

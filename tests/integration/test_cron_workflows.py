@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually_async
-from tests.support.jobs import Jobs, Story, notebook, restarted
+from tests.support.jobs import Jobs, Story, notebook, reconcile_twice, refusal, restarted
 from tests.support.rows import definition_row
 
 PRINTS = notebook("print('done')")
@@ -62,20 +61,21 @@ async def refused(story: Story, method: str, words: str, **fields: Any) -> None:
     body = fields if method == "PATCH" else None
     with pytest.raises(HTTPClientError) as error:
         await story.jobs.request(method, "job_definitions", story.id, body=body)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
 
 
 async def job_that(
     jobs: Jobs, definition_id: str, condition: Callable[[dict[str, Any]], Any]
 ) -> dict[str, Any]:
     """Wait for a definition's newest job to be so."""
-    end = time.monotonic() + 20
-    while True:
-        found = await jobs.runs(definition_id)
-        if found and condition(found[0]):
-            return found[0]
-        assert time.monotonic() < end, found
-        await asyncio.sleep(0.1)
+    found: list[dict[str, Any]] = []
+
+    async def is_so() -> Any:
+        found[:] = await jobs.runs(definition_id)
+        return found and condition(found[0])
+
+    await eventually_async(is_so, state=lambda: found)
+    return found[0]
 
 
 async def test_what_others_put_into_the_live_object_survives(define: Any, argo: ArgoStandIn) -> None:
@@ -313,7 +313,7 @@ async def test_a_run_that_waited_when_its_definition_was_paused_goes_on(
 
 
 async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
-    define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path
+    define: Any, jobs: Jobs, argo: ArgoStandIn, staging_path: Path, scheduler: ArgoScheduler
 ) -> None:
     argo.clock -= 300  # runs are old enough for the task runner at once
     story = await define()
@@ -337,7 +337,7 @@ async def test_a_run_whose_pod_cannot_start_is_a_job_that_says_why(
     await jobs.request("DELETE", "jobs", job["job_id"])
     job = await job_that(jobs, story.id, lambda job: job.get("status_message"))
     await jobs.request("DELETE", "jobs", job["job_id"])
-    await asyncio.sleep(1)  # some cycles of the task runner
+    await reconcile_twice(scheduler)
     assert [one["status"] for one in await jobs.runs(story.id)] == ["COMPLETED"]
     assert not (staging_path / job["job_id"]).exists()
 
@@ -373,7 +373,9 @@ async def test_a_pod_that_is_told_to_end_leaves_the_reason_to_argo(
     assert job["status_message"].startswith(timed_out(None))
 
 
-async def test_stop_and_delete_of_a_scheduled_run(define: Any, jobs: Jobs, argo: ArgoStandIn) -> None:
+async def test_stop_and_delete_of_a_scheduled_run(
+    define: Any, jobs: Jobs, argo: ArgoStandIn, scheduler: ArgoScheduler
+) -> None:
     story = await define(SLEEPS)
     await story.next_minute()
     job = await job_that(jobs, story.id, lambda job: job["status"] == "IN_PROGRESS")
@@ -383,7 +385,7 @@ async def test_stop_and_delete_of_a_scheduled_run(define: Any, jobs: Jobs, argo:
     assert (await jobs.get(job["job_id"]))["status"] == "STOPPED"
     await jobs.request("DELETE", "jobs", job["job_id"])
     assert name not in argo.runs
-    await asyncio.sleep(1)
+    await reconcile_twice(scheduler)
     assert await jobs.runs(story.id) == []
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from concurrent.futures import wait
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +14,16 @@ from jupyter_scheduler.models import ListJobDefinitionsQuery, SortDirection, Sor
 from jupyter_scheduler.scheduler import Scheduler
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
-from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.schema import DefinitionRow
-from tests.support.jobs import Jobs, Story, notebook, outputs, start_all
-from tests.support.rows import definition_row
+from tests.support.eventually import eventually_async
+from tests.support.jobs import Jobs, Story, notebook, on_each_engine, outputs, refusal
 
 FIRST = notebook("print('first', word)", parameters="word = 'none'")
 SECOND = notebook("print('second', word)", parameters="word = 'none'")
 
 
+@on_each_engine
 async def test_the_life_of_a_definition(
     jobs: Jobs, next_minute: Callable[[], Awaitable[None]], staging_path: Path
 ) -> None:
@@ -111,6 +104,7 @@ async def test_a_run_has_its_own_copy_of_the_input_folder(
     assert (await story.printed(job), job["packaged_files"]) == ("better\n", ["data/x.txt"])
 
 
+@on_each_engine
 async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awaitable[None]]) -> None:
     story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("1 / 0")))
     job = await story.next_run()
@@ -118,21 +112,23 @@ async def test_a_failing_run_says_why(jobs: Jobs, next_minute: Callable[[], Awai
     assert job["status_message"].startswith("ZeroDivisionError: division by zero")
 
 
+@on_each_engine
 async def test_a_run_that_the_next_one_replaced_is_stopped_and_says_so(
     jobs: Jobs, next_minute: Callable[[], Awaitable[None]], place: str
 ) -> None:
     story = Story(jobs, next_minute, await jobs.define("n.ipynb", notebook("import time; time.sleep(600)")))
     await next_minute()
-    while not await jobs.runs(story.id):
-        await asyncio.sleep(0.1)
-    [first] = await jobs.runs(story.id)
+    [first] = await eventually_async(lambda: jobs.runs(story.id))
     await jobs.wait(first["job_id"], until="IN_PROGRESS")
     await next_minute()
     job = await jobs.wait(first["job_id"])
     assert (job["status"], "replaced it" in job["status_message"]) == ("STOPPED", True)
-    while len(await jobs.runs(story.id)) < 2:
-        await asyncio.sleep(0.1)
-    [second, _] = await jobs.runs(story.id)
+
+    async def both() -> list[dict[str, Any]]:
+        runs = await jobs.runs(story.id)
+        return runs if len(runs) == 2 else []
+
+    [second, _] = await eventually_async(both)
     await jobs.wait(second["job_id"], until="IN_PROGRESS")
 
     await jobs.request("DELETE", "job_definitions", story.id)
@@ -150,14 +146,9 @@ async def test_an_input_that_is_gone_is_told(
     assert "update its input file snapshot" in job["status_message"]
     with pytest.raises(HTTPClientError) as error:
         await jobs.request("POST", "job_definitions", story.id, "jobs", body={})
-    assert "update its input file snapshot" in json.loads(error.value.response.body)["message"]
+    assert "update its input file snapshot" in refusal(error)
     await story.change(input_uri="n.ipynb")
     assert (await story.next_run())["status"] == "COMPLETED"
-
-
-def configure(scheduler: ArgoScheduler, **settings: object) -> None:
-    """Let the services have other settings, as a server that is configured so."""
-    scheduler.jobs.settings = replace(scheduler.jobs.settings, **settings)  # type: ignore[arg-type]
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -183,7 +174,7 @@ async def test_bad_input_is_refused_before_anything_is_stored(
 ) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.define("n.ipynb", FIRST, **fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert list(staging_path.iterdir()) == []
     assert (await jobs.request("GET", "job_definitions"))["job_definitions"] == []
 
@@ -191,7 +182,7 @@ async def test_bad_input_is_refused_before_anything_is_stored(
     before = await jobs.request("GET", "job_definitions", definition_id)
     with pytest.raises(HTTPClientError) as error:
         await jobs.request("PATCH", "job_definitions", definition_id, body=fields)
-    assert words in json.loads(error.value.response.body)["message"]
+    assert words in refusal(error)
     assert await jobs.request("GET", "job_definitions", definition_id) == before
     assert {path.name for path in staging_path.iterdir()} == {definition_id}
 
@@ -241,168 +232,34 @@ async def test_a_definition_from_another_engine_has_no_settings_of_that(
 async def test_a_definition_that_is_not_there(jobs: Jobs) -> None:
     unknown = str(uuid.uuid4())
     for method, *path in (("GET",), ("PATCH",), ("POST", "jobs")):
-        body = None if method == "GET" else {}
         with pytest.raises(HTTPClientError) as error:
-            await jobs.request(method, "job_definitions", unknown, *path, body=body)
-        assert f"Job definition {unknown} not found" in json.loads(error.value.response.body)["message"]
+            await jobs.request(
+                method, "job_definitions", unknown, *path, body=None if method == "GET" else {}
+            )
+        assert f"Job definition {unknown} not found" in refusal(error)
     await jobs.request("DELETE", "job_definitions", unknown)
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
-class TestOnThisMachine:
-    @pytest.fixture
-    def moment(self) -> list[int]:
-        """The time of this test's servers, in milliseconds; a test moves it."""
-        return [int(time.time() * 1000)]
+@pytest.mark.parametrize("root", [None, SECOND])
+async def test_a_form_in_which_only_the_schedule_was_changed(
+    jobs: Jobs, staging_path: Path, root: str | None
+) -> None:
+    """The panel's form has the input's name in it all the same, without its folder."""
+    definition_id = await jobs.define("folder/n.ipynb", FIRST)
+    if root:
+        jobs.write("n.ipynb", root)
+    form = {"schedule": "0 6 * * *", "timezone": "UTC", "input_uri": "n.ipynb"}
+    staged = staging_path / definition_id / "n.ipynb"
+    jobs.write("folder/n.ipynb", SECOND)
+    await jobs.request("PATCH", "job_definitions", definition_id, body=form)
+    assert staged.read_text() == FIRST
+    (jobs.root / "folder/n.ipynb").unlink()
+    await jobs.request("PATCH", "job_definitions", definition_id, body=form)
+    assert staged.read_text() == FIRST
+    changed = await jobs.request("GET", "job_definitions", definition_id)
+    assert changed["schedule"] == "0 6 * * *"
 
-    async def test_a_second_server_starts_no_run_twice(
-        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
-    ) -> None:
-        definition_id = await jobs.define("n.ipynb", FIRST)
-        servers = [
-            LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]) for _ in range(2)
-        ]
-        moment[0] += 60_000
-        await asyncio.gather(*(asyncio.to_thread(start_all, server) for server in servers))
-        [job] = await jobs.runs(definition_id)
-        assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
-
-    async def test_servers_that_began_at_different_times_count_every_alike(
-        self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, moment: list[int]
-    ) -> None:
-        configure(scheduler, concurrency_policy="Allow")
-        definition_id = await jobs.define("n.ipynb", FIRST, schedule="@every 10m")
-        begin = definition_row(database, definition_id).update_time // 1000
-        servers = [LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])]
-        for minute in range(1, 22):
-            moment[0] += 60_000
-            if minute in (4, 9):  # a second one, and one after a restart
-                servers.append(LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0]))
-            for server in servers:
-                await asyncio.to_thread(start_all, server)
-        found = [job["idempotency_token"] for job in await jobs.runs(definition_id)]
-        assert sorted(found) == [run_token(definition_id, begin + 60 * minute) for minute in (10, 20)]
-        for job in await jobs.runs(definition_id):
-            await jobs.request("DELETE", "jobs", job["job_id"])
-
-    @pytest.mark.parametrize(("deadline", "expected"), [(0, 0), (600, 1)])
-    async def test_a_run_that_was_missed_while_the_server_was_off(
-        self, jobs: Jobs, scheduler: ArgoScheduler, database: Database, deadline: int, expected: int
-    ) -> None:
-        definition_id = await jobs.define("n.ipynb", FIRST, schedule="@hourly")
-        now = int(time.time() * 1000)
-        hour = now - now % 3_600_000
-        database.update_definition(definition_id, update_time=hour - 100_000)
-        configure(scheduler, starting_deadline_seconds=deadline)
-
-        async def restart() -> list[dict[str, Any]]:
-            schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: hour + 300_000)
-            await asyncio.to_thread(start_all, schedules)
-            return await jobs.runs(definition_id)
-
-        for _ in range(2):  # a restart after the restart starts nothing again
-            runs = await restart()
-            assert len(runs) == expected
-        for job in runs:
-            assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
-            await jobs.request("DELETE", "jobs", job["job_id"])
-        assert await restart() == []  # and none whose job the user has deleted
-
-    async def test_a_slow_copy_holds_up_no_other_definition(
-        self, jobs: Jobs, scheduler: ArgoScheduler, staging_path: Path, moment: list[int]
-    ) -> None:
-        gate, copied = threading.Event(), threading.Semaphore(0)
-
-        class Slow(LocalSchedules):
-            def _copy(self, definition: DefinitionRow, folder: RunFolder) -> str:
-                problem = super()._copy(definition, folder)
-                if definition.name == "slow":
-                    copied.release()
-                    gate.wait(60)
-                return problem
-
-        slow = [await jobs.define("n.ipynb", FIRST, name="slow") for _ in range(3)]
-        schedules = Slow(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
-        moment[0] += 60_000
-        starts = await asyncio.to_thread(schedules.start_due)
-        for _ in slow:
-            await asyncio.to_thread(copied.acquire)
-        other = await jobs.define("n.ipynb", FIRST, name="other")
-        for _ in range(3):  # minutes in which the slow ones are due again
-            moment[0] += 60_000
-            await asyncio.to_thread(schedules.start_due)
-        while not await jobs.runs(other):
-            await asyncio.sleep(0.05)
-        assert [await jobs.runs(one) for one in slow] == [[], [], []]
-
-        same, changed, deleted = slow
-        jobs.write("other.ipynb", SECOND)
-        await jobs.request("PATCH", "job_definitions", changed, body={"input_uri": "other.ipynb"})
-        await jobs.request("DELETE", "job_definitions", deleted)
-        gate.set()
-        await asyncio.to_thread(wait, starts)
-        [first] = await jobs.runs(same)
-        [second] = await jobs.runs(changed)
-        assert (first["input_filename"], second["input_filename"]) == ("n.ipynb", "other.ipynb")
-        for job in (first, second):
-            assert (await jobs.wait(job["job_id"]))["status"] == "COMPLETED"
-        moment[0] += 1000
-        await asyncio.to_thread(
-            start_all, schedules
-        )  # what was due meanwhile, once, though it is late by now
-        assert [len(await jobs.runs(one)) for one in slow] == [2, 2, 0]
-        for one in (same, changed, other):
-            for job in await jobs.runs(one):
-                await jobs.request("DELETE", "jobs", job["job_id"])
-        assert {path.name for path in staging_path.iterdir()} == {same, changed, other}
-
-    async def test_a_clock_that_was_wrong_for_a_while(
-        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
-    ) -> None:
-        definition_id = await jobs.define("n.ipynb", FIRST)
-        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
-        for seconds in (3600, -3600):
-            moment[0] += seconds * 1000
-            await asyncio.to_thread(start_all, schedules)
-        before = {job["job_id"] for job in await jobs.runs(definition_id)}
-        moment[0] += 60_000
-        await asyncio.to_thread(start_all, schedules)
-        runs = await jobs.runs(definition_id)
-        assert len(runs) > len(before)
-        for job in runs:
-            await jobs.request("DELETE", "jobs", job["job_id"])
-
-    @pytest.mark.parametrize("root", [None, SECOND])
-    async def test_a_form_in_which_only_the_schedule_was_changed(
-        self, jobs: Jobs, staging_path: Path, root: str | None
-    ) -> None:
-        """The panel's form has the input's name in it all the same, without its folder."""
-        definition_id = await jobs.define("folder/n.ipynb", FIRST)
-        if root:
-            jobs.write("n.ipynb", root)
-        form = {"schedule": "0 6 * * *", "timezone": "UTC", "input_uri": "n.ipynb"}
-        staged = staging_path / definition_id / "n.ipynb"
-        jobs.write("folder/n.ipynb", SECOND)
-        await jobs.request("PATCH", "job_definitions", definition_id, body=form)
-        assert staged.read_text() == FIRST
-        (jobs.root / "folder/n.ipynb").unlink()
-        await jobs.request("PATCH", "job_definitions", definition_id, body=form)
-        assert staged.read_text() == FIRST
-        changed = await jobs.request("GET", "job_definitions", definition_id)
-        assert changed["schedule"] == "0 6 * * *"
-
-        jobs.write("folder/n.ipynb", notebook("print('third')"))
-        await jobs.request("PATCH", "job_definitions", definition_id, body={"input_uri": "n.ipynb"})
-        assert ("third" in staged.read_text()) == (root is None)
-
-    async def test_forbid_skips_a_run_while_one_is_under_way(
-        self, jobs: Jobs, scheduler: ArgoScheduler, moment: list[int]
-    ) -> None:
-        definition_id = await jobs.define("n.ipynb", notebook("import time; time.sleep(60)"))
-        configure(scheduler, concurrency_policy="Forbid")
-        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
-        for _ in range(2):
-            moment[0] += 60_000
-            await asyncio.to_thread(start_all, schedules)
-        [job] = await jobs.runs(definition_id)
-        await jobs.request("DELETE", "jobs", job["job_id"])
+    jobs.write("folder/n.ipynb", notebook("print('third')"))
+    await jobs.request("PATCH", "job_definitions", definition_id, body={"input_uri": "n.ipynb"})
+    assert ("third" in staged.read_text()) == (root is None)

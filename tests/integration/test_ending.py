@@ -21,6 +21,7 @@ from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.environments import program, with_ipykernel
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook, outputs
 from tests.support.processes import marked
 
@@ -55,7 +56,12 @@ def start(database: Database, db_url: str, folder: RunFolder, jp_environ: None) 
         folder.create()
         folder.write("run.json", {"places": 1, **(settings or {})})
         (folder.path / "n.ipynb").write_text(source)
-        row = {"name": "n", "input_filename": "n.ipynb", "runtime_environment_name": "e", "status": "QUEUED"}
+        row: dict[str, Any] = {
+            "name": "n",
+            "input_filename": "n.ipynb",
+            "runtime_environment_name": "e",
+            "status": "QUEUED",
+        }
         row |= {"output_formats": ["ipynb", "html", "log"], "pid": None if pod else 0, **fields}
         with session() as open_session:
             open_session.add(Job(job_id=folder.path.name, **row))
@@ -97,15 +103,14 @@ def check(
 
 
 def wait_for_text(path: Path, text: str) -> None:
-    while not path.exists() or text not in path.read_text():
-        time.sleep(0.1)
+    eventually(lambda: path.exists() and text in path.read_text())
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["", "papermill-in-environment"])
 def test_a_run_whose_time_is_over_ends_whatever_it_does(
     start: Start, database: Database, folder: RunFolder, tmp_path: Path, inside: bool
 ) -> None:
-    settings = {}
+    settings: dict[str, Any] = {}
     if inside:
         prefix = with_ipykernel(tmp_path / "e", "papermill")
         settings = {

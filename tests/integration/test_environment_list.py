@@ -20,6 +20,7 @@ from argo_jupyter_scheduler.environments.catalog import EnvironmentCatalog
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from tests.support.environments import program, virtual_environment
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs
 from tests.support.logs import recorded_log
 
@@ -76,10 +77,13 @@ def said(scheduler: ArgoScheduler) -> Callable[[str], int]:
 
 
 async def until(jobs: Jobs, condition: Callable[[list[str]], bool]) -> list[str]:
-    end = time.monotonic() + 20
-    while not condition(names := await offered(jobs)):
-        assert time.monotonic() < end, names
-        await asyncio.sleep(0.1)
+    names: list[str] = []
+
+    async def is_so() -> bool:
+        names[:] = await offered(jobs)
+        return condition(names)
+
+    await eventually_async(is_so, 20, state=lambda: names)
     return names
 
 
@@ -120,10 +124,10 @@ def everything(
     program(tmp_path / "bin" / "conda", script)
     gone = ["/bin/no-such-program", "{connection_file}"]
     for name, argv in (("zeta", ["/bin/echo"]), ("ir", ["/bin/cat", "{connection_file}"]), ("gone", gone)):
-        folder = jp_data_dir / "kernels" / name
-        folder.mkdir(parents=True)
+        kernel = jp_data_dir / "kernels" / name
+        kernel.mkdir(parents=True)
         spec = {"argv": argv, "display_name": name.upper(), "language": "R", "env": {"SECRET": "s"}}
-        (folder / "kernel.json").write_text(json.dumps(spec))
+        (kernel / "kernel.json").write_text(json.dumps(spec))
     virtual_environment(projects / "upgraded")
     for link in (projects / "upgraded" / "bin").glob("python*"):
         link.unlink()
@@ -262,6 +266,7 @@ def test_run_settings_have_no_environment_variables_of_kernels(
     catalog.wait(10)
     settings = scheduler.jobs.run_settings(catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None)
     assert settings.environment
+    assert settings.environment.kernel
     assert settings.environment.kernel == settings.kernel
     assert settings.environment.kernel["argv"] == ["/bin/cat", "{connection_file}"]
     assert "SECRET" not in json.dumps(settings.to_json())

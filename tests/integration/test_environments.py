@@ -15,7 +15,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from tornado.httpclient import HTTPClientError
 
 from tests.support.environments import as_conda_leaves_it, kernel_spec, virtual_environment, with_ipykernel
-from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.support.eventually import eventually_async
+from tests.support.jobs import Jobs, Story, notebook, on_each_engine, outputs, refusal
 from tests.support.processes import marked
 
 WHERE = "import sys, os; print(os.path.realpath(sys.prefix), sys.executable)"
@@ -55,9 +56,6 @@ def place(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", "local"))
 
 
-everywhere = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=True)
-
-
 async def printed(jobs: Jobs, job_id: str) -> str:
     job = await jobs.wait(job_id, timeout=120)
     assert (job["status"], job["status_message"]) == ("COMPLETED", None)
@@ -68,13 +66,13 @@ async def refused(jobs: Jobs, *words: str, content: str | None = None, **fields:
     before = (await jobs.request("GET", "jobs"))["jobs"]
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("r.ipynb", content or notebook("1"), **fields)
-    message = json.loads(error.value.response.body)["message"]
+    message = refusal(error)
     for word in words:
         assert word in message
     assert (await jobs.request("GET", "jobs"))["jobs"] == before
 
 
-@everywhere
+@on_each_engine
 async def test_the_kernel_runs_in_the_chosen_environment(jobs: Jobs, envs: Path) -> None:
     code = f"{WHERE}\nimport importlib.util, shutil; print(importlib.util.find_spec('papermill'), shutil.which('python'))"
     job_id = await jobs.create(
@@ -107,7 +105,7 @@ def another_is_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("another_is_active")
-@everywhere
+@on_each_engine
 async def test_an_environment_is_activated_as_conda_does_it(
     jobs: Jobs, envs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -126,7 +124,7 @@ async def test_an_environment_is_activated_as_conda_does_it(
     ]
 
 
-@everywhere
+@on_each_engine
 async def test_a_notebooks_own_language_is_kept(jobs: Jobs, envs: Path) -> None:
     kernel = {"name": "something-else", "display_name": "B", "language": "bash"}
     source = notebook("echo $BASH_VERSION $greeting; which python", kernel=kernel)
@@ -150,7 +148,7 @@ async def test_an_environment_that_shares_its_packages_needs_no_kernel_spec(jobs
     assert (await printed(jobs, job_id)).split()[0] == str(envs / "shared")
 
 
-@everywhere
+@on_each_engine
 async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, envs: Path) -> None:
     await refused(jobs, "Environment '../../etc' not found", runtime_environment_name="../../etc")
     await refused(
@@ -160,7 +158,7 @@ async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, en
         jobs, "'bare'", "ipykernel is missing", "-m pip install ipykernel", runtime_environment_name="bare"
     )
     kernel = {"name": "bash", "display_name": "B", "language": "bash"}
-    words = ("no kernel for bash, only python3 (python)", f"{envs}/geo")
+    words: tuple[str, ...] = ("no kernel for bash, only python3 (python)", f"{envs}/geo")
     await refused(jobs, *words, content=notebook("1", kernel=kernel), runtime_environment_name="geo")
     nameless = {"name": "ir", "display_name": "R"}
     await refused(
@@ -177,7 +175,7 @@ async def test_what_cannot_be_is_refused_where_the_server_sees_it(jobs: Jobs, en
     await refused(jobs, "Available: shared, bare.", runtime_environment_name="SHARED")
 
 
-@everywhere
+@on_each_engine
 async def test_an_environment_that_disappears(
     jobs: Jobs, envs: Path, next_minute: Callable[[], Awaitable[None]]
 ) -> None:
@@ -206,7 +204,7 @@ async def test_an_environment_that_disappears(
     assert job["status"] == "COMPLETED", job
 
 
-@everywhere
+@on_each_engine
 async def test_a_kernel_spec_can_be_picked(bash_kernel: dict[str, str], jobs: Jobs) -> None:
     """By its display name, or by its kernel's, which was its name once."""
     source = notebook("echo $BASH_VERSION $greeting", kernel=bash_kernel)
@@ -236,6 +234,7 @@ class MadeUpKernelSpecs(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name != "conda-env-geo-py":
             return super().get_kernel_spec(kernel_name)
+        assert self.parent
         geo = Path(self.parent.config.MadeUpKernelSpecs.prefix)
         runner = ["python", "-m", "nb_conda_kernels.runner", "/opt/conda", str(geo)]
         argv = [*runner, f"{geo}/bin/python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
@@ -267,7 +266,7 @@ def made_up_kernels(jp_server_config: dict[str, Any], envs: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("made_up_kernels")
-@everywhere
+@on_each_engine
 async def test_kernels_that_only_the_server_knows(jobs: Jobs, envs: Path) -> None:
     picked = await jobs.create("n.ipynb", notebook(WHERE), runtime_environment_name="conda-env-geo-py")
     kernel = {"name": "conda-env-geo-py", "display_name": "geo", "language": "python"}
@@ -318,7 +317,7 @@ def papermill_inside(scheduler_config: dict[str, Any], envs: Path) -> None:
 
 
 @pytest.mark.usefixtures("papermill_inside")
-@everywhere
+@on_each_engine
 async def test_papermill_runs_in_the_environment_where_that_is_wished(jobs: Jobs, envs: Path) -> None:
     parent = "import os; print(open(f'/proc/{os.getppid()}/cmdline').read().split(chr(0))[:3])"
     source = notebook(parent, "print(n + 1, x, os.environ['SEEN'])", "1 / 0", parameters="n = 1; x = 0.0")
@@ -345,8 +344,7 @@ async def test_a_stop_ends_papermill_in_the_environment_too(jobs: Jobs) -> None:
     code = "import time; open('begun', 'w'); time.sleep(600)"
     job_id = await jobs.create("s.ipynb", notebook(code), runtime_environment_name="whole")
     await jobs.wait(job_id, until="IN_PROGRESS")
-    while not len(marked(job_id)) >= 3:
-        await jobs.get(job_id)
+    await eventually_async(lambda: len(marked(job_id)) >= 3)
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     assert marked(job_id) == []
     assert (await jobs.get(job_id))["status"] == "STOPPED"

@@ -27,7 +27,7 @@ from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
 from tests.stand_ins.kubernetes import KubernetesStandIn
 from tests.support import manifests
-from tests.support.jobs import Jobs, notebook
+from tests.support.jobs import Jobs, notebook, refusal
 from tests.support.manifests import JOB
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -450,7 +450,7 @@ class TestWithoutAnySource:
     ) -> None:
         with pytest.raises(HTTPClientError) as error:
             await jobs.create("p.ipynb", notebook("1"))
-        message = json.loads(error.value.response.body)["message"]
+        message = refusal(error)
         for trait in ("image", "volumes", "volume_mounts", "inherit_pod"):
             assert f"c.ArgoScheduler.{trait}" in message
         assert not argo.runs

@@ -21,6 +21,7 @@ from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, notebook, outputs
 from tests.support.processes import marked
 
@@ -58,8 +59,7 @@ async def test_a_killed_run_is_failed_and_the_next_one_starts(
     await jobs.wait(killed, until="IN_PROGRESS")
     [process] = [p for p in marked(killed) if "argo_jupyter_scheduler.steps" in p.cmdline()]
     folder = RunFolder(staging_path, killed)
-    while not folder.output("ipynb").exists():
-        await asyncio.sleep(0.1)
+    await eventually_async(folder.output("ipynb").exists)
     create_time = row_of(database, killed).create_time
     (folder.path / output_filename("k.ipynb", create_time, "ipynb")).mkdir()  # nothing can be published
     for name in ("run.json", "result.json", f"process-{process.pid}.json"):
@@ -77,8 +77,7 @@ async def test_stop_ends_also_what_left_the_process_tree(jobs: Jobs, tmp_path: P
     away = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)"
     code = f"import subprocess, sys, time, pathlib\nsubprocess.run([sys.executable, '-c', {away!r}])\npathlib.Path({str(flag)!r}).touch()\ntime.sleep(60)"
     job_id = await jobs.create("t.ipynb", notebook(code))
-    while not flag.exists():
-        await asyncio.sleep(0.1)
+    await eventually_async(flag.exists)
     assert len(marked(job_id)) >= 3
     await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
     assert marked(job_id) == []
@@ -174,16 +173,13 @@ async def test_a_server_that_goes_away_takes_no_run_with_it(tmp_path: Path) -> N
         *command, env=environment, stderr=asyncio.subprocess.DEVNULL
     )
     database_file = tmp_path / "data" / "scheduler.sqlite"
-    while not database_file.exists():
-        await asyncio.sleep(0.1)
+    await eventually_async(database_file.exists)
     database = Database(f"sqlite:///{database_file}")
-    while not [job for job in rows(database) if job.status == "IN_PROGRESS"]:
-        await asyncio.sleep(0.1)
+    await eventually_async(lambda: [job for job in rows(database) if job.status == "IN_PROGRESS"])
     process.kill()
     await process.wait()
     gate.touch()
-    while rows(database):
-        await asyncio.sleep(0.1)
+    await eventually_async(lambda: not rows(database))
     [folder] = (tmp_path / "data" / "scheduler_staging_area").iterdir()
     [executed] = folder.glob("n-*.ipynb")
     assert outputs(executed) == "done\n"

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import urllib3
 
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook, outputs
 
 # Nebari's own lines, in its template `jupyter_server_config.py.tpl`; no line may change.
@@ -48,17 +48,16 @@ class Panel:
         return response.json() if response.data else None
 
     def until(self, path: str, condition: Any, process: subprocess.Popen[bytes] | None = None) -> Any:
-        end = time.monotonic() + 90
-        while True:
+        def answer() -> Any:
             try:
-                answer = self.request("GET", path)
-                if condition(answer):
-                    return answer
+                found = self.request("GET", path)
             except urllib3.exceptions.HTTPError:  # it is still starting
                 assert process
                 assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.1)
+                return None
+            return found if condition(found) else None
+
+        return eventually(answer, 90)
 
 
 @pytest.fixture

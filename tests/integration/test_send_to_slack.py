@@ -25,6 +25,7 @@ from argo_jupyter_scheduler.steps.context import Context
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import SlackStandIn
+from tests.support.eventually import eventually
 from tests.support.jobs import notebook
 from tests.support.rows import job_row
 
@@ -64,7 +65,7 @@ def run(slack: SlackStandIn, database: Database, db_url: str, staging_path: Path
         folder.output("html").write_text("<h1>html</h1>")
         folder.output("ipynb").write_text(notebook("1"))
         folder.log.touch()
-        row = {
+        row: dict[str, Any] = {
             "name": "n",
             "input_filename": "n.ipynb",
             "runtime_environment_name": "e",
@@ -144,7 +145,7 @@ def test_scopes(run: Run, slack: SlackStandIn, scope: str) -> None:
 
 SHOWN = "files.completeUploadExternal"
 MAYBE = " The message may have arrived all the same."
-ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, str], str]] = {
+ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "500": ((SHOWN, 500, "<html>oops"), {}, f"Slack has a problem (500).{MAYBE}"),
     "200, no JSON": (("conversations.list", 200, "<html>"), {}, "what answered is not Slack"),
     "200, half JSON": (("conversations.list", 200, "{"), {}, "what answered is not Slack"),
@@ -162,7 +163,7 @@ ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, str], str]] = {
 def test_answers_that_are_errors(run: Run, slack: SlackStandIn, name: str) -> None:
     answer, headers, words = ANSWERS[name]
     context = run(FAILED)
-    slack.answer(*answer, times=9, **headers)
+    slack.answer(*answer, **{"times": 9, **headers})
     begun = time.monotonic()
     send_to_slack.run(context)
     assert time.monotonic() - begun < 25
@@ -259,8 +260,7 @@ def test_a_process_that_died_is_made_up_for_while_nobody_can_have_seen_anything(
     command = [sys.executable, "-m", "argo_jupyter_scheduler.steps", "send-to-slack", "--job-id", "a"]
     command += ["--db-url", context.database.url, "--staging-path", str(context.folder.path.parent)]
     with subprocess.Popen(command, env={**os.environ, "SLACK_TOKEN": slack.token}) as process:
-        while method not in slack.requests:
-            time.sleep(0.02)
+        eventually(lambda: method in slack.requests)
         process.kill()
     slack.hang = set()
     slack.requests.clear()
@@ -369,6 +369,7 @@ def test_long_reasons_fit(run: Run, slack: SlackStandIn) -> None:
     send_to_slack.run(context)
     failure.run(context)
     message = job_row(context.database, "a").status_message
+    assert message
     assert len(message) == 1024
     assert message.endswith(f"x… (No message was sent to Slack: {reason(context)})")
 

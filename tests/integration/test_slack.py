@@ -19,7 +19,8 @@ from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.stand_ins.slack import Message, SlackStandIn
-from tests.support.jobs import Jobs, Story, notebook, outputs
+from tests.support.eventually import eventually_async
+from tests.support.jobs import Jobs, Story, notebook, outputs, reconcile_twice
 from tests.support.rows import job_row
 
 SECRET = {"name": "slack", "key": "token"}
@@ -116,10 +117,10 @@ async def test_a_killed_run_is_told_too(
 async def nothing_more(
     slack: SlackStandIn, job_id: str, place: str, request: pytest.FixtureRequest, messages: int = 1
 ) -> None:
-    """Let the exit handler, or some cycles of the task runner, go by."""
+    """Let the exit handler and the reconciler go by."""
     if place.startswith("argo"):
         await asyncio.to_thread(request.getfixturevalue("argo").wait, f"job-{job_id}")
-    await asyncio.sleep(1)
+    await reconcile_twice(request.getfixturevalue("scheduler"))
     assert len(slack.messages) == messages
 
 
@@ -271,8 +272,7 @@ class TestOnThisMachine:
                 session.add(Job(job_id=job_id, status="IN_PROGRESS", pid=2**22 + 1, **row))
                 session.commit()
         begun = time.monotonic()
-        while database.list_live_jobs():
-            await asyncio.sleep(0.05)
+        await eventually_async(lambda: not database.list_live_jobs())
         assert time.monotonic() - begun < 9  # each takes 1 s
         ends = {job_row(database, job_id).status_message for job_id in "abcdefghijkl"}
         assert ends == {f"{PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"}

@@ -69,7 +69,7 @@ class KubernetesStandIn:
         (folder / "namespace").write_text("jhub")
 
     def __enter__(self) -> KubernetesStandIn:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:

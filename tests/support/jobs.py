@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from tests.support.eventually import eventually_async
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -37,10 +38,19 @@ def outputs(path: Path | str) -> str:
     return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
 
 
+def refusal(error: pytest.ExceptionInfo[HTTPClientError]) -> str:
+    """Return the message that the dialog shows of a refused request."""
+    assert error.value.response
+    return str(json.loads(error.value.response.body)["message"])
+
+
 REAL_ARGO = [pytest.param("real-argo", marks=pytest.mark.argo)] if "ARGO_SERVER" in os.environ else []
 
 
 PLACES: list[Any] = ["local", "argo", "argo-pod-per-step", *REAL_ARGO]
+
+on_each_engine = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO], indirect=True)
+"""Marks tests of what is the same with one pod a run and one pod a step."""
 
 
 def real_argo() -> dict[str, Any]:
@@ -115,13 +125,15 @@ class Jobs:
 
     async def wait(self, job_id: str, timeout: float = 60, until: str | None = None) -> dict[str, Any]:
         """Return the job once it has ended, or has the status `until`."""
-        end = time.monotonic() + timeout
-        while True:
-            job = await self.get(job_id)
-            if job["status"] == until or job["status"] not in LIVE:
-                return job
-            assert time.monotonic() < end, job
-            await asyncio.sleep(0.1)
+        job: dict[str, Any] = {}
+
+        async def is_so() -> bool:
+            job.clear()
+            job.update(await self.get(job_id))
+            return job["status"] == until or job["status"] not in LIVE
+
+        await eventually_async(is_so, timeout, state=lambda: job)
+        return job
 
     async def download(self, job_id: str) -> dict[str, Path]:
         """Download the outputs as the panel does; return where they are."""
@@ -146,10 +158,11 @@ class Story:
         """Let a minute pass and return its run once it has ended."""
         before = {job["job_id"] for job in await self.jobs.runs(self.id)}
         await self.next_minute()
-        end = time.monotonic() + timeout
-        while not (new := [job for job in await self.jobs.runs(self.id) if job["job_id"] not in before]):
-            assert time.monotonic() < end
-            await asyncio.sleep(0.1)
+
+        async def find_new() -> list[dict[str, Any]]:
+            return [job for job in await self.jobs.runs(self.id) if job["job_id"] not in before]
+
+        new = await eventually_async(find_new, timeout)
         return await self.jobs.wait(new[-1]["job_id"])
 
     async def no_run(self) -> None:
@@ -164,6 +177,12 @@ class Story:
 
     async def printed(self, job: dict[str, Any]) -> str:
         return outputs((await self.jobs.download(job["job_id"]))["ipynb"])
+
+
+async def reconcile_twice(scheduler: ArgoScheduler) -> None:
+    """Let the reconciler do what it would do in the next minute, so that what must not happen had its chance."""
+    for _ in range(2):
+        await asyncio.to_thread(scheduler.reconciler.reconcile)
 
 
 def restarted(scheduler: ArgoScheduler, **traits: Any) -> ArgoScheduler:

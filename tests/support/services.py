@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
@@ -18,13 +18,23 @@ from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.validation import Validation
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, DefinitionRow, JobRow, ScheduleRow
 
 
 class SmallEngine(Engine):
-    """Remembers what it is asked; raises `failure` once where there is one."""
+    """Remembers what it is asked; raises `failure` once where there is one.
 
-    name = "argo"
+    Attributes
+    ----------
+    snapshot
+        What `observe` returns.
+    outdated
+        Definitions whose schedule was made with another configuration.
+    unknown
+        Jobs that it does not know.
+    """
+
+    name: Literal["local", "argo"] = "argo"
     keeps_schedules = True
 
     def __init__(self) -> None:
@@ -34,9 +44,15 @@ class SmallEngine(Engine):
         self.calls = 0
         self.failure: BaseException | None = None
         self.snapshot = Snapshot()
+        self.outdated: list[str] = []
+        self.unknown: set[str] = set()
+        self.looked_for_others = False
 
     def _called(self) -> None:
         self.calls += 1
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
         if self.failure:
             failure, self.failure = self.failure, None
             raise failure
@@ -61,7 +77,11 @@ class SmallEngine(Engine):
     def observe(
         self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
     ) -> Snapshot:
+        self.looked_for_others = look_for_others
         return self.snapshot
+
+    def exists(self, job: JobRow) -> bool:
+        return job.job_id not in self.unknown
 
     def schedule(self, definition: DefinitionRow) -> None:
         self._called()
@@ -71,8 +91,26 @@ class SmallEngine(Engine):
         self._called()
         self.schedules.pop(job_definition_id, None)
 
+    def find_outdated(self, schedules: Sequence[ScheduleRow]) -> list[str]:
+        return [row.job_definition_id for row in schedules if row.job_definition_id in self.outdated]
+
     def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:
+        self._raise_failure()
         return [id_ for id_ in definition_ids if id_ not in self.schedules]
+
+
+class SmallLocalEngine(SmallEngine):
+    """Owns the jobs that have a process, as the engine of this machine, and keeps no schedules."""
+
+    name = "local"
+    keeps_schedules = False
+    new_job_pid = LOCAL_WAITING
+
+    def owns(self, job: JobRow) -> bool:
+        return job.pid is not None
+
+    def complete_settings(self, settings: RunSettings) -> RunSettings:
+        return replace(settings, engine="local")
 
 
 class OneEnvironment:
@@ -103,13 +141,19 @@ class Services:
     """`jobs`, `definitions` and `reconciler` of a server that is not there."""
 
     def __init__(
-        self, database: Database, folder: Path, engine: SmallEngine | None = None, **settings: Any
+        self,
+        database: Database,
+        folder: Path,
+        engine: SmallEngine | None = None,
+        local_engine: SmallEngine | None = None,
+        **settings: Any,
     ) -> None:
         self.root, self.staging = folder / "root", folder / "staging"
         self.root.mkdir()
         self.staging.mkdir()
         self.database = database
         self.engine = engine or SmallEngine()
+        self.local_engine = local_engine or self.engine
         self.environments = OneEnvironment()
         job_settings = JobSettings(self.root, self.staging, **settings)
         validation = Validation(
@@ -120,7 +164,7 @@ class Services:
             bounds=Bounds(),
             shares_machine=False,
         )
-        self.jobs = JobService(job_settings, database, self.engine, self.engine, validation)
+        self.jobs = JobService(job_settings, database, self.engine, self.local_engine, validation)
         self.definitions = DefinitionService(self.jobs)
         self.reconciler = Reconciler(self.jobs, self.definitions)
 

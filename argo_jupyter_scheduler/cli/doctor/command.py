@@ -24,14 +24,12 @@ class DoctorCommand(SchedulerCommand):
     """
     examples = "jupyter argo-scheduler doctor --run --timeout 120"
 
-    run: bool = Bool(
+    run = Bool(
         False,
         config=True,
         help="Also run a tiny notebook, stop a run and make a job definition; all are deleted again.",
     )
-    timeout: float = Float(
-        TRIAL_SECONDS, min=0, config=True, help="Seconds that the notebook of --run may take."
-    )
+    timeout = Float(TRIAL_SECONDS, min=0, config=True, help="Seconds that the notebook of --run may take.")
 
     aliases = {**ALIASES, "timeout": "DoctorCommand.timeout"}  # noqa: RUF012
     flags = {  # noqa: RUF012

@@ -14,6 +14,9 @@ from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.engines.argo.connection import Connection
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
+Switch = Literal["auto", "on", "off"]
+"""A setting that may be left to what is found."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -80,7 +83,7 @@ class PodSettings:
     helper_traits: Mapping[str, Any] = field(default_factory=dict)
     python: str = ""
     env_keep: tuple[str, ...] = ()
-    inherit: Literal["auto", "on", "off"] = "auto"
+    inherit: Switch = "auto"
     inherit_service_account: bool = False
     nebari: bool = False
     slug_scheme: str = "safe"

@@ -97,7 +97,7 @@ class RunKernelManager(AsyncKernelManager):
         """The spec of the chosen kernel, whatever Jupyter would find by its name."""
         return self._spec
 
-    async def start_kernel(self, **options: Any) -> None:
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # declared in the blocking base class
         """Start the kernel."""
         if self._shares_machine:
             ports = choose_ports(os.getpid())

@@ -103,7 +103,7 @@ class Controller:
         run = self.runs[workflow["metadata"]["name"]] = Run(workflow)
         run.thread = threading.Thread(target=self._execute, args=(run,), daemon=True)
         run.thread.start()
-        return json.loads(json.dumps(workflow))
+        return dict(json.loads(json.dumps(workflow)))
 
     def _stop(self, name: str) -> dict[str, Any]:
         run = self.runs[name]

@@ -190,7 +190,7 @@ class CronController(Controller):
             raise Refused(
                 *code, "cron workflow cant be configured with both Spec.Schedule and Spec.Schedules"
             )
-        text = one if version < (3, 6) else several[0]
+        text: str = spec["schedule"] if version < (3, 6) else spec["schedules"][0]
         try:
             cron_reference.check(text)
         except ValueError as error:
@@ -209,7 +209,8 @@ class CronController(Controller):
 def _owner(workflow: dict[str, Any]) -> str | None:
     """Return the uid of the cron workflow that a run belongs to, None if it belongs to none or is orphaned."""
     [owner] = workflow["metadata"].get("ownerReferences") or [{}]
-    return owner.get("uid")
+    uid: str | None = owner.get("uid")
+    return uid
 
 
 def _due(schedule: str, zone: str, after: float, until: float) -> list[int]:

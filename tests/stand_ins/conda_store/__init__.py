@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.eventually import eventually
 
 HERE = Path(__file__).parent
 VERSION = "2025.2.2"
@@ -87,10 +88,11 @@ def server(state: Path) -> Iterator[Server]:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    for _ in range(300):
+    def answers() -> bool:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{url}/api/v1/", timeout=5).close()
-            return
-        time.sleep(0.2)
-    raise AssertionError(log.read_text())
+            return True
+        return False
+
+    eventually(answers, state=log.read_text)

@@ -6,7 +6,7 @@ from conda_store_server.server.auth import DummyAuthentication
 from conda_store_server.storage import LocalStorage
 
 state = os.environ["CONDA_STORE_STATE"]
-c = get_config()  # noqa: F821
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 (traitlets gives it)
 c.CondaStore.store_directory = f"{state}/home/conda"
 c.CondaStore.environment_directory = f"{state}/home/conda/{{namespace}}/envs/{{namespace}}-{{name}}"
 c.CondaStore.database_url = f"sqlite:///{state}/conda-store.sqlite"

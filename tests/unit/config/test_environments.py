@@ -28,7 +28,7 @@ def test_nebaris_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     assert Site().environment_settings().conda_store is None
-    Site.use_conda_store_env = True
+    Site.use_conda_store_env = True  # type: ignore[assignment]  # on the class, as Nebari does
     monkeypatch.setenv("CONDA_STORE_SERVICE", "nebari-conda-store-server:5000")
     monkeypatch.setenv("CONDA_STORE_SERVICE_NAMESPACE", "dev")
     monkeypatch.setenv("CONDA_STORE_TOKEN", "t")

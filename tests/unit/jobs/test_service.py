@@ -105,7 +105,8 @@ def test_an_engine_that_fails_leaves_nothing(services: Services) -> None:
     services.engine.failure = EngineUnavailable("away")
     with pytest.raises(ArgoSchedulerError, match="away"):
         services.jobs.create_job(request())
-    assert list(services.staging.iterdir()) == services.database.list_live_jobs() == []
+    assert list(services.staging.iterdir()) == []
+    assert services.database.list_live_jobs() == []
 
 
 def test_an_input_of_a_row_that_leads_out_of_its_folder_is_refused(

@@ -54,7 +54,7 @@ def test_a_chart_becomes_html_with_one_library_for_all() -> None:
 
 
 def test_vega_of_every_version_is_drawn() -> None:
-    vega = {"application/vnd.vega.v5+json": {"marks": []}}
+    vega: dict[str, Any] = {"application/vnd.vega.v5+json": {"marks": []}}
     altair_6 = {"application/vnd.vegalite.v6.json": '{"mark": "bar"}'}  # text, since nbformat wants it
     texts = [one["text/html"] for one in shown(VEGA, vega, altair_6)]
     assert all(url in texts[0] for url in VEGA_URLS)

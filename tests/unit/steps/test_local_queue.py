@@ -1,9 +1,8 @@
-"""The queue of this machine, with a real database and real processes."""
+"""The queue of this machine, with a real database."""
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,52 +13,20 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
-from tests.support.processes import started_runs
 from tests.support.runs import Run
 
 
 @pytest.fixture
-def make(database: Database, staging_path: Path) -> type[Run]:
+def make(database: Database, staging_path: Path) -> Callable[[], Run]:
     """Make jobs whose notebook cannot be read: their processes end soon."""
     moments = iter(range(1_700_000_000_000, 1_700_000_000_100))
 
-    class Waiting(Run):
-        def __init__(self, max_concurrent_runs: int = 1, **fields: object) -> None:
-            settings = RunSettings(max_concurrent_runs=max_concurrent_runs)
-            super().__init__(
-                database, staging_path, "{}", settings, **{"create_time": next(moments), **fields}
-            )
-
-    return Waiting
-
-
-def test_a_job_that_several_threads_see_gets_one_process(
-    make: type[Run], database: Database, staging_path: Path
-) -> None:
-    """A submit and the task runner read the queue at the same moment."""
-    first, second = make(), make()
-    barrier = threading.Barrier(4)
-
-    def start() -> None:
-        barrier.wait()
-        local_queue.start_waiting_jobs(database, str(staging_path), 1)
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert list(started_runs().values()) == [first.id]
-    # Its process starts the next one, in its own turn.
-    end = time.monotonic() + 60
-    while second.row.status != "FAILED":
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert first.row.status == "FAILED"
+    settings = RunSettings(max_concurrent_runs=1)
+    return lambda: Run(database, staging_path, "{}", settings, create_time=next(moments))
 
 
 def test_the_oldest_job_is_claimed_first_and_only_once(
-    make: type[Run], database: Database, staging_path: Path
+    make: Callable[[], Run], database: Database, staging_path: Path
 ) -> None:
     first, second = make(), make()
     with local_queue.claimed_job(database, str(staging_path), second.id) as is_claimed:
@@ -73,7 +40,7 @@ def test_the_oldest_job_is_claimed_first_and_only_once(
 
 
 def test_a_claimed_run_is_recognised_by_its_process(
-    make: type[Run], database: Database, staging_path: Path
+    make: Callable[[], Run], database: Database, staging_path: Path
 ) -> None:
     run = make()
     me = psutil.Process()
@@ -89,7 +56,9 @@ def test_a_claimed_run_is_recognised_by_its_process(
     assert local_queue.find_process(run.folder, me.pid + 1) is None
 
 
-def test_a_job_without_a_folder_is_failed(make: type[Run], database: Database, staging_path: Path) -> None:
+def test_a_job_without_a_folder_is_failed(
+    make: Callable[[], Run], database: Database, staging_path: Path
+) -> None:
     run = make()
     run.folder.delete()
     local_queue.start_waiting_jobs(database, str(staging_path), 1)

@@ -18,7 +18,19 @@ from argo_jupyter_scheduler.storage.output_names import (
     shorten_input_name,
 )
 
-FORMATS = ("ipynb", "html", "log", "pdf", "webpdf", "qtpdf", "qtpng", "slides", "markdown", "script", "latex")
+FORMATS: tuple[str, ...] = (
+    "ipynb",
+    "html",
+    "log",
+    "pdf",
+    "webpdf",
+    "qtpdf",
+    "qtpng",
+    "slides",
+    "markdown",
+    "script",
+    "latex",
+)
 FORMATS += ("rst", "asciidoc", "html_toc", "md", "py")  # the last three are of other packages
 
 NAMES = st.text(

@@ -124,17 +124,18 @@ def test_what_is_excluded_stays_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "words"), [({"max_files": 2}, "more than 2 files"), ({"max_bytes": 2_000_000}, "2 MB")]
+    ("rules", "words"),
+    [(FolderRules(max_files=2), "more than 2 files"), (FolderRules(max_bytes=2_000_000), "2 MB")],
 )
 def test_a_folder_that_is_too_large_is_refused_before_it_is_copied(
-    tmp_path: Path, rules: dict[str, int], words: str
+    tmp_path: Path, rules: FolderRules, words: str
 ) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for number in range(3):
         (source / str(number)).write_bytes(b"x" * 1_000_000)
     with pytest.raises(InvalidJob, match=words):
-        copy_folder(source, tmp_path / "copy", FolderRules(**rules))
+        copy_folder(source, tmp_path / "copy", rules)
     assert not (tmp_path / "copy").exists()
     assert len(copy_folder(source, tmp_path / "copy", FolderRules(max_files=3, max_bytes=3_000_000))) == 3
 

@@ -21,7 +21,7 @@ class Context:
 class Part(types.ModuleType):
     """Any module below `conda`: has whatever is imported from it."""
 
-    __path__ = ()
+    __path__: list[str] = []  # noqa: RUF012 (as modules have it)
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
@@ -31,8 +31,10 @@ class Part(types.ModuleType):
 
 
 class Parts(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        return importlib.machinery.ModuleSpec(name, self) if name.startswith("conda.") else None
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(fullname, self) if fullname.startswith("conda.") else None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> Part:
         return Part(spec.name)

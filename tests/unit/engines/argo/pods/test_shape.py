@@ -31,7 +31,7 @@ from tests.support.manifests import DEFINITION, JOB, argo_settings, manifest_set
 
 HOME = [{"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}]
 MOUNT = [{"name": "home", "mountPath": "/home/{username}"}]
-VOLUME = {
+VOLUME: dict[str, Any] = {
     "volumes": [{"name": "home", "emptyDir": {}}],
     "volume_mounts": [{"name": "home", "mountPath": "/home"}],
 }
