@@ -122,7 +122,6 @@ async def test_a_run_that_failed_is_tried_again_until_it_succeeds(jobs: Jobs, tm
     assert "Attempt 4" not in log
 
 
-@pytest.mark.parametrize("place", ["local", "argo", "argo-pod-per-step", *REAL_ARGO], indirect=True)
 async def test_the_last_attempts_failure_is_the_runs(jobs: Jobs, tmp_path: Path) -> None:
     source = notebook(COUNTS.format(str(tmp_path / "count")), "raise ValueError(attempt)")
     job_id = await jobs.create("t.ipynb", source, tags=["retries:1"])

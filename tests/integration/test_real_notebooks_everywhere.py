@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.jobs import Jobs, notebook, on_each_engine, outputs
 
 AT_ONCE = 3
 """How many run at the same time. The stand-in's pods share this machine's ports, so that many kernels could get in each other's way."""
@@ -113,13 +111,7 @@ CASES = {
 }
 
 
-@pytest.fixture
-def scheduler_config(scheduler_config: dict[str, Any], place: str) -> dict[str, Any]:
-    if place == "argo-pod-per-step":
-        pytest.skip("The step that executes is the same.")
-    return scheduler_config
-
-
+@on_each_engine
 async def test_each_ends_as_a_person_would_see_it(jobs: Jobs) -> None:
     jobs.write("helper.py", "")
     free = asyncio.Semaphore(AT_ONCE)
