@@ -39,9 +39,18 @@ def jobs(machine: Machine) -> list[dict[str, Any]]:
 def start(machine: Machine, *arguments: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     environment = {**os.environ, "JUPYTER_DATA_DIR": str(machine.data)}
-    return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    # A process in the background may have been started with SIGINT ignored, which its children inherit.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for_job(machine: Machine, status: str) -> str:
