@@ -50,7 +50,9 @@ def refused(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
         caplog.clear()
         with caplog.at_level(logging.INFO), pytest.raises(HTTPClientError) as error:
             await jobs.request(method, *path, body=body, **query)
-        lines = [line for record in caplog.records for line in caplog.handler.format(record).splitlines()]
+        # Below warnings, the server may say how it started meanwhile.
+        warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+        lines = [line for record in warnings for line in caplog.handler.format(record).splitlines()]
         return Refusal(error.value, lines)
 
     return send
