@@ -16,6 +16,9 @@ NO_MORE_RETRIES = "No more retries left"
 TIME_OVER = "Pod was active on the node longer than the specified deadline"
 """What Kubernetes says of a pod that was ended by a deadline, the pod's or the workflow's (Argo 3.4 and 4.1)."""
 
+TIME_OVER_IN_ARGO = "Step exceeded its deadline"
+"""The same where Argo's controller comes before Kubernetes (4.0)."""
+
 _ATTEMPT = re.compile(r"(.+)\((\d{1,9})\)")
 
 SHUTDOWN = "workflow shutdown with strategy"
@@ -28,6 +31,11 @@ def explain_failures(failures: str) -> tuple[str, bool]:
     if reason.startswith(SHUTDOWN):
         return STOPPED_IN_ARGO, True
     return reason or NO_REASON, False
+
+
+def is_time_over(reason: str) -> bool:
+    """Return whether a run was ended by its deadline."""
+    return set(reason.split("; ")) <= {TIME_OVER, TIME_OVER_IN_ARGO}
 
 
 def read_failures(failures: str) -> str:

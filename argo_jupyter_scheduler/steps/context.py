@@ -6,7 +6,7 @@ import contextlib
 import logging
 from dataclasses import asdict, dataclass, field
 
-from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER
+from argo_jupyter_scheduler.domain.argo_failures import is_time_over
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.domain.messages import STILL_WAITING, after_attempts, timed_out
 from argo_jupyter_scheduler.domain.options import Options, read_options
@@ -149,7 +149,7 @@ class Context:
         if self.stopped:
             return STOPPED, self.reason
         job = self.database.get_job(self.job_id)
-        reason = self._explain_deadline(job) if self.reason == TIME_OVER else self.reason
+        reason = self._explain_deadline(job) if is_time_over(self.reason) else self.reason
         waited_for = job.status_message if job and job.status in WAITING else None
         if reason and waited_for and waited_for not in reason:  # such as an image that could not be pulled
             return FAILED, f"{reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
