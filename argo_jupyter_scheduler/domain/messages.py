@@ -5,6 +5,9 @@ Write what happened, why, and what to do, in that order.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
+
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, shorten
 
 PAUSED = "The job definition was paused before this run began."
@@ -86,6 +89,22 @@ def timed_out(seconds: int | None, cell: int = 0) -> str:
     option = f"{format_limit(seconds)}, the limit that its option timeout sets" if seconds else ""
     where = f" It was executing cell {cell}." if cell else ""
     return f"The run took longer than {option or 'your administrator allows'}.{where}"
+
+
+def unexpected_error(error: Exception) -> str:
+    """Return the message for an error that no other message explains, such as one of the system."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" while {error.filename} was written" if error.filename else ""
+        return f"The disk is full{where}. Delete files that you do not need, such as old jobs, then run the job again."
+    return f"{type(error).__name__}: {str(error).strip()}"
+
+
+def formats_failed(errors: Mapping[str, Exception]) -> str:
+    """Return the message for formats that could not be made; `errors` has the reason of each."""
+    reasons = dict.fromkeys(shorten(unexpected_error(error), 300) for error in errors.values())
+    return (
+        f"The notebook was executed, but could not be converted to {', '.join(errors)}. {' '.join(reasons)}"
+    )
 
 
 def after_attempts(message: str, attempts: int) -> str:

@@ -19,6 +19,7 @@ from jupyter_server import CallContext
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
     DuplicateJob,
@@ -75,7 +76,9 @@ def user_facing_errors(not_found: str = "It does not exist.") -> Iterator[None]:
         reason = getattr(error, "orig", error)
         raise SchedulerError(f"The scheduler's database cannot be used: {reason}") from error
     except OSError as error:
-        raise SchedulerError(f"The job's files could not be written or read: {error}") from error
+        raise SchedulerError(
+            f"The job's files could not be written or read. {messages.unexpected_error(error)}"
+        ) from error
 
 
 async def run_in_thread(

@@ -18,7 +18,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.domain import plan
+from argo_jupyter_scheduler.domain import messages, plan
 from argo_jupyter_scheduler.domain.argo_failures import count_attempts, explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.domain.imports import skip_unneeded_imports
@@ -136,7 +136,7 @@ def _run_step(name: str, context: Context) -> None:
         context.ended = context.ended or isinstance(error, RunEnded)
     except Exception as error:  # a step's bug or a full disk must still end in a row that says so
         log.exception("Step %s failed", name)
-        context.error = context.error or f"{type(error).__name__}: {error}"
+        context.error = context.error or messages.unexpected_error(error)
 
 
 if __name__ == "__main__":

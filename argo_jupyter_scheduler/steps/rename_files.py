@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argo_jupyter_scheduler.steps import run_log
 from argo_jupyter_scheduler.steps.context import Context, log
-from argo_jupyter_scheduler.storage.atomic import copy_whole
+from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, sync
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -27,6 +27,9 @@ def run(context: Context) -> None:
 def publish(folder: RunFolder, job: JobRow, output_format: str) -> str:
     """Publish an output, if it was made; return the name that the panel downloads."""
     name = output_filename(job.input_filename, job.create_time, folder.suffix_of(output_format))
-    if folder.output(output_format).is_file():
-        copy_whole(folder.output(output_format), folder.path / name)
+    output = folder.output(output_format)
+    if output.is_file():
+        # The log is still being written. What is complete needs no second copy, nor space on a full disk.
+        (copy_whole if output == folder.log else link_or_copy)(output, folder.path / name)
+        sync(folder.path / name, folder.path)
     return name

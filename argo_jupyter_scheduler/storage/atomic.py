@@ -38,7 +38,25 @@ def copy_whole(source: Path, destination: Path) -> None:
 
 def link_or_copy(source: Path, destination: Path) -> None:
     """Give a file a second name, or a copy where the file system has no hard links. Neither is ever changed in place."""
+    beside = _beside(destination)
     try:
-        os.link(source, destination)
+        os.link(source, beside)
+        os.replace(beside, destination)
     except OSError:
         copy_whole(source, destination)
+    finally:
+        beside.unlink(
+            missing_ok=True
+        )  # also after `os.replace`, which leaves it where both are one file already
+
+
+def sync(*paths: Path) -> None:
+    """Wait until files and folders are on the disk, so that a power failure cannot take what a row says is there."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError:  # some file systems cannot; a full disk has failed before
+            pass
+        finally:
+            os.close(descriptor)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,39 @@ def with_tags(source: str, index: int, *tags: str) -> str:
     return json.dumps(content)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 # The end of a run
+
+
+@pytest.mark.parametrize(
+    ("cells", "made", "status"),
+    [
+        (["print('y' * 100_000)"], {"ipynb"}, "FAILED"),  # the HTML needs more
+        (["print('so far')", "open('big', 'w').write('x' * 1_000_000)"], {"ipynb"}, "FAILED"),
+        (["print('it fits')"], {"ipynb", "html"}, "COMPLETED"),  # an output has no second copy
+    ],
+    ids=["html", "notebook", "enough"],
+)
+def test_a_full_disk_is_named_and_costs_only_what_does_not_fit(
+    database: Database, small_disk: Path, jp_environ: None, cells: list[str], made: set[str], status: str
+) -> None:
+    run = Run(database, small_disk, notebook(*cells), output_formats=("ipynb", "html"))
+    run.finish()
+    assert run.row.status == status
+    assert status == "COMPLETED" or re.search("disk is full|No space left", str(run.row.status_message))
+    published = {path.suffix[1:] for path in run.folder.path.glob("n-*")}
+    assert published == made
 
 
 def test_a_cell_that_may_raise_ends_no_run(execute: Execute) -> None:

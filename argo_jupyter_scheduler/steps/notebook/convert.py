@@ -98,7 +98,8 @@ def convert(
     conversion = _Conversion(
         nbformat.read(executed, as_version=4), folder, input_filename, Libraries(kernel_program)
     )
-    suffixes, failed = {}, []
+    suffixes: dict[str, str] = {}
+    failed: dict[str, Exception] = {}
     for output_format in wanted:
         try:
             with _exporters_lock:
@@ -108,11 +109,11 @@ def convert(
             folder.write(SUFFIXES, suffixes)
         except Exception as error:  # one format's trouble (no LaTeX, say) must not cost the others
             log.exception("Format %s could not be made", output_format)
-            failed.append(f"{output_format} ({type(error).__name__}: {str(error).strip()[:200]})")
+            failed[output_format] = error
     for warning in conversion.warnings:
         log.warning("%s", warning)
     if failed:
-        raise RunError(f"The notebook was executed, but could not be converted to {', '.join(failed)}.")
+        raise RunError(messages.formats_failed(failed))
 
 
 @dataclass

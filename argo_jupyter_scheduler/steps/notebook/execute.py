@@ -116,8 +116,8 @@ def execute_notebook(context: Context, job: JobRow) -> None:
                 else f"({execution.kernel_name})"
             )
             is_papermills = type(error).__module__ == "papermill.exceptions"
-            name = "" if is_papermills else f"{type(error).__name__}: "
-            raise NotebookFailed(f"{name}{error} {place}") from error
+            reason = str(error) if is_papermills else messages.unexpected_error(error)
+            raise NotebookFailed(f"{reason} {place}") from error
         finally:
             progress.finish()
 

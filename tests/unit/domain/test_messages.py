@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -23,6 +24,15 @@ def test_attempts_are_counted_from_the_second_on() -> None:
 def test_a_run_that_was_replaced_says_what_to_do() -> None:
     for words in ("replaced it", "longer than the interval", "concurrency:forbid", "concurrency:allow"):
         assert words in messages.REPLACED
+
+
+def test_a_full_disk_is_named_and_what_to_do() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/home/jovyan/a")
+    assert messages.unexpected_error(full).startswith(
+        "The disk is full while /home/jovyan/a was written. Delete"
+    )
+    assert messages.unexpected_error(ValueError("a ")) == "ValueError: a"
+    assert messages.formats_failed({"pdf": full, "html": full}).count("The disk is full") == 1
 
 
 @pytest.mark.parametrize(
