@@ -6,9 +6,9 @@ Write what happened, why, and what to do, in that order.
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, shorten
+from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, nearest_names, shorten
 
 PAUSED = "The job definition was paused before this run began."
 REPLACED = (
@@ -221,3 +221,412 @@ def pictures_left_out(output_format: str) -> str:
 def chart_left_out(types: str, error: Exception) -> str:
     """Return the log's warning for an output that does not contain what its type promises."""
     return f"An output of type {types} is damaged and not in the HTML: {type(error).__name__}: {error}"
+
+
+# Jobs and their inputs
+
+
+def notebook_ambiguous(name: str, found: Iterable[str]) -> str:
+    """Return the message for a job that is made from jobs of several notebooks."""
+    return (
+        f"There are jobs of several notebooks '{name}': {', '.join(found)}. Create this job from its "
+        "notebook."
+    )
+
+
+INPUT_PATH_HAS_NUL = "The input path contains a NUL character."
+
+
+def input_outside_root(path: str) -> str:
+    """Return the message for an input outside the root folder."""
+    return f"Input path '{path}' is outside the root folder of this Jupyter server."
+
+
+def input_not_found(path: str) -> str:
+    """Return the message for an input that does not exist."""
+    return f"Input path '{path}' does not exist."
+
+
+def not_a_plain_name(name: str) -> str:
+    """Return the message for an ``input_filename`` with a folder."""
+    return f"'{name[:80]}' is not a plain file name. Give input_filename without a folder."
+
+
+def filename_too_long(length: int, limit: int) -> str:
+    """Return the message for an ``input_filename`` that no file system takes."""
+    return f"input_filename has {length} bytes; a file name can have {limit}."
+
+
+def metadata_damaged(key: str) -> str:
+    """Return the message for a notebook whose metadata has a value instead of an object."""
+    return f"The notebook is damaged: its {key} is not an object."
+
+
+def not_executable(name: str) -> str:
+    """Return the message for an input that the execution manager refuses."""
+    return f"'{name}' is not a notebook that can be executed."
+
+
+FILENAME_NOT_VALID = "input_filename contains characters that are not valid in a file name."
+
+
+def not_found(subject: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that does not exist."""
+    return f"{subject} '{name[:80]}' not found. Available: {nearest_names(name, known)}."
+
+
+def parameter_name_not_valid(name: str) -> str:
+    """Return the message for a parameter whose name cannot be a name."""
+    return f"'{name[:80]}' is not a valid parameter name."
+
+
+def parameter_name_not_plain(name: str) -> str:
+    """Return the message for a parameter whose name the notebook's language refuses."""
+    return f"'{name[:80]}' is not a valid parameter name. Use letters, digits and underscores."
+
+
+def parameter_has_nul(name: str) -> str:
+    """Return the message for a parameter with a NUL character."""
+    return f"The value of parameter '{name}' contains a NUL character."
+
+
+def parameter_misspelt(name: str, near: str, declared: Iterable[str]) -> str:
+    """Return the message for a parameter that the notebook does not have."""
+    return f"The notebook has no parameter '{name}'. Did you mean '{near}'? Available: {', '.join(sorted(declared))}."
+
+
+def not_a_notebook(name: str, reason: object) -> str:
+    """Return the message for an input that cannot be read."""
+    return f"'{name}' is not a notebook that can be executed: {reason}"
+
+
+def too_many(count: int, subject: str, limit: int) -> str:
+    """Return the message for a list with too many entries."""
+    return f"There are {count} {subject}. Use at most {limit}."
+
+
+def entries_too_long(subject: str, length: int, limit: int) -> str:
+    """Return the message for a list whose entries are too long together."""
+    return f"The {subject} have {length} characters. Use at most {limit}."
+
+
+def environment_folder_gone(name: str, prefix: str) -> str:
+    """Return the message for an environment whose folder is gone."""
+    return f"Environment '{name}' no longer exists: there is no folder {prefix}."
+
+
+def not_unicode(subject: str) -> str:
+    """Return the message for a text with half a surrogate pair."""
+    return f"The {subject} contains characters that are not valid Unicode."
+
+
+# Options
+
+
+def timeout_out_of_range(value: str) -> str:
+    """Return the message for an option ``timeout`` of no or too much time."""
+    return f"Option timeout: '{value}' must be more than 0 and at most a year."
+
+
+# Options
+
+
+def retry_interval_too_long(value: str) -> str:
+    """Return the message for an option ``retry_interval`` of more than a day."""
+    return f"Option retry_interval: '{value}' must be at most a day."
+
+
+# Options
+
+
+def not_a_duration(name: str, value: str) -> str:
+    """Return the message for an option that is not a duration."""
+    return (
+        f"Option {name}: '{value}' is not a duration. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
+    )
+
+
+# Options
+
+
+def retries_out_of_range(value: str, limit: int) -> str:
+    """Return the message for an option ``retries`` that is not such a number."""
+    return f"Option retries: '{value}' must be a whole number from 0 to {limit}."
+
+
+# Options
+
+
+def not_an_image(value: str) -> str:
+    """Return the message for an option ``image`` that is not the name of an image."""
+    return (
+        f"Option image: '{value}' is not the name of an image, such as "
+        "'quay.io/jupyter/scipy-notebook:2025-10-20'."
+    )
+
+
+# Options
+
+
+def not_a_concurrency_policy(value: str, policies: str) -> str:
+    """Return the message for an option ``concurrency`` that is not a policy."""
+    return f"Option concurrency: '{value}' is not a policy. Available: {policies}."
+
+
+# Options
+
+
+def option_given_twice(name: str, first: str, second: str) -> str:
+    """Return the message for an option with two values."""
+    return f"Option {name} is given twice: {first} and {second}."
+
+
+# Options
+
+
+def field_not_a_number(field: str, value: str) -> str:
+    """Return the message for a field of the API that must be a number."""
+    return f"{field}: '{value}' is not a whole number of 0 or more."
+
+
+# Options
+
+
+def timeout_too_long(seconds: int, limit: int) -> str:
+    """Return the message for an option ``timeout`` beyond the administrator's limit."""
+    return f"Option timeout: {seconds} s is too long. A run may take {limit} s here."
+
+
+# Options
+
+
+def image_not_allowed(image: str, allowed: str) -> str:
+    """Return the message for an image that is not among the allowed ones."""
+    return f"Option image: '{image}' is not allowed here. Allowed: {allowed}."
+
+
+# Options
+
+
+def option_not_found(name: str, hint: str) -> str:
+    """Return the message for an option that does not exist."""
+    return f"Option '{name}' not found. {hint}"
+
+
+# Schedules
+
+
+def schedule_never_comes(schedule: str) -> str:
+    """Return the message for a schedule of a day that no month has."""
+    return f"The schedule '{schedule}' never comes: no month has that day. Choose another day."
+
+
+def timezone_not_found(zone: str, known: Iterable[str]) -> str:
+    """Return the message for a time zone that does not exist."""
+    return f"Time zone '{zone[:80]}' not found. Did you mean {nearest_names(zone, known)}?"
+
+
+# Schedules
+
+SCHEDULE_EMPTY = "The schedule is empty. Write five fields, such as '0 6 * * *' for every day at 6:00."
+
+# Schedules
+
+
+def schedule_too_long(length: int, limit: int) -> str:
+    """Return the message for a schedule with too many characters."""
+    return f"The schedule has {length} characters. Use at most {limit}."
+
+
+# Schedules
+
+
+def schedule_not_valid(schedule: str, known: str) -> str:
+    """Return the message for a schedule that begins with @ and is not known."""
+    return (
+        f"The schedule '{schedule}' is not valid. Write five fields, or one of {known}, without a "
+        "space before or after."
+    )
+
+
+# Schedules
+
+
+def schedule_has_fields(schedule: str, fields: int) -> str:
+    """Return the message for a schedule without five fields."""
+    return (
+        f"The schedule '{schedule}' has {fields} fields. Write five: minute, hour, day of month, "
+        "month and day of week, without seconds."
+    )
+
+
+# Schedules
+
+
+def every_not_valid(duration: str) -> str:
+    """Return the message for an ``@every`` without a duration."""
+    return f"'@every {duration}' is not valid. Write a duration such as 1h30m, at most 292 years."
+
+
+# Input folders
+
+
+def input_folder_has_files(name: str, limit: int, ignore_file: str) -> str:
+    """Return the message for an input folder with too many files."""
+    return (
+        f"The input folder '{name}' has more than {limit} files. Move the notebook to a folder of its "
+        f"own, or name what is not needed in a file {ignore_file}."
+    )
+
+
+# Input folders
+
+
+def input_folder_is_large(name: str, megabytes: float, ignore_file: str) -> str:
+    """Return the message for an input folder that is too large."""
+    return (
+        f"The input folder '{name}' has more than {megabytes:.0f} MB. Move the notebook to a folder "
+        f"of its own, or name what is not needed in a file {ignore_file}."
+    )
+
+
+# Slack
+
+
+def not_a_channel(channel: str) -> str:
+    """Return the message for a channel of Slack that cannot be one."""
+    return f"SLACK_CHANNEL '{channel}' is not a channel. Give its name, its id or its link."
+
+
+# Slack
+
+SLACK_CREDENTIAL_NOT_VALID = (
+    "SLACK_TOKEN contains characters that a token of Slack cannot have, such as a space. Copy it again."
+)
+
+# Slack
+
+
+def slack_notify_not_valid(given: str, known: Iterable[str]) -> str:
+    """Return the message for an occasion for messages that does not exist."""
+    return f"SLACK_NOTIFY '{given}' is not valid. Available: {', '.join(known)}."
+
+
+# Slack
+
+SLACK_CHANNEL_MISSING = "The message to Slack has no channel. Add the parameter SLACK_CHANNEL, such as #team."
+
+# Slack
+
+SLACK_CREDENTIAL_MISSING = (
+    "SLACK_CHANNEL is given, but there is no token. Add the parameter SLACK_TOKEN, or ask your "
+    "administrator to configure one for all: c.ArgoScheduler.slack_token on this machine, "
+    "c.ArgoScheduler.slack_token_secret on Argo."
+)
+
+# Slack
+
+
+def slack_parameter_not_found(name: str, known: Iterable[str]) -> str:
+    """Return the message for a parameter with the names that Slack's have."""
+    return (
+        f"Parameter '{name}' not found. Names that begin with SLACK_ are reserved for messages to "
+        f"Slack. Available: {', '.join(known)}."
+    )
+
+
+# Slack
+
+
+def slack_parameter_misspelt(name: str, meant: str) -> str:
+    """Return the message for a parameter of Slack in other letters."""
+    return f"Parameter '{name}' not found. Its name is {meant}."
+
+
+# Slack
+
+
+def slack_token_misplaced(name: str) -> str:
+    """Return the message for a token of Slack in another parameter."""
+    return (
+        f"Parameter '{name}' is a token of Slack, and everybody could read it in the notebook. Give "
+        "it as SLACK_TOKEN, which the notebook does not get."
+    )
+
+
+# Environments and kernels
+
+
+def environment_not_found(name: str, offered: Iterable[str], troubles: str) -> str:
+    """Return the message for an environment that is not offered; `troubles` may be empty."""
+    return f"Environment '{name[:80]}' not found. Available: {nearest_names(name, offered)}.{troubles}"
+
+
+def kernel_of_other_language(language: str, kernel: str, runs: str) -> str:
+    """Return the message for a kernel that does not run the notebook's language."""
+    return (
+        f"The notebook is written in {language}, but kernel '{kernel}' runs {runs}. Pick an "
+        f"environment that has a kernel for {language}."
+    )
+
+
+def kernel_program_gone(kernel: str, program: str) -> str:
+    """Return the message for a kernel whose program is gone."""
+    return f"Kernel '{kernel}' cannot start: {program} does not exist."
+
+
+def environment_ambiguous(name: str, prefixes: Iterable[str]) -> str:
+    """Return the message for a name that several environments have."""
+    return f"Environment '{name}' is ambiguous: it is {' and '.join(prefixes)}."
+
+
+def papermill_failed(code: int, line: str) -> str:
+    """Return the message for papermill's own failure in the chosen environment."""
+    return f"papermill failed in the environment (exit code {code}): {line}"
+
+
+# Argo
+
+
+def argo_too_old(actual: str, url: str, feature: str, needed: str) -> str:
+    """Return the message for a feature that this Argo does not have."""
+    return (
+        f"Argo {actual} at {url} is too old for this: {feature} needs {needed} or later. Ask your "
+        "administrator for an upgrade."
+    )
+
+
+def argo_token_not_valid(origin: str) -> str:
+    """Return the message for a token of Argo that cannot be one."""
+    return f"The token for Argo has characters that a token cannot have. Check {origin}."
+
+
+def argo_token_file_empty(file: str) -> str:
+    """Return the message for an empty file of Argo's token."""
+    return f"The file with the token for Argo, '{file}', is empty."
+
+
+def argo_token_file_unreadable(file: str, reason: str | None) -> str:
+    """Return the message for a file of Argo's token that cannot be read."""
+    return (
+        f"The file with the token for Argo, '{file}', cannot be read: {reason}. See "
+        "c.ArgoScheduler.argo_token_file."
+    )
+
+
+def cron_workflow_contended(name: str) -> str:
+    """Return the message for a cron workflow that others keep changing."""
+    return f"Argo's cron workflow {name} could not be changed: others keep changing it. Try again later."
+
+
+def cron_workflow_stays(name: str) -> str:
+    """Return the message for a cron workflow that Argo does not delete."""
+    return f"Argo's cron workflow {name} could not be replaced: the old one is still there. Try again later."
+
+
+# The database
+
+
+def database_unusable(reason: object) -> str:
+    """Return the message for a database that cannot be used."""
+    return f"The scheduler's database cannot be used: {reason}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
@@ -91,7 +92,7 @@ def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | 
     for name, value, where in _given(tags, parameters):
         read_value = _OPTIONS[name](value)
         if name in found and found[name] != read_value:
-            raise InvalidJob(f"Option {name} is given twice: {origins[name]} and {where}.")
+            raise InvalidJob(messages.option_given_twice(name, origins[name], where))
         found[name], origins[name] = read_value, where
     return Options(**found)
 
@@ -123,7 +124,7 @@ def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
             continue
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-            raise InvalidJob(f"{field}: '{_short(str(value))}' is not a whole number of 0 or more.")
+            raise InvalidJob(messages.field_not_a_number(field, _short(str(value))))
         found[field] = int(text)
     if RETRY_INTERVAL_FIELD in found:
         found["retry_interval"] = -(-found.pop(RETRY_INTERVAL_FIELD) // 1000)
@@ -170,16 +171,14 @@ class Bounds:
             With the reason.
         """
         if self.timeout and options.timeout > self.timeout:
-            raise InvalidJob(
-                f"Option timeout: {options.timeout} s is too long. A run may take {self.timeout} s here."
-            )
+            raise InvalidJob(messages.timeout_too_long(options.timeout, self.timeout))
         if not options.image:
             return
         if self.no_images:
             raise InvalidJob(f"Option image: {self.no_images}")
         if not any(fnmatch.fnmatchcase(options.image, glob) for glob in self.images):
             allowed = ", ".join(self.images) or "none"
-            raise InvalidJob(f"Option image: '{options.image}' is not allowed here. Allowed: {allowed}.")
+            raise InvalidJob(messages.image_not_allowed(options.image, allowed))
 
 
 def _given(
@@ -189,7 +188,7 @@ def _given(
     for key, value in (parameters or {}).items():
         name = _known(key)
         if name is None:
-            raise InvalidJob(f"Option '{_short(key)}' not found. {_nearest(key)}")
+            raise InvalidJob(messages.option_not_found(_short(key), _nearest(key)))
         yield name, value, f"{key} = {value}"
     for tag in tags or ():
         key, colon, value = tag[:_READ_CHARACTERS].partition(":")
@@ -249,14 +248,14 @@ def _nearest(key: str) -> str:
 def _timeout(value: Any) -> int:
     seconds = _seconds("timeout", value)
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise InvalidJob(f"Option timeout: '{_short(str(value))}' must be more than 0 and at most a year.")
+        raise InvalidJob(messages.timeout_out_of_range(_short(str(value))))
     return seconds
 
 
 def _retry_interval(value: Any) -> int:
     seconds = _seconds("retry_interval", value)
     if seconds > MAX_RETRY_INTERVAL_SECONDS:
-        raise InvalidJob(f"Option retry_interval: '{_short(str(value))}' must be at most a day.")
+        raise InvalidJob(messages.retry_interval_too_long(_short(str(value))))
     return seconds
 
 
@@ -264,28 +263,21 @@ def _seconds(name: str, value: Any) -> int:
     text = str(value)[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise InvalidJob(
-            f"Option {name}: '{_short(str(value))}' is not a duration. Write 45s, 30m, 2h, 1h30m, 1d or a number of seconds."
-        )
+        raise InvalidJob(messages.not_a_duration(name, _short(str(value))))
     return sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True))
 
 
 def _retries(value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MAX_RETRIES:
-        raise InvalidJob(
-            f"Option retries: '{_short(str(value))}' must be a whole number from 0 to {MAX_RETRIES}."
-        )
+        raise InvalidJob(messages.retries_out_of_range(_short(str(value)), MAX_RETRIES))
     return int(text)
 
 
 def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
-        raise InvalidJob(
-            f"Option image: '{_short(str(value))}' is not the name of an image, such as "
-            "'quay.io/jupyter/scipy-notebook:2025-10-20'."
-        )
+        raise InvalidJob(messages.not_an_image(_short(str(value))))
     return text
 
 
@@ -293,9 +285,7 @@ def _concurrency(value: Any) -> str:
     text = str(value).strip().capitalize()
     if text not in CONCURRENCY_POLICIES:
         policies = ", ".join(policy.lower() for policy in CONCURRENCY_POLICIES)
-        raise InvalidJob(
-            f"Option concurrency: '{_short(str(value))}' is not a policy. Available: {policies}."
-        )
+        raise InvalidJob(messages.not_a_concurrency_policy(_short(str(value)), policies))
     return text
 
 

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, croniter
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.text import nearest_names
 
 DEFAULT_TIMEZONE = "Etc/UTC"
 
@@ -145,31 +145,22 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     """
     zone = timezone or DEFAULT_TIMEZONE
     if zone not in _timezones():
-        raise InvalidJob(
-            f"Time zone '{zone[:80]}' not found. Did you mean {nearest_names(zone, _timezones())}?"
-        )
+        raise InvalidJob(messages.timezone_not_found(zone, _timezones()))
     text = normalize(schedule or "")
     words = text.split()
     if not words:
-        raise InvalidJob(
-            "The schedule is empty. Write five fields, such as '0 6 * * *' for every day at 6:00."
-        )
+        raise InvalidJob(messages.SCHEDULE_EMPTY)
     if len(text) > SCHEDULE_LENGTH:
-        raise InvalidJob(f"The schedule has {len(text)} characters. Use at most {SCHEDULE_LENGTH}.")
+        raise InvalidJob(messages.schedule_too_long(len(text), SCHEDULE_LENGTH))
     if text.startswith("@every "):
         return Schedule("", _seconds(text.removeprefix("@every ")), zone)
     if text in _DESCRIPTORS:
         words = _DESCRIPTORS[text].split()
     if words[0].startswith("@"):
         known = ", ".join([*_DESCRIPTORS, "@every 1h30m"])
-        raise InvalidJob(
-            f"The schedule '{text}' is not valid. Write five fields, or one of {known}, without a space before or after."
-        )
+        raise InvalidJob(messages.schedule_not_valid(text, known))
     if len(words) != len(_FIELDS):
-        raise InvalidJob(
-            f"The schedule '{text}' has {len(words)} fields. Write five: minute, hour, day of month, month and "
-            "day of week, without seconds."
-        )
+        raise InvalidJob(messages.schedule_has_fields(text, len(words)))
     written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
     days = (written[2], written[4])
     if "*" not in days and (days[0] == _ALL_DAYS[0] or days[1] == _ALL_DAYS[1]):
@@ -226,5 +217,5 @@ def _seconds(text: str) -> int:
     parts = _DURATION.findall(text)
     nanoseconds = int(sum(Fraction(number) * _UNITS[unit] for number, unit in parts))
     if "".join(number + unit for number, unit in parts) != text or not 0 < nanoseconds < _INT64:
-        raise InvalidJob(f"'@every {text}' is not valid. Write a duration such as 1h30m, at most 292 years.")
+        raise InvalidJob(messages.every_not_valid(text))
     return max(nanoseconds // _UNITS["s"], 1)

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.text import nearest_names
@@ -163,9 +164,7 @@ class EnvironmentCatalog:
             found = self.find_known(name)
         if found is None:
             troubles = "".join(f" ({source}: {trouble}.)" for source, trouble in self._troubles().items())
-            raise InvalidJob(
-                f"Environment '{name[:80]}' not found. Available: {nearest_names(name, self._offered)}.{troubles}"
-            )
+            raise InvalidJob(messages.environment_not_found(name, self._offered, troubles))
         return found
 
     def find_known(self, name: str) -> Environment | None:

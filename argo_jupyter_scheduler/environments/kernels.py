@@ -18,6 +18,7 @@ from typing import Any
 
 from traitlets import TraitError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.environments.locations import is_conda, is_same_folder
@@ -214,13 +215,10 @@ def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
         kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
     runs = kernel["language"]
     if language and runs and not _is_same_language(runs, language):
-        raise EnvironmentUnusable(
-            f"The notebook is written in {language}, but kernel '{environment.name}' runs {runs}. "
-            f"Pick an environment that has a kernel for {language}."
-        )
+        raise EnvironmentUnusable(messages.kernel_of_other_language(language, environment.name, runs))
     program = kernel["argv"][0]
     if os.path.isabs(program) and not os.path.exists(program):
-        raise EnvironmentUnusable(f"Kernel '{environment.name}' cannot start: {program} does not exist.")
+        raise EnvironmentUnusable(messages.kernel_program_gone(environment.name, program))
     return _kernel(name, kernel, language)
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
@@ -183,7 +184,7 @@ def locate(name: str, settings: RunSettings) -> Environment:
         paths = candidates(settings.environment_patterns, name)
         prefixes = [path for path in paths if os.path.isdir(path)]
         if len(prefixes) > 1:
-            raise EnvironmentUnusable(f"Environment '{name}' is ambiguous: it is {' and '.join(prefixes)}.")
+            raise EnvironmentUnusable(messages.environment_ambiguous(name, prefixes))
         if prefixes:
             return Environment(name, prefixes[0])
     raise EnvironmentUnusable(_not_found(name, paths, settings))

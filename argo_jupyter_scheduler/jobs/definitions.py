@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from argo_jupyter_scheduler.domain import options, schedules
+from argo_jupyter_scheduler.domain import messages, options, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
@@ -328,7 +328,7 @@ def check_schedule(schedule: str, timezone: str | None) -> None:
         Says what is wrong.
     """
     if schedules.parse(schedule, timezone).after(now_ms()) is None:
-        raise InvalidJob(f"The schedule '{schedule}' never comes: no month has that day. Choose another day.")
+        raise InvalidJob(messages.schedule_never_comes(schedule))
 
 
 def _changed(before: DefinitionRow, columns: Mapping[str, Any]) -> DefinitionRow:

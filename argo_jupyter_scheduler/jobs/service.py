@@ -278,10 +278,7 @@ class JobService:
             origins = {folder.read_settings().origin for folder in folders}
             found = sorted(origin for origin in origins if origin and (root / origin).is_file())
             if len(found) > 1:
-                raise InvalidJob(
-                    f"There are jobs of several notebooks '{input_uri}': {', '.join(found)}. "
-                    "Create this job from its notebook."
-                )
+                raise InvalidJob(messages.notebook_ambiguous(input_uri, found))
             input_uri = found[0] if found else input_uri
         return find_input(root, input_uri)
 

@@ -20,7 +20,6 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds, Options, read_options
 from argo_jupyter_scheduler.domain.parameters import find_kinds
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
-from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
@@ -191,7 +190,7 @@ class Validation:
             It is not a notebook that can be executed.
         """
         if self.is_executable and not self.is_executable(str(path)):
-            raise InvalidJob(f"'{path.name}' is not a notebook that can be executed.")
+            raise InvalidJob(messages.not_executable(path.name))
         return read_notebook(path)
 
     def _check_kernel(
@@ -210,9 +209,7 @@ class Validation:
         elif environment.kernel or os.path.isdir(environment.prefix):
             kernel = kernels.choose(environment, metadata)
         elif is_visible(environment.prefix):
-            raise InvalidJob(
-                f"Environment '{environment.name}' no longer exists: there is no folder {environment.prefix}."
-            )
+            raise InvalidJob(messages.environment_folder_gone(environment.name, environment.prefix))
         replaced = kernels.find_replaced(kernel, metadata) if kernel and self.refuses_missing_kernels else ""
         if kernel and replaced:
             raise InvalidJob(messages.kernel_refused(replaced, kernel.name))
@@ -227,17 +224,17 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
         It does not exist, is not a file, or is elsewhere.
     """
     if "\0" in input_uri:
-        raise InvalidJob("The input path contains a NUL character.")
+        raise InvalidJob(messages.INPUT_PATH_HAS_NUL)
     check_input_uri(input_uri)
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
-        raise InvalidJob(f"Input path '{input_uri}' is outside the root folder of this Jupyter server.")
+        raise InvalidJob(messages.input_outside_root(input_uri))
     try:
         is_file = path.is_file()
     except OSError:  # too long
         is_file = False
     if not is_file:
-        raise InvalidJob(f"Input path '{input_uri}' does not exist.")
+        raise InvalidJob(messages.input_not_found(input_uri))
     return path
 
 
@@ -263,13 +260,13 @@ def check_input_filename(name: str) -> str:
         It is not a plain file name: it could lead out of the staging folder.
     """
     if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
-        raise InvalidJob(f"'{name[:80]}' is not a plain file name. Give input_filename without a folder.")
+        raise InvalidJob(messages.not_a_plain_name(name))
     try:
         length = len(os.fsencode(name))
     except UnicodeEncodeError:
-        raise InvalidJob("input_filename contains characters that are not valid in a file name.") from None
+        raise InvalidJob(messages.FILENAME_NOT_VALID) from None
     if length > FILENAME_BYTES:
-        raise InvalidJob(f"input_filename has {length} bytes; a file name can have {FILENAME_BYTES}.")
+        raise InvalidJob(messages.filename_too_long(length, FILENAME_BYTES))
     return name
 
 
@@ -287,13 +284,11 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise InvalidJob(_too_long(subject, len(value), TEXT_LENGTHS[column]))
         if column in COUNTS and value:
             if len(value) > COUNTS[column]:
-                raise InvalidJob(f"There are {len(value)} {subject}. Use at most {COUNTS[column]}.")
+                raise InvalidJob(messages.too_many(len(value), subject, COUNTS[column]))
             entries = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
             length = sum(len(str(entry)) for entry in entries)
             if length > ENTRY_LENGTHS[column]:
-                raise InvalidJob(
-                    f"The {subject} have {length} characters. Use at most {ENTRY_LENGTHS[column]}."
-                )
+                raise InvalidJob(messages.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
         check_text(value, subject)
 
 
@@ -348,7 +343,7 @@ def check_text(value: object, subject: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidJob(f"The {subject} contains characters that are not valid Unicode.") from None
+            raise InvalidJob(messages.not_unicode(subject)) from None
 
 
 def check_output_formats(formats: Collection[str] | None) -> None:
@@ -387,7 +382,7 @@ def check_known(names: Iterable[str], known: Collection[str], subject: str) -> N
     """
     for name in names:
         if name not in known:
-            raise InvalidJob(f"{subject} '{name[:80]}' not found. Available: {nearest_names(name, known)}.")
+            raise InvalidJob(messages.not_found(subject, name, known))
 
 
 def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
@@ -402,13 +397,11 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
         if len(name) > PARAMETER_NAME_LENGTH:
             raise InvalidJob(_too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
         if not name or "=" in name or "\0" in name or name != name.strip():
-            raise InvalidJob(f"'{name[:80]}' is not a valid parameter name.")
+            raise InvalidJob(messages.parameter_name_not_valid(name))
         if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
-            raise InvalidJob(
-                f"'{name[:80]}' is not a valid parameter name. Use letters, digits and underscores."
-            )
+            raise InvalidJob(messages.parameter_name_not_plain(name))
         if "\0" in str(value):
-            raise InvalidJob(f"The value of parameter '{name}' contains a NUL character.")
+            raise InvalidJob(messages.parameter_has_nul(name))
 
 
 def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) -> None:
@@ -426,9 +419,7 @@ def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) 
             continue
         near = difflib.get_close_matches(name, set(declared) - set(parameters), n=1, cutoff=0.7)
         if near:
-            raise InvalidJob(
-                f"The notebook has no parameter '{name}'. Did you mean '{near[0]}'? Available: {', '.join(sorted(declared))}."
-            )
+            raise InvalidJob(messages.parameter_misspelt(name, near[0], declared))
 
 
 def read_notebook(path: Path) -> Notebook:
@@ -442,7 +433,7 @@ def read_notebook(path: Path) -> Notebook:
     try:
         notebook, repairs = repair_notebook(path.read_text(encoding="utf-8-sig"))
     except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
-        raise InvalidJob(f"'{path.name}' is not a notebook that can be executed: {error}") from error
+        raise InvalidJob(messages.not_a_notebook(path.name, error)) from error
     for repair in shorten_repairs(repairs):
         log.info("'%s': %s", path.name, repair)
     metadata = _section(notebook, "metadata")
@@ -459,5 +450,5 @@ def read_notebook(path: Path) -> Notebook:
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = parent.get(key) or {}
     if not isinstance(value, Mapping):
-        raise InvalidJob(f"The notebook is damaged: its {key} is not an object.")
+        raise InvalidJob(messages.metadata_damaged(key))
     return value

@@ -74,7 +74,7 @@ def user_facing_errors(not_found: str = "It does not exist.") -> Iterator[None]:
         raise SchedulerError(not_found) from error
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", error)
-        raise SchedulerError(f"The scheduler's database cannot be used: {reason}") from error
+        raise SchedulerError(messages.database_unusable(reason)) from error
     except OSError as error:
         raise SchedulerError(
             f"The job's files could not be written or read. {messages.unexpected_error(error)}"

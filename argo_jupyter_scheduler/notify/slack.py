@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import (
     ALWAYS,
@@ -98,40 +99,29 @@ def check(parameters: Mapping[str, object], settings: SlackSettings) -> None:
     _check_names(parameters)
     token, channel = read_parameter(parameters, TOKEN), read_parameter(parameters, CHANNEL)
     if channel and not is_channel(channel):
-        raise InvalidJob(f"{CHANNEL} '{channel}' is not a channel. Give its name, its id or its link.")
+        raise InvalidJob(messages.not_a_channel(channel))
     if token and not is_token(token):
-        raise InvalidJob(
-            f"{TOKEN} contains characters that a token of Slack cannot have, such as a space. Copy it again."
-        )
+        raise InvalidJob(messages.SLACK_CREDENTIAL_NOT_VALID)
     if _read_notify_on(parameters, settings) not in NOTIFY_ON:
         given = read_parameter(parameters, NOTIFY)
-        raise InvalidJob(f"{NOTIFY} '{given}' is not valid. Available: {', '.join(NOTIFY_ON)}.")
+        raise InvalidJob(messages.slack_notify_not_valid(given, NOTIFY_ON))
     if not channel and not settings.channel and any(read_parameter(parameters, name) for name in NAMES):
-        raise InvalidJob(f"The message to Slack has no channel. Add the parameter {CHANNEL}, such as #team.")
+        raise InvalidJob(messages.SLACK_CHANNEL_MISSING)
     if channel and not token and not settings.has_token:
-        raise InvalidJob(
-            f"{CHANNEL} is given, but there is no token. Add the parameter {TOKEN}, or ask your administrator to configure one "
-            "for all: c.ArgoScheduler.slack_token on this machine, c.ArgoScheduler.slack_token_secret on Argo."
-        )
+        raise InvalidJob(messages.SLACK_CREDENTIAL_MISSING)
 
 
 def _check_names(parameters: Mapping[str, object]) -> None:
     """Refuse a misspelt parameter, and a token in a parameter that the notebook gets."""
     unknown = [name for name in parameters if name.startswith(PREFIX) and name not in NAMES]
     if unknown:
-        raise InvalidJob(
-            f"Parameter '{unknown[0]}' not found. Names that begin with {PREFIX} are reserved for messages to Slack. "
-            f"Available: {', '.join(NAMES)}."
-        )
+        raise InvalidJob(messages.slack_parameter_not_found(unknown[0], NAMES))
     for name, value in parameters.items():
         meant = name.strip().upper().replace("-", "_")
         if meant in NAMES and name != meant:
-            raise InvalidJob(f"Parameter '{name}' not found. Its name is {meant}.")
+            raise InvalidJob(messages.slack_parameter_misspelt(name, meant))
         if name != TOKEN and isinstance(value, str) and _TOKEN_BEGINNING.match(value):
-            raise InvalidJob(
-                f"Parameter '{name}' is a token of Slack, and everybody could read it in the notebook. Give it as {TOKEN}, which "
-                "the notebook does not get."
-            )
+            raise InvalidJob(messages.slack_token_misplaced(name))
 
 
 def _read_notify_on(parameters: Mapping[str, object] | None, settings: SlackSettings) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 PRIVATE = ".argo-jupyter-scheduler"
@@ -117,14 +118,10 @@ def _check_size(source: Path, ignored: Callable[[str, list[str]], set[str]], rul
             if name not in skipped:
                 count, size = count + 1, size + os.path.getsize(os.path.join(folder, name))
         if rules.max_files and count > rules.max_files:
-            raise InvalidJob(
-                f"The input folder '{source.name}' has more than {rules.max_files} files. Move the notebook to a folder of its "
-                f"own, or name what is not needed in a file {IGNORE_FILE}."
-            )
+            raise InvalidJob(messages.input_folder_has_files(source.name, rules.max_files, IGNORE_FILE))
         if rules.max_bytes and size > rules.max_bytes:
             raise InvalidJob(
-                f"The input folder '{source.name}' has more than {rules.max_bytes / 1e6:.0f} MB. Move the notebook to a folder "
-                f"of its own, or name what is not needed in a file {IGNORE_FILE}."
+                messages.input_folder_is_large(source.name, rules.max_bytes / 1000000.0, IGNORE_FILE)
             )
 
 

@@ -21,6 +21,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError, ProtocolError, SSLError
 from urllib3.util import Retry
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo.connection import Connection
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
@@ -100,10 +101,7 @@ class ArgoApi:
         """
         if self.version < since:
             actual, needed = (".".join(map(str, version)) for version in (self.version, since))
-            raise EngineRefused(
-                f"Argo {actual} at {self.connection.url} is too old for this: {feature} needs {needed} or later. "
-                "Ask your administrator for an upgrade."
-            )
+            raise EngineRefused(messages.argo_too_old(actual, self.connection.url, feature, needed))
 
     def ask(self, what: str) -> KubernetesObject:
         """Return what the server says about itself: `version`, `info` or `userinfo`; raises as `call`."""

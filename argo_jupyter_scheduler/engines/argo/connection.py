@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import EngineRefused
 
 
@@ -44,19 +45,14 @@ class Token:
             try:
                 token = Path(self.file).read_text(encoding="ascii", errors="replace")
             except OSError as error:
-                raise EngineRefused(
-                    f"The file with the token for Argo, '{self.file}', cannot be read: {error.strerror}. "
-                    "See c.ArgoScheduler.argo_token_file."
-                ) from error
+                raise EngineRefused(messages.argo_token_file_unreadable(self.file, error.strerror)) from error
             if not token.strip():
-                raise EngineRefused(f"The file with the token for Argo, '{self.file}', is empty.")
+                raise EngineRefused(messages.argo_token_file_empty(self.file))
         if not token.strip():
             return ""
         parts = re.fullmatch(r"(?:([A-Za-z]+) +)?([!-~]+)", token.strip())
         if not parts:
-            raise EngineRefused(
-                f"The token for Argo has characters that a token cannot have. Check {self.origin}."
-            )
+            raise EngineRefused(messages.argo_token_not_valid(self.origin))
         scheme = parts[1] or "Bearer"
         if scheme.lower() == "bearer":
             scheme = "Bearer"  # Argo compares letter by letter

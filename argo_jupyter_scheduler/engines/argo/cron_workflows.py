@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineUnavailable
 from argo_jupyter_scheduler.engines.argo import live_objects
 from argo_jupyter_scheduler.engines.argo.api import CRON_WORKFLOWS, ArgoApi
@@ -52,9 +53,7 @@ class CronWorkflows:
                 return
             if self._change(live, wanted, needs_edit):
                 return
-        raise EngineUnavailable(
-            f"Argo's cron workflow {name} could not be changed: others keep changing it. Try again later."
-        )
+        raise EngineUnavailable(messages.cron_workflow_contended(name))
 
     def _change(self, live: KubernetesObject, wanted: KubernetesObject, needs_edit: bool) -> bool:
         """Change a live object; return whether it still was as it was read."""
@@ -117,7 +116,7 @@ class CronWorkflows:
                 return
             if time.monotonic() > give_up:
                 raise EngineUnavailable(
-                    f"Argo's cron workflow {name} could not be replaced: the old one is still there. Try again later.",
+                    messages.cron_workflow_stays(name),
                     half_done=True,
                 )
             time.sleep(LOOK_AGAIN_SECONDS)

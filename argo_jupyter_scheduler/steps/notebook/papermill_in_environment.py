@@ -14,6 +14,7 @@ import nbformat
 import yaml
 from papermill.execute import remove_error_markers
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, python_of
 from argo_jupyter_scheduler.steps.kernel import activation
@@ -95,9 +96,7 @@ def execute(
     executed = follow.notebook()
     failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
     if process.returncode and failure is None and not (executed and _is_complete(executed)):
-        raise NotebookFailed(
-            f"papermill failed in the environment (exit code {process.returncode}): {lines[-1]}"
-        )
+        raise NotebookFailed(messages.papermill_failed(process.returncode, lines[-1]))
     return failure
 
 

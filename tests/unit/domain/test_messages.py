@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
+import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,6 +27,38 @@ def test_attempts_are_counted_from_the_second_on() -> None:
 def test_a_run_that_was_replaced_says_what_to_do() -> None:
     for words in ("replaced it", "longer than the interval", "concurrency:forbid", "concurrency:allow"):
         assert words in messages.REPLACED
+
+
+FORBIDDEN = re.compile(r"(?<!there )\b(is|are) no (?!longer)|\bwhoever\b|\btold\b|^What ", re.IGNORECASE)
+"""What a native writer does not write."""
+
+MAX_WORDS = 25
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield each message's name and text; functions get an argument for each parameter, by its annotation."""
+    samples = {
+        "int": 3,
+        "float": 3.0,
+        "bool": True,
+        "Exception": ValueError("why"),
+        "Iterable[str]": ["a"],
+        "Mapping[str, Exception]": {"html": ValueError("why")},
+    }
+    for name, value in vars(messages).items():
+        if name.isupper() and isinstance(value, str):
+            yield name, value
+        elif inspect.isfunction(value) and value.__module__ == messages.__name__:
+            kinds = [str(kind.annotation) for kind in inspect.signature(value).parameters.values()]
+            yield name, value(*(samples.get(kind.removesuffix(" | None"), "x") for kind in kinds))
+
+
+@pytest.mark.parametrize(("name", "text"), [pytest.param(*pair, id=pair[0]) for pair in sentences()])
+def test_a_message_is_short_and_plain(name: str, text: str) -> None:
+    assert text
+    assert not FORBIDDEN.search(text), text
+    for sentence in re.split(r"(?<=[.:?]) ", text):
+        assert len(sentence.split()) <= MAX_WORDS, sentence
 
 
 def test_a_full_disk_is_named_and_what_to_do() -> None:
