@@ -37,6 +37,7 @@ from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import list_beside
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
+from argo_jupyter_scheduler.storage.private import make_run_folders_private
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -76,6 +77,8 @@ class JobService:
 
     def start(self) -> None:
         """Do what takes time before the first run, and say in the log what this server does."""
+        self.database.make_private()
+        make_run_folders_private(self.settings.staging_path)
         self.engine.start()
         running = len(self.database.list_live_jobs())
         log.info(

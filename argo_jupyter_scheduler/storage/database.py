@@ -43,6 +43,7 @@ from argo_jupyter_scheduler.domain.status import (
     WAITING,
 )
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
+from argo_jupyter_scheduler.storage.private import make_private
 from argo_jupyter_scheduler.storage.schema import (
     INHERITED_COLUMNS,
     LOCAL_WAITING,
@@ -106,6 +107,11 @@ class Database:
     def has_tables(self) -> bool:
         """Return whether Jupyter-Scheduler has made its tables."""
         return inspect(self._engine).has_table(definitions.name)
+
+    def make_private(self) -> None:
+        """Take the rights of other users from a SQLite file: parameters of jobs may be secrets."""
+        if self._url.get_backend_name() == "sqlite" and self._url.database:
+            make_private(self._url.database)
 
     def dispose(self) -> None:
         """Close all connections."""

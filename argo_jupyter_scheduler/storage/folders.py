@@ -36,6 +36,7 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, write_whole
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder, walk
 from argo_jupyter_scheduler.storage.locks import locked
+from argo_jupyter_scheduler.storage.private import make_private
 
 SETTINGS = "run.json"
 STAGED = "staged-files.json"
@@ -66,6 +67,7 @@ class RunFolder:
     def create(self) -> None:
         """Make the folder. Only the server and `create-job-id` do: a step never brings a deleted run's folder back."""
         self.private.mkdir(parents=True, exist_ok=True)
+        make_private(self.path)
 
     def delete(self) -> None:
         """Delete the folder and all within; a folder that does not exist is not an error."""
