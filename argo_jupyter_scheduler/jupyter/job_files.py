@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from jupyter_scheduler.job_files_manager import Downloader, JobFilesManager
 from jupyter_scheduler.models import DescribeJob
 
+from argo_jupyter_scheduler.storage.folders import RunFolder
+
 
 @contextlib.contextmanager
 def offered_files(job: DescribeJob) -> Iterator[None]:
@@ -33,6 +35,9 @@ class ArgoJobFilesManager(JobFilesManager):
         """Copy all files of a job to its folder under ``output_directory``."""
         scheduler = self.scheduler
         job = scheduler.get_job(job_id, False)
+        # Looked at again: a process that the notebook left behind may have put a link there meanwhile.
+        folder = RunFolder(scheduler.staging_path, job_id)
+        job.packaged_files = [path for path in job.packaged_files or [] if folder.holds(path)]
         with offered_files(job):
             downloader = Downloader(
                 output_formats=job.output_formats or [],
@@ -42,6 +47,6 @@ class ArgoJobFilesManager(JobFilesManager):
                 redownload=bool(redownload),
                 include_staging_files=job.package_input_folder,
             )
-        for path in job.packaged_files or []:
+        for path in job.packaged_files:
             os.makedirs(os.path.dirname(os.path.join(downloader.output_dir, path)), exist_ok=True)
         await asyncio.to_thread(downloader.download)

@@ -162,7 +162,13 @@ class RunFolder:
     def find_made_files(self) -> list[str]:
         """Return the relative paths of the files that were made or changed since `stage`."""
         staged = self.read(STAGED)
-        return [path for path in self.files() if staged.get(path) != self._version(path)]
+        return [path for path in self.files() if self.holds(path) and staged.get(path) != self._version(path)]
+
+    def holds(self, path: str) -> bool:
+        """Return whether a relative path is a file of this run: no link that leads out of the folder, or to a private file."""
+        folder, found = self.path.resolve(), (self.path / path).resolve()
+        is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
+        return is_within and found.is_file()
 
     def _version(self, path: str) -> list[int]:
         found = (self.path / path).stat()

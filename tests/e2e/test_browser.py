@@ -217,15 +217,34 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackStandIn]:
         yield slack
 
 
+def add_parameter(page: Any, number: int, name: str, value: str) -> None:
+    page.get_by_title("Add new parameter").click()
+    for field, text in (("name", name), ("value", value)):
+        box = page.locator(f"input[name='parameter-{number}-{field}']")
+        box.fill(text)
+        box.blur()
+
+
+def test_a_refusal_is_shown_in_the_dialog_and_can_be_mended(page: Any, lab: tuple[str, Path]) -> None:
+    create_from(page, lab, "analysis.ipynb", name="bike-rides")
+    for slow in page.get_by_role("checkbox", name="PDF").all():
+        slow.uncheck()
+    add_parameter(page, 0, "dayz", "30")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_text("The notebook has no parameter 'dayz'. Did you mean 'days'?").wait_for()
+    assert request(lab, "jobs")["jobs"] == []
+    page.locator("input[name='parameter-0-name']").fill("days")
+    page.locator("input[name='parameter-0-name']").blur()
+    page.get_by_role("button", name="Create", exact=True).click()
+    reload_until(page, "Completed")
+
+
 def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[str, Path]) -> None:
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
     for slow in page.get_by_role("checkbox", name="PDF").all():
         slow.uncheck()
     for number, parameter in enumerate((("SLACK_CHANNEL", "#reports"), ("SLACK_NOTIFY", "always"))):
-        page.get_by_title("Add new parameter").click()
-        for field, value in zip(("name", "value"), parameter, strict=True):
-            page.locator(f"input[name='parameter-{number}-{field}']").fill(value)
-            page.locator(f"input[name='parameter-{number}-{field}']").blur()
+        add_parameter(page, number, *parameter)
     picture(page, "create-job-slack")
     page.get_by_role("button", name="Create", exact=True).click()
     reload_until(page, "Completed")

@@ -152,3 +152,21 @@ def test_only_files_that_a_run_made_or_changed_are_found(tmp_path: Path) -> None
     (run.path / "new").mkdir()
     (run.path / "new" / "made.txt").write_text("x")
     assert run.find_made_files() == ["changed.csv", "new/made.txt"]
+
+
+def test_links_that_lead_out_of_the_folder_are_not_published(staging_path: Path, tmp_path: Path) -> None:
+    folder = RunFolder(staging_path, "a")
+    folder.create()
+    (tmp_path / "secret").write_text("s")
+    folder.write("settings-like.json", {})
+    (folder.path / "data.csv").write_text("1")
+    links = {
+        "inside": folder.path / "data.csv",
+        "outside": tmp_path / "secret",
+        "dangling": tmp_path / "none",
+        "private": folder.private / "settings-like.json",
+        "folder": tmp_path,
+    }
+    for name, target in links.items():
+        (folder.path / name).symlink_to(target)
+    assert folder.find_made_files() == ["data.csv", "inside"]
