@@ -13,10 +13,11 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
+def write_whole(path: Path, content: str | bytes, private: bool = False) -> None:
+    """Write a file so that no reader ever sees half of it; a private one is at no time readable by other users."""
     beside = _beside(path)
     try:
+        beside.touch(0o600 if private else 0o666)
         if isinstance(content, str):
             beside.write_text(content, encoding="utf-8")
         else:

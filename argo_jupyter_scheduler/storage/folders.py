@@ -96,7 +96,7 @@ class RunFolder:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a private JSON file, whole."""
-        write_whole(self.private / name, json.dumps(content, indent=1))
+        write_whole(self.private / name, json.dumps(content, indent=1), private=True)
 
     def read_settings(self) -> RunSettings:
         """Return what the server wrote for the run's steps; defaults where there is nothing."""
@@ -108,7 +108,7 @@ class RunFolder:
 
     def write_settings(self, settings: RunSettings) -> None:
         """Write what the run's steps need."""
-        write_whole(self.private / SETTINGS, json.dumps(settings.to_json(), indent=1))
+        write_whole(self.private / SETTINGS, json.dumps(settings.to_json(), indent=1), private=True)
 
     def copy_settings(self, other: RunFolder) -> None:
         """Take the settings of another folder over as they are, also those that this version does not know."""

@@ -94,7 +94,7 @@ async def test_a_download_of_no_job_brings_nothing(jobs: Jobs, job_id: str) -> N
 @pytest.fixture
 def argo() -> Iterator[ArgoStandIn]:
     """Argo with a token that is nowhere else by chance."""
-    with ArgoStandIn(token="argo-secret-7f3a") as argo:  # noqa: S106 - the stand-in's
+    with ArgoStandIn(token="argo-secret-7f3a") as argo:
         yield argo
 
 

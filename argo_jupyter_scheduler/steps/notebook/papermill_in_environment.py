@@ -60,9 +60,9 @@ def execute(
     parameters = (
         folder.private / "parameters.yaml"
     )  # not on the command line, which every user of the machine sees
-    write_whole(parameters, yaml.safe_dump(values))
+    write_whole(parameters, yaml.safe_dump(values), private=True)
     source, output = folder.private / "input.ipynb", folder.output("ipynb")
-    write_whole(source, nbformat.writes(notebook))
+    write_whole(source, nbformat.writes(notebook), private=True)
     argv = [python_of(kernel.prefix), "-m", "papermill", _escape_braces(source), _escape_braces(output)]
     argv += ["--kernel", kernel.name, "--language", kernel.language, "--cwd", str(folder.path)]
     argv += ["--parameters_file", str(parameters), "--log-output", "--no-progress-bar"]

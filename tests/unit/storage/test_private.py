@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import SETTINGS, RunFolder
 from argo_jupyter_scheduler.storage.private import make_private, make_run_folders_private
 from tests.support.services import Services
 
@@ -18,6 +18,18 @@ def test_a_run_folder_is_its_users(staging_path: Path) -> None:
     folder = RunFolder(staging_path, str(uuid.uuid4()))
     folder.create()
     assert mode(folder.path) == 0o700
+
+
+def test_what_a_run_is_given_is_its_users_also_after_an_earlier_version_wrote_it(staging_path: Path) -> None:
+    folder = RunFolder(staging_path, str(uuid.uuid4()))
+    folder.create()
+    settings = folder.private / SETTINGS
+    settings.write_text("{}")
+    settings.chmod(0o644)
+    folder.write(SETTINGS, {"engine": "local"})
+    assert mode(settings) == 0o600
+    folder.write_settings(folder.read_settings())
+    assert mode(settings) == 0o600
 
 
 def test_what_is_not_there_or_a_link_is_left_alone(tmp_path: Path) -> None:
