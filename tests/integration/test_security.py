@@ -69,6 +69,9 @@ async def test_a_download_is_the_jobs_own_files_and_has_the_users_mode(
     ]
     for job_id in (one, other):
         assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    for path in (staging_path / one).iterdir():
+        if path.is_file():
+            path.chmod(0o600)  # a private file's mode must not come along
     assert (staging_path / one / "one.txt").exists()
     files = await jobs.download(one)
     folder = files["ipynb"].parent
