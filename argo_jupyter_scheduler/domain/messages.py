@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, nearest_names, shorten
 
+# Runs and their ends
+
 PAUSED = "The job definition was paused before this run began."
 REPLACED = (
     "The next run of this schedule began while this one was still in progress, and replaced it. If runs take longer than the "
@@ -328,15 +330,9 @@ def timeout_out_of_range(value: str) -> str:
     return f"Option timeout: '{value}' must be more than 0 and at most a year."
 
 
-# Options
-
-
 def retry_interval_too_long(value: str) -> str:
     """Return the message for an option ``retry_interval`` of more than a day."""
     return f"Option retry_interval: '{value}' must be at most a day."
-
-
-# Options
 
 
 def not_a_duration(name: str, value: str) -> str:
@@ -346,15 +342,9 @@ def not_a_duration(name: str, value: str) -> str:
     )
 
 
-# Options
-
-
 def retries_out_of_range(value: str, limit: int) -> str:
     """Return the message for an option ``retries`` that is not such a number."""
     return f"Option retries: '{value}' must be a whole number from 0 to {limit}."
-
-
-# Options
 
 
 def not_an_image(value: str) -> str:
@@ -365,15 +355,9 @@ def not_an_image(value: str) -> str:
     )
 
 
-# Options
-
-
 def not_a_concurrency_policy(value: str, policies: str) -> str:
     """Return the message for an option ``concurrency`` that is not a policy."""
     return f"Option concurrency: '{value}' is not a policy. Available: {policies}."
-
-
-# Options
 
 
 def option_given_twice(name: str, first: str, second: str) -> str:
@@ -381,15 +365,9 @@ def option_given_twice(name: str, first: str, second: str) -> str:
     return f"Option {name} is given twice: {first} and {second}."
 
 
-# Options
-
-
 def field_not_a_number(field: str, value: str) -> str:
     """Return the message for a field of the API that must be a number."""
     return f"{field}: '{value}' is not a whole number of 0 or more."
-
-
-# Options
 
 
 def timeout_too_long(seconds: int, limit: int) -> str:
@@ -397,15 +375,9 @@ def timeout_too_long(seconds: int, limit: int) -> str:
     return f"Option timeout: {seconds} s is too long. A run may take {limit} s here."
 
 
-# Options
-
-
 def image_not_allowed(image: str, allowed: str) -> str:
     """Return the message for an image that is not among the allowed ones."""
     return f"Option image: '{image}' is not allowed here. Allowed: {allowed}."
-
-
-# Options
 
 
 def option_not_found(name: str, hint: str) -> str:
@@ -426,19 +398,12 @@ def timezone_not_found(zone: str, known: Iterable[str]) -> str:
     return f"Time zone '{zone[:80]}' not found. Did you mean {nearest_names(zone, known)}?"
 
 
-# Schedules
-
 SCHEDULE_EMPTY = "The schedule is empty. Write five fields, such as '0 6 * * *' for every day at 6:00."
-
-# Schedules
 
 
 def schedule_too_long(length: int, limit: int) -> str:
     """Return the message for a schedule with too many characters."""
     return f"The schedule has {length} characters. Use at most {limit}."
-
-
-# Schedules
 
 
 def schedule_not_valid(schedule: str, known: str) -> str:
@@ -449,18 +414,12 @@ def schedule_not_valid(schedule: str, known: str) -> str:
     )
 
 
-# Schedules
-
-
 def schedule_has_fields(schedule: str, fields: int) -> str:
     """Return the message for a schedule without five fields."""
     return (
         f"The schedule '{schedule}' has {fields} fields. Write five: minute, hour, day of month, "
         "month and day of week, without seconds."
     )
-
-
-# Schedules
 
 
 def every_not_valid(duration: str) -> str:
@@ -479,9 +438,6 @@ def input_folder_has_files(name: str, limit: int, ignore_file: str) -> str:
     )
 
 
-# Input folders
-
-
 def input_folder_is_large(name: str, megabytes: float, ignore_file: str) -> str:
     """Return the message for an input folder that is too large."""
     return (
@@ -498,13 +454,9 @@ def not_a_channel(channel: str) -> str:
     return f"SLACK_CHANNEL '{channel}' is not a channel. Give its name, its id or its link."
 
 
-# Slack
-
 SLACK_CREDENTIAL_NOT_VALID = (
     "SLACK_TOKEN contains characters that a token of Slack cannot have, such as a space. Copy it again."
 )
-
-# Slack
 
 
 def slack_notify_not_valid(given: str, known: Iterable[str]) -> str:
@@ -512,19 +464,14 @@ def slack_notify_not_valid(given: str, known: Iterable[str]) -> str:
     return f"SLACK_NOTIFY '{given}' is not valid. Available: {', '.join(known)}."
 
 
-# Slack
-
 SLACK_CHANNEL_MISSING = "The message to Slack has no channel. Add the parameter SLACK_CHANNEL, such as #team."
 
-# Slack
 
 SLACK_CREDENTIAL_MISSING = (
     "SLACK_CHANNEL is given, but there is no token. Add the parameter SLACK_TOKEN, or ask your "
     "administrator to configure one for all: c.ArgoScheduler.slack_token on this machine, "
     "c.ArgoScheduler.slack_token_secret on Argo."
 )
-
-# Slack
 
 
 def slack_parameter_not_found(name: str, known: Iterable[str]) -> str:
@@ -535,15 +482,9 @@ def slack_parameter_not_found(name: str, known: Iterable[str]) -> str:
     )
 
 
-# Slack
-
-
 def slack_parameter_misspelt(name: str, meant: str) -> str:
     """Return the message for a parameter of Slack in other letters."""
     return f"Parameter '{name}' not found. Its name is {meant}."
-
-
-# Slack
 
 
 def slack_token_misplaced(name: str) -> str:
@@ -585,7 +526,43 @@ def papermill_failed(code: int, line: str) -> str:
     return f"papermill failed in the environment (exit code {code}): {line}"
 
 
-# Argo
+def no_environment(manager: str) -> str:
+    """Return the message for an environment manager that offers nothing."""
+    return f"{manager} offers no environment."
+
+
+# Argo and Kubernetes
+
+NOT_IN_A_POD = "This server is not in a pod (KUBERNETES_SERVICE_HOST is not set)."
+
+
+def service_account_missing(error: Exception) -> str:
+    """Return the message for a pod without a usable service account."""
+    return (
+        f"This server's pod does not have a service account ({error}). In Zero to JupyterHub, set "
+        "singleuser.serviceAccountName."
+    )
+
+
+def kubernetes_unreachable(address: str, cause: str) -> str:
+    """Return the message for a Kubernetes that does not answer."""
+    return (
+        f"Kubernetes at {address} cannot be asked for this server's pod ({cause}). If it does not answer, a "
+        "NetworkPolicy may be blocking it."
+    )
+
+
+def own_pod_forbidden(words: str, namespace: str, rule: str) -> str:
+    """Return the message for a service account that lacks a right; `words` are Kubernetes's."""
+    return (
+        f"This server's service account may not read its own pod ({words}). Give it, in namespace {namespace}, a Role "
+        f"with the rule {rule}."
+    )
+
+
+def own_pod_not_returned(address: str, status: int, words: str) -> str:
+    """Return the message for another refusal of Kubernetes."""
+    return f"Kubernetes at {address} does not return this server's pod ({status}: {words})."
 
 
 def argo_too_old(actual: str, url: str, feature: str, needed: str) -> str:

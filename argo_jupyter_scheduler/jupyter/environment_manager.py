@@ -11,9 +11,9 @@ from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
 
 from argo_jupyter_scheduler.config.environments import EnvironmentTraits
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.environments.catalog import EnvironmentCatalog, Environments, make_sources
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.jupyter.server import find_kernel_spec_manager
@@ -144,7 +144,7 @@ class _Names:
         """
         names = self._list_names()
         if name not in names:
-            raise InvalidJob(f"Environment '{name}' not found. Available: {nearest_names(name, names)}.")
+            raise InvalidJob(messages.not_found("Environment", name, names))
         return None
 
     def find_known(self, name: str) -> Environment | None:
@@ -165,7 +165,7 @@ class _Names:
         """
         names = self._list_names()
         if not names:
-            raise InvalidJob(f"{type(self._manager).__name__} offers no environment.")
+            raise InvalidJob(messages.no_environment(type(self._manager).__name__))
         return names[0]
 
     def _list_names(self) -> list[str]:

@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from argo_jupyter_scheduler.domain import messages
+
 if TYPE_CHECKING:
     import nbformat
 
@@ -164,7 +166,7 @@ def _repair_notebook_metadata(metadata: Object) -> Iterator[str]:
     for name in ("kernelspec", "language_info"):
         if name in metadata and not isinstance(metadata[name], dict):
             if metadata[name] is not None:
-                raise UnusableNotebook(f"The notebook is damaged: its {name} is not an object.")
+                raise UnusableNotebook(messages.metadata_damaged(name))
             del metadata[name]
     kernelspec = metadata.get("kernelspec")
     if kernelspec and "name" in kernelspec:
