@@ -324,7 +324,9 @@ def test_what_a_run_waited_for_until_its_end_is_told(run: Run, slack: SlackStand
     context.reason = "Step exceeded its deadline"
     send_to_slack.run(context)
     failure.run(context)
-    told = "The run took longer than your administrator allows. It was still waiting: ImagePullBackOff: nope:1"
+    told = (
+        "The run took longer than your administrator allows. It was still waiting: ImagePullBackOff: nope:1"
+    )
     assert slack.messages[0].text.endswith(f"```{told}```")
     job = context.database.get_job("a")
     assert job
