@@ -19,8 +19,9 @@ _terminal = [2]
 """Where this process's own output goes, last: to standard error, or past the active `tee`."""
 
 _NOISE = re.compile(
-    rb"[^\n]*Kernel is running over TCP without encryption[^\n]*\n"
-    rb"|0\.00s - (?:Debugger warning|make the debugger|to python to disable|Note: Debugging)[^\n]*\n"
+    rb"^[^\n]*Kernel is running over TCP without encryption[^\n]*\n"
+    rb"|0\.00s - (?:Debugger warning|make the debugger|to python to disable|Note: Debugging)[^\n]*\n",
+    re.MULTILINE,  # tried at the begin of a line alone: at each character, a long line takes the square of its length
 )
 """Lines of ipykernel that alarm people and mean nothing here: a run's kernel listens to this machine only, and nobody debugs it."""
 

@@ -29,6 +29,9 @@ STARTUP_SECONDS = 60
 REPLY_AFTER_IDLE_SECONDS = 10.0
 """How long a kernel may take to reply after it said that it is idle. Usually the reply comes first."""
 
+OUTPUT_AFTER_REPLY_SECONDS = 600
+"""How long the rest of a cell's output may take after the kernel's reply: a hundred megabytes take a minute."""
+
 WRITE_ALLOWANCE_SECONDS = 1.0
 """How long the first writes of the executed notebook may take together: each cell's outputs are written before the next."""
 
@@ -107,7 +110,13 @@ class RunClient(PapermillNotebookClient):
     """
 
     def __init__(self, manager: WholeFileManager, observer: CellObserver, kernel: RunKernelManager) -> None:
-        super().__init__(manager, km=kernel, log=log.getChild("kernel"), startup_timeout=STARTUP_SECONDS)
+        super().__init__(
+            manager,
+            km=kernel,
+            log=log.getChild("kernel"),
+            startup_timeout=STARTUP_SECONDS,
+            iopub_timeout=OUTPUT_AFTER_REPLY_SECONDS,
+        )
         self._observer = observer
         self.failure: CellFailure | None = None
         self._has_exited = False
