@@ -1,0 +1,92 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import React from 'react';
+import { DefinitionDetail } from '../details/definition';
+import { JobDetail } from '../details/job';
+import { Actions } from '../monitor/actions';
+import { offer } from '../options/offer';
+import type { OfferedProps } from '../options/offer';
+import { CreateForm } from './create-form';
+import { Services } from './services';
+import type { IServices } from './services';
+
+const SETTINGS = 'argo-jupyter-scheduler:plugin';
+
+/** The pages of the stock frontend that draw additional options, by its numbers. */
+const PAGES: { [jobsView: number]: React.FC<OfferedProps> } = {
+  1: CreateForm,
+  5: JobDetail,
+  6: DefinitionDetail,
+};
+
+function makeComponent(services: IServices): React.FC<OfferedProps> {
+  return function Options(props) {
+    const Page = PAGES[props.jobsView];
+    return Page ? (
+      <Services.Provider value={services}>
+        <Page {...props} />
+      </Services.Provider>
+    ) : (
+      <>{props.stock}</>
+    );
+  };
+}
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'argo-jupyter-scheduler:inside',
+  description: 'Options, parameters, previews, progress and logs inside the pages of Jupyter-Scheduler.',
+  autoStart: true,
+  requires: [IDocumentManager, ISettingRegistry],
+  optional: [ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    documents: IDocumentManager,
+    registry: ISettingRegistry,
+    translator: ITranslator | null,
+  ) => {
+    const trans = (translator ?? nullTranslator).load('argo_jupyter_scheduler');
+    const settings = await registry.load(SETTINGS);
+    const asksBeforeSaving = () => settings.get('saveBeforeScheduling').composite === 'ask';
+
+    const save = async (path: string) => {
+      const { contents } = app.serviceManager;
+      for (const widget of app.shell.widgets('main')) {
+        const context = documents.contextForWidget(widget);
+        if (!context?.model.dirty || contents.localPath(context.path) !== path) {
+          continue;
+        }
+        if (asksBeforeSaving()) {
+          const { button } = await showDialog({
+            title: trans.__('Save the notebook first?'),
+            body: trans.__("'%1' has unsaved changes. A job runs the saved notebook.", path),
+            buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Save') })],
+          });
+          if (!button.accept) {
+            return false;
+          }
+        }
+        try {
+          await context.save();
+        } catch (error) {
+          await showErrorMessage(trans.__('The notebook is not saved'), error as Error);
+        }
+        return !context.model.dirty;
+      }
+      return true;
+    };
+    // One after the other: JupyterLab takes a save during another for a conflict.
+    let saved = Promise.resolve(true);
+    const saveChanges = (path: string) => (saved = saved.then(() => save(path)));
+
+    const actions = new Actions(app, trans, 'argo-job-monitor');
+    const component = makeComponent({ actions, trans, saveChanges, asksBeforeSaving });
+    const choose = () => offer(settings.get('explainedOptions').composite === false ? undefined : component);
+    settings.changed.connect(choose);
+    choose();
+  },
+};
+
+export default plugin;
