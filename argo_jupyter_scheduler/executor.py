@@ -51,7 +51,8 @@ class ArgoExecutor(ExecutionManager):
             rename_files.run(context)
 
     # Handlers pass the class explicitly, so neither of the two may be a classmethod
-    # (jupyter_scheduler.handlers.ConfigHandler and jupyter_scheduler.scheduler.Scheduler.create_job, 2.12).
+    # (jupyter_scheduler.handlers.ConfigHandler and jupyter_scheduler.scheduler.Scheduler.create_job, 2.12):
+    # docs/upstream.md#classes-passed-explicitly.
 
     def supported_features(cls) -> dict[JobFeature, bool]:  # noqa: N805
         """Return which fields the dialog shows."""

@@ -5,15 +5,21 @@ It reads the configuration, connects the rooms, and turns each call of Jupyter-S
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import (
+    CountJobsQuery,
     CreateJob,
     CreateJobDefinition,
     CreateJobFromDefinition,
     DescribeJob,
     DescribeJobDefinition,
+    ListJobDefinitionsQuery,
+    ListJobDefinitionsResponse,
+    ListJobsQuery,
+    ListJobsResponse,
     UpdateJob,
     UpdateJobDefinition,
 )
@@ -28,17 +34,27 @@ from argo_jupyter_scheduler.config.settings import (
 )
 from argo_jupyter_scheduler.config.traits import SchedulerTraits
 from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.log_lines import keep_records_on_lines
 from argo_jupyter_scheduler.domain.options import Bounds
 from argo_jupyter_scheduler.engines.factory import make_engines
 from argo_jupyter_scheduler.executor import find_executable_check
+from argo_jupyter_scheduler.jobs.changes import ChangeWatcher
+from argo_jupyter_scheduler.jobs.definition_files import DefinitionFiles
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
+from argo_jupyter_scheduler.jobs.metrics import Metrics
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.jobs.validation import Validation
-from argo_jupyter_scheduler.jupyter import models, tables
+from argo_jupyter_scheduler.jobs.views import Views
+from argo_jupyter_scheduler.jupyter import models, request_checks, tables
 from argo_jupyter_scheduler.jupyter.environment_manager import configure_environments
-from argo_jupyter_scheduler.jupyter.errors import configuration_errors, run_in_thread, user_facing_errors
-from argo_jupyter_scheduler.jupyter.job_files import offered_files
+from argo_jupyter_scheduler.jupyter.errors import (
+    configuration_errors,
+    read_in_thread,
+    run_in_thread,
+    user_facing_errors,
+)
+from argo_jupyter_scheduler.jupyter.job_files import link_delivered, offered_files
 from argo_jupyter_scheduler.jupyter.server import find_working_dir
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -46,18 +62,28 @@ from argo_jupyter_scheduler.storage.output_names import find_output, output_file
 
 tables.widen_columns()
 models.accept_fields()
+request_checks.check_requests()
+keep_records_on_lines(logging.getLogger("argo_jupyter_scheduler"))
 
 
 class ArgoScheduler(SchedulerTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
-    Lists and descriptions are Jupyter-Scheduler's own. What waits for Argo or copies files runs in a thread, so that JupyterLab
-    answers meanwhile.
+    Lists and descriptions are Jupyter-Scheduler's own. Everything that waits for the database, for files or for Argo runs in a
+    thread, so that JupyterLab answers meanwhile.
 
     Attributes
     ----------
     jobs, definitions, reconciler
         The services behind the API.
+    definition_files
+        Job definitions as files.
+    changes
+        What the panel shows, and what of it has changed.
+    views
+        What forms show before anything is created.
+    metrics
+        What Prometheus reads; None where that is off.
     """
 
     execution_manager_class = TypeTrait(
@@ -71,7 +97,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         klass="jupyter_scheduler.task_runner.BaseTaskRunner",
         default_value="argo_jupyter_scheduler.jupyter.task_runner.ArgoTaskRunner",
         config=True,
-        help="The class that starts scheduled runs and mends rows that no run could write.",
+        help="The class that starts scheduled runs and repairs rows that no run could write.",
     )
 
     def __init__(
@@ -100,11 +126,16 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             shares_machine=engine.shares_machine,
             refuses_unknown_parameters=self.unknown_parameters == "refuse",
             refuses_missing_kernels=self.missing_kernel == "refuse",
+            targets=lambda: self.jobs.notification_settings().targets,
             is_executable=find_executable_check(self.execution_manager_class),
         )
         self.jobs = JobService(settings, database, engine, local_engine, validation)
         self.definitions = DefinitionService(self.jobs)
+        self.definition_files = DefinitionFiles(self.jobs, self.definitions)
         self.reconciler = Reconciler(self.jobs, self.definitions)
+        self.changes = ChangeWatcher(self.jobs)
+        self.views = Views(self.jobs)
+        self.metrics = Metrics(self.jobs, self.metrics_with_names) if self.serve_metrics else None
 
     def start(self) -> None:
         """Do what needs the network before the first run; blocks. The task runner calls it, and commands do."""
@@ -112,6 +143,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
 
     def close(self) -> None:
         """Release connections."""
+        self.changes.close()
         self.jobs.engine.close()
         self.jobs.database.dispose()
 
@@ -129,13 +161,13 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             request = models.read_job(model)
         return await run_in_thread(self.jobs.create_job, request)
 
-    def update_job(self, job_id: str, model: UpdateJob) -> None:
+    async def update_job(self, job_id: str, model: UpdateJob) -> None:
         """Change a job's name or compute type. A job is stopped with `stop_job`."""
         with user_facing_errors():
             models.check_change(model)
-            self.jobs.update_job(job_id, model.name, model.compute_type)
+        await run_in_thread(self.jobs.update_job, job_id, model.name, model.compute_type)
 
-    def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
+    async def get_job(self, job_id: str, job_files: bool | None = True) -> DescribeJob:
         """Return a job.
 
         Raises
@@ -144,7 +176,17 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             It does not exist.
         """
         with user_facing_errors(messages.job_not_found(job_id)):
-            return super().get_job(job_id, job_files)
+            return await read_in_thread(super().get_job, job_id, job_files)
+
+    async def list_jobs(self, query: ListJobsQuery) -> ListJobsResponse:
+        """Return the jobs that a query asks for, a page of them."""
+        with user_facing_errors():
+            return await read_in_thread(super().list_jobs, query)
+
+    async def count_jobs(self, query: CountJobsQuery) -> int:
+        """Return how many jobs have a status."""
+        with user_facing_errors():
+            return await read_in_thread(super().count_jobs, query)
 
     async def stop_job(self, job_id: str) -> None:
         """Stop a job: its row says so at once, then its process tree or workflow ends."""
@@ -153,7 +195,8 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
     async def delete_job(self, job_id: str) -> None:
         """Delete a job with its workflow and files, also while it runs. A job that was deleted before is not an error.
 
-        `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them.
+        `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them. See
+        docs/upstream.md#several-ids.
         """
         await run_in_thread(self.jobs.delete_jobs, job_id.split(","))
 
@@ -161,8 +204,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Return the names of a job's files in the user's folder."""
         filenames: dict[str, str | list[str]] = super().get_job_filenames(model)
         folder = RunFolder(self.staging_path, model.job_id)
-        for output_format in model.output_formats:
-            suffix = folder.suffix_of(output_format)
+        for output_format, suffix in folder.suffixes(model.output_formats).items():
             filenames[output_format] = output_filename(model.input_filename, model.create_time, suffix)
         return filenames
 
@@ -171,16 +213,16 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         paths: dict[str, str] = super().get_staging_paths(model)
         if isinstance(model, DescribeJob):
             folder = RunFolder(self.staging_path, model.job_id)
-            for output_format in model.output_formats:
-                suffix = folder.suffix_of(output_format)
+            for output_format, suffix in folder.suffixes(model.output_formats).items():
                 found = find_output(folder.path, model.input_filename, model.create_time, suffix)
                 paths[output_format] = str(found)
         return paths
 
     def add_job_files(self, model: DescribeJob) -> None:
-        """Add links to a job's files, also to those that a notebook made without an input folder."""
+        """Add links to a job's files, also to those that a notebook made without an input folder, or that its run delivered."""
         with offered_files(model):
             super().add_job_files(model)
+        link_delivered(model, RunFolder(self.staging_path, model.job_id), self.root_dir)
 
     # Job definitions
 
@@ -212,7 +254,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         """Delete a definition and end its runs; jobs of the past keep their rows and files."""
         await run_in_thread(self.definitions.delete, job_definition_id)
 
-    def get_job_definition(self, job_definition_id: str) -> DescribeJobDefinition:
+    async def get_job_definition(self, job_definition_id: str) -> DescribeJobDefinition:
         """Return a job definition.
 
         Raises
@@ -221,4 +263,9 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             It does not exist.
         """
         with user_facing_errors(messages.definition_not_found(job_definition_id)):
-            return super().get_job_definition(job_definition_id)
+            return await read_in_thread(super().get_job_definition, job_definition_id)
+
+    async def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:
+        """Return the job definitions that a query asks for, a page of them."""
+        with user_facing_errors():  # in a thread: docs/upstream.md#slow-definition-list
+            return await read_in_thread(super().list_job_definitions, query)

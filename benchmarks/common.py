@@ -63,17 +63,24 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the scheduler's REST API."""
+        return self.request(method, f"scheduler/{path}", body)
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the server."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}scheduler/{path}", data, method=method)
+        request = urllib.request.Request(f"{self.url}{path}", data, method=method)
         request.add_header("Authorization", "token t")
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=600) as response:
             return json.loads(response.read() or b"null")
 
-    def create(self, environment: str = "") -> str:
+    def create(self, environment: str = "", **fields: Any) -> str:
         """Create a job of the smallest notebook, in the server's own environment or another; return its id."""
-        fields = {"input_uri": "hello.ipynb", "name": "hello", "output_formats": ["ipynb", "html"]}
-        name = environment or self.environment_name
-        return str(self.call("POST", "jobs", {**fields, "runtime_environment_name": name})["job_id"])
+        return str(self.call("POST", "jobs", self.describe(environment, **fields))["job_id"])
+
+    def describe(self, environment: str = "", **fields: Any) -> dict[str, Any]:
+        """Return the request for a job, or a definition, of the smallest notebook."""
+        common = {"input_uri": "hello.ipynb", "name": "hello", "output_formats": ["ipynb", "html"]}
+        return {**common, "runtime_environment_name": environment or self.environment_name, **fields}
 
     def wait(self, job_id: str, interval: float = 0.05) -> dict[str, Any]:
         """Return a job once it has ended."""
@@ -106,11 +113,17 @@ def server(
             running.close()
 
 
-def options_of(about: str | None) -> argparse.Namespace:
-    """Return the command line's options, which all benchmarks share."""
+def parser_of(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options that all benchmarks share."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    return parser
+
+
+def options_of(about: str | None) -> argparse.Namespace:
+    """Return the options of a benchmark that repeats what it measures."""
+    parser = parser_of(about)
+    parser.add_argument("--runs", type=int, default=5)
     return parser.parse_args()
 
 

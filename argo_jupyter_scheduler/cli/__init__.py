@@ -6,9 +6,9 @@ the server, so it does what the panel does, in the same database and the same st
 ========================================  ==================================================
 `app`                                     the list of sub-commands, and the exit code
 `arguments`                               what traitlets cannot parse: ``-p NAME VALUE``
-`run`, `rerun`, `waiting`, `progress`     start a job, wait for it, show its cells
+`run`, `run_now`, `rerun`                 start a job; `waiting` and `progress` show its cells
 `jobs`, `logs`, `outputs`, `stop`         look at jobs and stop them
-`definitions`                             list job definitions
+`definitions`, `apply`, `export`          list job definitions, make them from files, write them to files
 `job_queries`, `tables`, `output_files`   what these share: rows, their text, and files
 `manifest`, `completion`                  YAML for Argo; a shell's completion script
 `doctor`                                  checks everything that runs need

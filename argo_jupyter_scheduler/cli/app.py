@@ -33,12 +33,16 @@ SUBCOMMANDS = {
     "run": ("run.RunCommand", "Run a notebook as the Create Job dialog does, and wait for it."),
     "jobs": ("jobs.JobsCommand", "List jobs: status, duration and name."),
     "logs": ("logs.LogsCommand", "Print the log of a job."),
-    "outputs": ("outputs.OutputsCommand", "Print where the files of a job are."),
+    "outputs": ("outputs.OutputsCommand", "Print the paths of a job's files."),
     "stop": ("stop.StopCommand", "Stop a job."),
     "rerun": ("rerun.RerunCommand", "Run the notebook of a job again."),
+    "run-now": ("run_now.RunNowCommand", "Run a job definition now, and wait for it."),
     "definitions": ("definitions.DefinitionsCommand", "List job definitions: schedule, next run and name."),
-    "manifest": ("manifest.ManifestCommand", "Print the YAML that would be submitted to Argo; do nothing."),
-    "doctor": ("doctor.command.DoctorCommand", "Check everything that runs need; say what to do."),
+    "apply": ("apply.ApplyCommand", "Make job definitions what files say."),
+    "export": ("export.ExportCommand", "Write job definitions as files for apply."),
+    "purge": ("purge.PurgeCommand", "Delete finished jobs and orphans."),
+    "manifest": ("manifest.ManifestCommand", "Print the YAML that would be submitted to Argo."),
+    "doctor": ("doctor.command.DoctorCommand", "Check everything that runs need."),
     "completion": ("completion.CompletionCommand", "Print a completion script for bash, zsh or fish."),
 }
 """Where each sub-command is, in this package, and what it does."""
@@ -48,7 +52,7 @@ class ArgoSchedulerApp(JupyterApp):
     """Hands over to a sub-command."""
 
     name = "jupyter argo-scheduler"
-    description = "Run notebooks through the scheduler, and look at jobs."
+    description = "Run notebooks through the scheduler, and manage jobs."
     version = __version__
     aliases = ALIASES
     flags = FLAGS

@@ -47,7 +47,7 @@ class SchedulerCommand(JupyterApp):
     classes: list[Any] = []  # noqa: RUF012
     config_file: str  # a trait of JupyterApp
     operands: tuple[str, ...] = ()
-    """Names of the arguments that are no options; all must be given."""
+    """Names of the positional arguments; all must be given."""
 
     as_json = Bool(False, config=True, help="Print JSON, for programs.")
 
@@ -153,19 +153,14 @@ class SchedulerCommand(JupyterApp):
         InvalidConfiguration
             It cannot be used.
         """
-        from sqlalchemy.engine import make_url
-
         from argo_jupyter_scheduler.storage.database import Database
 
         # As `SchedulerApp.db_url`; that class takes seconds to import.
         configured = self.config.SchedulerApp.get("db_url")
         try:
-            url = make_url(str(configured or f"sqlite:///{jupyter_data_dir()}/scheduler.sqlite"))
-            is_file = url.get_backend_name() == "sqlite"
-            if not is_file or Path(str(url.database)).is_file():  # to connect would create the file
-                database = Database(url.render_as_string(hide_password=False))
-                if database.has_tables():
-                    return database
+            database = Database(str(configured or f"sqlite:///{jupyter_data_dir()}/scheduler.sqlite"))
+            if database.has_tables():
+                return database
         except Exception as error:  # a database's driver raises what it likes
             why = getattr(error, "orig", None) or error
             raise InvalidConfiguration(f"The database cannot be used: {why}") from error

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
-from argo_jupyter_scheduler.cli.job_queries import list_definitions
 from argo_jupyter_scheduler.cli.tables import (
     ID_LENGTH,
     NOTHING,
     hide_secrets,
-    one_line,
+    make_cell,
     render_json,
     render_moment,
     render_table,
 )
 from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.errors import JobNotFound
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
 
 TITLES = ("DEFINITION", "STATE", "SCHEDULE", "TIME ZONE", "NEXT RUN", "NAME")
@@ -45,7 +44,7 @@ class DefinitionsCommand(SchedulerCommand):
         """
         self.load_configuration()
         try:
-            rows = list_definitions(self.open_database())
+            rows = self.open_database().list_definitions()
         except JobNotFound:  # nothing has been stored yet
             rows = []
         if self.as_json:
@@ -57,20 +56,10 @@ class DefinitionsCommand(SchedulerCommand):
 
 
 def next_run_ms(definition: DefinitionRow, now: int) -> int | None:
-    """Return when a definition runs next, in milliseconds since 1970; None if it does not.
-
-    Parameters
-    ----------
-    now
-        The time, in the same unit.
-    """
-    if not definition.active or not definition.schedule:
-        return None
-    try:
-        schedule = schedules.parse(definition.schedule, definition.timezone)
-    except InvalidJob:  # stored by another backend
-        return None
-    return schedule.after(now, definition.update_time)
+    """Return when a definition runs next after `now`, in milliseconds since 1970; None if it does not."""
+    return schedules.find_next_run(
+        definition.schedule, definition.timezone, definition.active, definition.update_time, now
+    )
 
 
 def definition_as_cells(definition: DefinitionRow) -> tuple[str, ...]:
@@ -81,7 +70,7 @@ def definition_as_cells(definition: DefinitionRow) -> tuple[str, ...]:
         definition.schedule or NOTHING,
         definition.timezone or DEFAULT_TIMEZONE,
         render_moment(next_run_ms(definition, now_ms())),
-        one_line(definition.name),
+        make_cell(definition.name),
     )
 
 

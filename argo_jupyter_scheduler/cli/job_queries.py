@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnClause, select
+from sqlalchemy import ColumnClause, ColumnElement, select
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
 from argo_jupyter_scheduler.storage import schema
 from argo_jupyter_scheduler.storage.database import Database
@@ -36,14 +37,6 @@ def list_jobs(database: Database, limit: int, status: str = "", definition_id: s
         return [schema.decode(JobRow, row) for row in rows]
 
 
-def list_definitions(database: Database) -> list[DefinitionRow]:
-    """Return all job definitions, newest first."""
-    columns = schema.definitions.c
-    query = select(schema.definitions).order_by(columns.create_time.desc(), columns.job_definition_id)
-    with database.engine.connect() as connection:
-        return [schema.decode(DefinitionRow, row) for row in connection.execute(query).mappings()]
-
-
 def find_job(database: Database, beginning: str) -> JobRow:
     """Return the job whose id begins so.
 
@@ -54,7 +47,8 @@ def find_job(database: Database, beginning: str) -> JobRow:
     InvalidJob
         There are several; names some.
     """
-    found = _find_ids(database, schema.jobs.c.job_id, beginning) if beginning else []
+    column = schema.jobs.c.job_id
+    found = _find_ids(database, column, _begins(column, beginning)) if beginning else []
     if len(found) > 1 and beginning not in found:
         raise InvalidJob(
             f"Several job ids begin with '{beginning}'. Give more characters. Available: {_listed(found)}."
@@ -65,8 +59,34 @@ def find_job(database: Database, beginning: str) -> JobRow:
     return job
 
 
-def _find_ids(database: Database, column: ColumnClause[str], beginning: str) -> list[str]:
-    matching = column.startswith(beginning.lower(), autoescape=True)
+def find_definition(database: Database, text: str) -> DefinitionRow:
+    """Return the job definition that has this name, or whose id begins so.
+
+    Raises
+    ------
+    JobNotFound
+        There is none; says the nearest names.
+    InvalidJob
+        There are several; names some.
+    """
+    named = _find_ids(database, schema.definitions.c.job_definition_id, schema.definitions.c.name == text)
+    columns = schema.definitions.c.job_definition_id
+    found = named or (_find_ids(database, columns, _begins(columns, text)) if text else [])
+    if len(found) > 1 and text not in found:
+        how = "are called" if named else "have an id that begins with"
+        raise InvalidJob(f"Several job definitions {how} '{text}'. Give an id. Available: {_listed(found)}.")
+    definition = database.get_definition(text if text in found else found[0]) if found else None
+    if definition is None:
+        names = [row.name for row in database.list_definitions() if row.name]
+        raise JobNotFound(messages.not_found("Job definition", text, names))
+    return definition
+
+
+def _begins(column: ColumnClause[str], beginning: str) -> ColumnElement[bool]:
+    return column.startswith(beginning.lower(), autoescape=True)
+
+
+def _find_ids(database: Database, column: ColumnClause[str], matching: ColumnElement[bool]) -> list[str]:
     with database.engine.connect() as connection:
         return list(connection.execute(select(column).where(matching).order_by(column)).scalars())
 

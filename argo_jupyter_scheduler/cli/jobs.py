@@ -11,7 +11,7 @@ from argo_jupyter_scheduler.cli.tables import (
     ID_LENGTH,
     duration_seconds,
     hide_secrets,
-    one_line,
+    make_cell,
     render_duration,
     render_json,
     render_moment,
@@ -42,9 +42,11 @@ class JobsCommand(SchedulerCommand):
         )
     )
 
-    limit = Integer(25, min=0, config=True, help="How many jobs at most; 0 for all.")
+    limit = Integer(25, min=0, config=True, help="Number of jobs to list; 0 for all.")
     status = Enum(("", *STATUSES), default_value="", config=True, help="Only jobs with this status.")
-    definition = Text(config=True, help="Only runs of the job definition whose id begins so.")
+    definition = Text(
+        config=True, help="Only runs of the job definition with this id, or this beginning of an id."
+    )
 
     aliases = {  # noqa: RUF012
         **ALIASES,
@@ -77,7 +79,7 @@ class JobsCommand(SchedulerCommand):
 def job_as_cells(job: JobRow) -> tuple[str, ...]:
     """Return a job as a line of the table."""
     duration = render_duration(duration_seconds(job))
-    return job.job_id[:ID_LENGTH], job.status, render_moment(job.create_time), duration, one_line(job.name)
+    return job.job_id[:ID_LENGTH], job.status, render_moment(job.create_time), duration, make_cell(job.name)
 
 
 def job_as_json(job: JobRow) -> dict[str, object]:

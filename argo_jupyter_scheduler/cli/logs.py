@@ -21,21 +21,21 @@ class LogsCommand(SchedulerCommand):
     """Prints the log of a job."""
 
     name = "jupyter argo-scheduler logs"
-    description = """Print what the run of a job has written to its log so far.
+    description = """Print the log of a job so far.
 
     jupyter argo-scheduler logs JOB [options]
 
-    JOB is the id of a job, or its beginning. Where the run has no log yet and is on Argo, its pods' lines are printed.
+    JOB is the id of a job, or its beginning. If a run on Argo has no log yet, the lines of its pods are printed.
     """
     examples = "jupyter argo-scheduler logs 3f2a --follow"
     operands = ("JOB",)
 
-    follow = Bool(False, config=True, help="Go on until the job has ended.")
+    follow = Bool(False, config=True, help="Continue until the job has ended.")
 
     aliases = ALIASES
     flags = {  # noqa: RUF012
         **FLAGS,
-        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Go on until the job has ended."),
+        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Continue until the job has ended."),
         "json": (
             {"LogsCommand": {"as_json": True}},
             "Print the job's id, its status and the lines as JSON; with --follow once the job has ended.",

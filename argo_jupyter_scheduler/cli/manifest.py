@@ -26,7 +26,7 @@ class ManifestCommand(SchedulerCommand):
     """Prints what would be submitted to Argo."""
 
     name = "jupyter argo-scheduler manifest"
-    description = """Print the YAML that would be submitted to Argo. Nothing is stored or submitted, and Argo is not asked.
+    description = """Print the YAML that would be submitted to Argo. Nothing is stored or submitted, and Argo is not called.
 
     jupyter argo-scheduler manifest NOTEBOOK [options]
     """
@@ -39,11 +39,13 @@ class ManifestCommand(SchedulerCommand):
     )
     operands = ("NOTEBOOK",)
 
-    schedule = Text(config=True, help="Of a job definition, such as '0 6 * * *'. By default a run now.")
-    timezone = Text(config=True, help="Of the schedule, such as Europe/Berlin. By default UTC.")
+    schedule = Text(
+        config=True, help="Schedule of a job definition, such as '0 6 * * *'. Default: a job that runs now."
+    )
+    timezone = Text(config=True, help="Time zone of the schedule, such as Europe/Berlin. Default: UTC.")
     argo_version = Text(
         config=True,
-        help="For which version of Argo, such as 3.5. By default the newest, whatever your Argo is.",
+        help="Version of Argo, such as 3.5. Default: the newest, not the version of your Argo.",
     )
 
     aliases = {  # noqa: RUF012

@@ -13,7 +13,7 @@ class OutputsCommand(SchedulerCommand):
     """Prints where the files of a job are."""
 
     name = "jupyter argo-scheduler outputs"
-    description = """Print the paths of the files that a job made.
+    description = """Print the paths of a job's files: where the option output put them, else in the staging area.
 
     jupyter argo-scheduler outputs JOB [options]
 
@@ -24,7 +24,9 @@ class OutputsCommand(SchedulerCommand):
     )
     operands = ("JOB",)
 
-    output_dir = Text(config=True, help="Folder where the files are copied; their paths there are printed.")
+    output_dir = Text(
+        config=True, help="Folder to copy the files to. Then the paths of the copies are printed."
+    )
 
     aliases = {**ALIASES, "output-dir": "OutputsCommand.output_dir"}  # noqa: RUF012
     flags = {  # noqa: RUF012
@@ -56,5 +58,5 @@ class OutputsCommand(SchedulerCommand):
             print(render_json([file.as_json() for file in files]))
         else:
             for file in files:
-                print(file.path)
+                print(file.place)
         return 0

@@ -69,7 +69,7 @@ def progress_of(status: str, reported: dict[str, Any], cells: int) -> Progress:
 
 
 def count_cells(notebook: Path) -> int:
-    """Return how many cells a notebook has, 0 where it cannot be read: whoever executes it says why."""
+    """Return how many cells a notebook has; 0 if it cannot be read, which the run reports."""
     try:
         return len(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from traitlets import Bool, Dict
@@ -19,7 +20,7 @@ class WithParameters(SchedulerCommand):
     parameters = Dict(
         config=True, help="A parameter of the notebook: -p NAME VALUE or -p NAME=VALUE. Can be repeated."
     )
-    output_dir = Text(config=True, help="Folder where the files that the run made are copied.")
+    output_dir = Text(config=True, help="Folder to copy the run's files to.")
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the command line, parameters first."""
@@ -36,7 +37,7 @@ class RunCommand(WithParameters):
 
     jupyter argo-scheduler run NOTEBOOK [options]
 
-    Prints the files that were made. The exit code is 0 if the job completed, 1 if it failed, 130 after Ctrl+C, which stops it.
+    Prints the paths of the outputs. The exit code is 0 if the job completed, 1 if it failed, 130 after Ctrl+C, which stops it.
     """
     examples = "\n".join(
         (
@@ -47,11 +48,11 @@ class RunCommand(WithParameters):
     )
     operands = ("NOTEBOOK",)
 
-    environment = Text(config=True, help="Environment to run in. By default the one that the dialog picks.")
-    output_formats = TextList(config=True, help="Output format. Can be repeated. By default ipynb and html.")
-    job_name = Text(config=True, help="Name of the job. By default the notebook's.")
+    environment = Text(config=True, help="Environment to run in. Default: the one that the dialog selects.")
+    output_formats = TextList(config=True, help="Output format. Can be repeated. Default: ipynb and html.")
+    job_name = Text(config=True, help="Name of the job. Default: the notebook's name.")
     tags = TextList(
-        config=True, help="Tag of the job; timeout:2h and retries:3 are options. Can be repeated."
+        config=True, help="Tag of the job; timeout:2h and output:reports/{name} are options. Can be repeated."
     )
     compute_type = Text(config=True, help="Compute type, see c.ArgoScheduler.compute_types.")
     package_input_folder = Bool(False, config=True, help="Run with a copy of the notebook's folder.")
@@ -66,8 +67,8 @@ class RunCommand(WithParameters):
         "compute-type": "RunCommand.compute_type",
         "output-dir": (
             "RunCommand.output_dir",
-            "Folder where the files that the run made are copied. "
-            "By default one beside the notebook, named like it; they are in the staging area too.",
+            "Folder to copy the run's files to. "
+            "By default one beside the notebook, named like it, unless the job has the option output.",
         ),
     }
     flags = {  # noqa: RUF012
@@ -111,8 +112,16 @@ class RunCommand(WithParameters):
                 compute_type=self.compute_type or None,
                 package_input_folder=self.package_input_folder,
             )
-            output_dir = Path(self.output_dir) if self.output_dir else notebook.parent / notebook.stem
+            output_dir = Path(self.output_dir) if self.output_dir else None
+            default_dir = notebook.parent / notebook.stem
             try:
-                return run_and_report(scheduler, model, bar, output_dir, self.as_json)
+                return run_and_report(
+                    scheduler,
+                    lambda: asyncio.run(scheduler.create_job(model)),
+                    bar,
+                    output_dir,
+                    self.as_json,
+                    default_dir,
+                )
             finally:
                 scheduler.close()

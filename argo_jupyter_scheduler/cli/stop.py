@@ -13,7 +13,7 @@ class StopCommand(SchedulerCommand):
     """Stops a job."""
 
     name = "jupyter argo-scheduler stop"
-    description = """Stop a job, as the panel does. One that has ended stays as it is.
+    description = """Stop a job, as the panel does. A job that has ended stays unchanged.
 
     jupyter argo-scheduler stop JOB [options]
 

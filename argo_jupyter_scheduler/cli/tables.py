@@ -8,6 +8,7 @@ from datetime import datetime
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.status import FAILED, LIVE
+from argo_jupyter_scheduler.domain.text import one_line
 from argo_jupyter_scheduler.notify.slack import TOKEN
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -15,7 +16,7 @@ ID_LENGTH = 8
 """Characters of an id in a table: enough to be unique among thousands of jobs."""
 
 NOTHING = "-"
-"""What a cell of a table shows where there is no value."""
+"""Shown in a cell of a table without a value."""
 
 
 def render_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -75,10 +76,9 @@ def duration_seconds(job: JobRow, now: int | None = None) -> float | None:
     return max(end - job.start_time, 0) / 1000
 
 
-def one_line(text: str | None) -> str:
-    """Return text without line breaks and other control characters, for a cell of a table."""
-    printable = "".join(character if character.isprintable() else " " for character in text or "")
-    return " ".join(printable.split()) or NOTHING
+def make_cell(text: str | None) -> str:
+    """Return text for a cell of a table."""
+    return one_line(text or "") or NOTHING
 
 
 def hide_secrets(parameters: Mapping[str, str] | None) -> dict[str, str]:

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-
-from jupyter_scheduler.models import CreateJob
 
 from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
 from argo_jupyter_scheduler.cli.progress import ProgressBar, progress_of
@@ -17,6 +16,7 @@ from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob,
 from argo_jupyter_scheduler.domain.messages import job_not_found
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.steps.context import PROGRESS
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -33,7 +33,7 @@ def wait_for_job(
     while True:
         row = scheduler.jobs.database.get_job(job_id)
         status = row.status if row else "deleted"
-        bar.show(progress_of(status, folder.read("progress.json"), bar.cells))
+        bar.show(progress_of(status, folder.read(PROGRESS), bar.cells))
         if status not in LIVE:
             return True
         if time.monotonic() - begun > timeout_seconds:
@@ -46,14 +46,23 @@ def wait_for_job(
 
 
 def run_and_report(
-    scheduler: ArgoScheduler, model: CreateJob, bar: ProgressBar, output_dir: Path | None, as_json: bool
+    scheduler: ArgoScheduler,
+    create: Callable[[], str],
+    bar: ProgressBar,
+    output_dir: Path | None,
+    as_json: bool,
+    default_dir: Path | None = None,
 ) -> int:
     """Create a job, wait for it, and print the files that it made and how it ended.
 
     Parameters
     ----------
+    create
+        Creates the job; returns its id.
     output_dir
-        Where its files are copied; None to leave them in the staging area.
+        Where its files are copied; None to leave them where they are.
+    default_dir
+        Where they are copied without an `output_dir`, unless its run has put its outputs where the option ``output`` says.
 
     Returns
     -------
@@ -67,7 +76,7 @@ def run_and_report(
     """
     with bar:
         try:
-            job_id = asyncio.run(scheduler.create_job(model))
+            job_id = create()
         except Exception as error:  # whatever the dialog would show
             raise InvalidJob(str(error)) from error
         try:
@@ -79,12 +88,14 @@ def run_and_report(
     row = scheduler.jobs.database.get_job(job_id)
     if row is None:
         raise JobNotFound(job_not_found(job_id))
-    files = _publish(find_output_files(scheduler.jobs.settings.staging_path, row), output_dir)
+    files = find_output_files(scheduler.jobs.settings.staging_path, row)
+    is_delivered = any(file.delivered for file in files)
+    files = _publish(files, output_dir or (None if is_delivered else default_dir))
     if as_json:
         print(render_json(outcome_as_json(row, files)))
     else:
         for file in files:
-            print(file.path, flush=True)
+            print(file.place, flush=True)
     print(describe_outcome(row), file=sys.stderr)
     return int(row.status != COMPLETED)
 

@@ -1,10 +1,10 @@
 """What can be configured: traits in, frozen dataclasses out.
 
-Each subject has a module with its traits (`pod`, `argo`, `compute`, `environments`, `workflows`, `slack`, `inputs`). `traits` joins
-them as `SchedulerTraits`, which `ArgoScheduler` inherits. `settings` turns them into the dataclasses of the rooms below:
-`JobSettings`, `EngineSettings`, `EnvironmentSettings`.
+Each subject has a module with its traits (`pod`, `argo`, `compute`, `environments`, `workflows`, `slack`, `notifications`,
+`inputs`). `traits` joins them as `SchedulerTraits`, which `ArgoScheduler` inherits. `settings` turns them into
+the dataclasses of the rooms below: `JobSettings`, `EngineSettings`, `EnvironmentSettings`.
 
-- Below this room nobody sees a trait. The dataclasses belong to the rooms that use them.
+- No room below this one sees a trait. The dataclasses belong to the rooms that use them.
 - Reading the configuration does no network I/O. A value that is not valid without it is refused here, with the trait's name.
 - Environment variables that are defaults of traits are read here, when the trait is read first.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, TraitError, Unicode, default, validate
 
-from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, make_url
+from argo_jupyter_scheduler.engines.argo.connection import Connection, Token, check_ui_url, make_url
 from argo_jupyter_scheduler.engines.argo.pods.names import DNS_LABEL, LABEL_LENGTH
 
 
@@ -54,7 +54,13 @@ class ArgoTraits(HasTraits):
         8.0,
         min=0.1,
         config=True,
-        help="Seconds for one call to Argo's server, all tries together.",
+        help="Seconds for one call to Argo's server, all attempts together.",
+    )
+    argo_ui_url = Unicode(
+        config=True,
+        help="""Address of a run's page in Argo's user interface, as a browser reaches it, such as
+        `https://argo.example.org/workflows/{namespace}/{workflow}`. Jobs link there. Empty: no links,
+        since the address in `argo_server` is often one that only pods can reach.""",
     )
     service_account_path = Unicode(
         "/var/run/secrets/kubernetes.io/serviceaccount",
@@ -90,6 +96,18 @@ class ArgoTraits(HasTraits):
     @default("argo_verify_ssl")
     def _default_argo_verify_ssl(self) -> bool:
         return os.environ.get("ARGO_INSECURE_SKIP_VERIFY") != "true"
+
+    @validate("argo_ui_url")
+    def _argo_ui_url_is_valid(self, proposal: Any) -> str:
+        value = str(proposal.value).strip()
+        try:
+            check_ui_url(value)
+        except ValueError as error:
+            raise TraitError(
+                f"c.ArgoScheduler.argo_ui_url is '{value}', which is not valid: {error}. Write it as "
+                "'https://argo.example.org/workflows/{namespace}/{workflow}'."
+            ) from error
+        return value
 
     @validate("argo_server", "argo_namespace")
     def _without_space(self, proposal: Any) -> str:

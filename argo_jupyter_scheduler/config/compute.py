@@ -18,9 +18,9 @@ class ComputeTraits(HasTraits):
         value_trait=Dict(),
         config=True,
         help="""Named shapes of the pods, offered in the dialog as *Compute type*. Each has names and values of the pod's traits,
-        which win over those of all runs: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
-        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) keep the image and
-        the nodes that they have without a compute type. On this machine, `mem_limit` and `cpu_limit` limit the kernel; the others
+        which override those of all runs: `{"small": {"cpu_limit": 1, "mem_limit": "2G"}, "gpu": {"extra_resource_limits":
+        {"nvidia.com/gpu": "1"}, "node_selector": {"pool": "gpu"}}}`. Helper pods (see `helper_cpu_guarantee`) have the
+        same image and nodes as without a compute type. On this machine, `mem_limit` and `cpu_limit` limit the kernel; the others
         have no effect. Empty: the dialog offers none.""",
     )
     default_compute_type = Unicode(

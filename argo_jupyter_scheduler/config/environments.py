@@ -98,7 +98,7 @@ class EnvironmentTraits(HasTraits):
             _filter(proposal.value)
         except re.error as error:
             raise TraitError(
-                f"environments_filter: '{proposal.value}' is no regular expression: {error}"
+                f"environments_filter: '{proposal.value}' is not a regular expression: {error}"
             ) from error
         return str(proposal.value)
 

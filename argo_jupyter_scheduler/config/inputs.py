@@ -14,24 +14,24 @@ class InputTraits(HasTraits):
         ("refuse", "accept"),
         default_value="refuse",
         config=True,
-        help="""What happens to a job with a parameter that the notebook's cell tagged `parameters` does not have, where that
-        cell has one of almost the same name: `refuse`, or `accept`.""",
+        help="""How to treat a parameter that is missing in the notebook's cell tagged `parameters` but resembles a name there.
+        `refuse` refuses the job, `accept` runs it.""",
     )
     missing_kernel = Enum(
         ("warn", "refuse"),
         default_value="warn",
         config=True,
-        help="""What happens to a job whose notebook names a kernel that the environment does not have, where another one of the
-        same language can execute it: `warn` in the run's log, or `refuse` the job. The kernels that JupyterLab's own environment
-        has in Argo's pods are not known to this server, so such a job only gets the warning.""",
+        help="""How to treat a notebook whose kernel the environment lacks, if another kernel of the same language can run it.
+        `warn` writes a warning into the run's log, `refuse` refuses the job. This server does not know the kernels that its own
+        environment has in Argo's pods, so there such a job only gets the warning.""",
     )
     input_folder_exclude = List(
         Unicode(),
         list(EXCLUDED),
         config=True,
-        help="""Patterns of files and folders that *Run job with input folder* leaves out, by their name or their path within
-        the folder, such as `["*.tmp", "data/raw"]`. A file `.jupyterscheduleignore` in the folder adds patterns, one a line.
-        The staging area and the folder of downloads (`output_directory`) are always left out.""",
+        help="""Patterns of files and folders that *Run job with input folder* leaves out, such as `["*.tmp", "data/raw"]`. They
+        match the name, or the path within the folder. A file `.jupyterscheduleignore` in the folder adds patterns, one on each
+        line. The staging area and the folder of downloads (`output_directory`) are always left out.""",
     )
     input_folder_max_files = Integer(
         50_000,

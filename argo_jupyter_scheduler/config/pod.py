@@ -43,27 +43,27 @@ class _Switch(Enum[Switch]):
 class PodTraits(HasTraits):
     """The shape of runs' pods, for `ArgoScheduler`.
 
-    Types and names of fields are checked when the server starts; the rest is up to Kubernetes. `jupyter argo-scheduler doctor` asks
-    the cluster whether it would take the pods.
+    Types and names of fields are checked when the server starts; Kubernetes checks the rest. `jupyter argo-scheduler doctor` asks
+    the cluster whether it would accept the pods.
 
-    Texts in `environment`, `working_dir`, `volumes`, `volume_mounts`, `init_containers`, `service_account`, `extra_labels`,
-    `extra_annotations` and `extra_pod_config` are KubeSpawner's templates. They may name `{username}`, `{user_server}`,
-    `{servername}`, `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on. Only the hub knows `{pvc_name}`, `{hubnamespace}`
-    and `{userid}`, so these are not available. Write a literal brace twice.
+    Texts in `environment`, `working_dir`, `volumes`, `volume_mounts`, `init_containers`, `service_account`,
+    `executor_service_account`, `extra_labels`, `extra_annotations` and `extra_pod_config` are KubeSpawner's templates. They may
+    name `{username}`, `{user_server}`, `{servername}`, `{unescaped_username}`, `{namespace}`, `{pod_name}` and so on. Only the
+    hub knows `{pvc_name}`, `{hubnamespace}` and `{userid}`, so these are not available. Write a literal brace twice.
     """
 
     inherit_pod = _Switch(
-        help="""Whether runs inherit from this server's own pod, which is read from Kubernetes when the server starts: image,
-        environment, volumes, resources, node selector, tolerations, affinity, security contexts and init containers. Variables
-        that look like secrets, by their name or value, are left out. `auto`: yes if the pod has a service account, but not on
-        Nebari, whose admission controller does the same. The service account needs the right to get `pods`, and should have the
-        right to get `persistentvolumeclaims`. All other traits win over what is inherited.""",
+        help="""Whether runs inherit the shape of this server's own pod. The server reads its pod from Kubernetes when it starts.
+        Inherited are image, environment, volumes, resources, node selector, tolerations, affinity, security contexts and init
+        containers. Variables that look like secrets, by their name or value, are left out. `auto`: yes if the pod has a service
+        account, but not on Nebari, whose admission controller does the same. The service account needs the right to get `pods`,
+        and should have the right to get `persistentvolumeclaims`. All other traits override inherited values.""",
     )
     inherit_service_account = Bool(
         False,
         config=True,
-        help="""Whether runs also inherit the service account of this server's pod. It then needs the right to create and patch
-        `workflowtaskresults`, which Argo requires of all pods.""",
+        help="""Whether runs also inherit the service account of this server's pod. The account then needs the right to create and
+        patch `workflowtaskresults`, which Argo requires of all pods.""",
     )
     nebari = _Switch(
         help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
@@ -74,8 +74,8 @@ class PodTraits(HasTraits):
         ("safe", "escape"),
         default_value="safe",
         config=True,
-        help="""How `{username}` and `{servername}` are written in templates, as in KubeSpawner: `safe`, or `escape` for a hub with
-        a KubeSpawner before 7 or with the same setting.""",
+        help="""Form of `{username}` and `{servername}` in templates, as in KubeSpawner. Use `escape` for a hub with KubeSpawner
+        6 or earlier, or with the same setting; otherwise `safe`.""",
     )
     image = Unicode(
         config=True,
@@ -101,21 +101,21 @@ class PodTraits(HasTraits):
         """Cores that a run may not exceed, such as `2`. None: as many as this server's pod; 0: no limit."""
     )
     mem_guarantee = _memory(
-        """Memory that a run is guaranteed, in bytes or with the suffix K, M, G or T (powers of 1024), such as `"2G"`; Kubernetes'
-        `"2Gi"` is accepted too. None: as much as this server's pod; 0: none."""
+        """Memory that a run is guaranteed, such as `"2G"`: bytes, or a number with the suffix K, M, G or T (powers of 1024).
+        Kubernetes' `"2Gi"` is accepted too. None: as much as this server's pod; 0: none."""
     )
     mem_limit = _memory(
-        """Memory at which a run is killed, in bytes or with the suffix K, M, G or T (powers of 1024), such as `"4G"`. None: as much
-        as this server's pod; 0: no limit."""
+        """Memory at which a run is killed, such as `"4G"`, written as `mem_guarantee`. None: as much as this server's pod; 0: no
+        limit."""
     )
     extra_resource_guarantees = Dict(
         config=True,
-        help="""Other resources that a run is guaranteed, such as `{"ephemeral-storage": "10Gi"}`. Resources
-        that are missing here and in `extra_resource_limits` are as in this server's pod. 0: none.""",
+        help="""Other resources that a run is guaranteed, such as `{"ephemeral-storage": "10Gi"}`. Resources that are missing here
+        and in `extra_resource_limits` are as in this server's pod. 0: none.""",
     )
     extra_resource_limits = Dict(
         config=True,
-        help="""Other resources that a run may not exceed. This is how to request GPUs: `{"nvidia.com/gpu": 1}`.""",
+        help="""Other resources that a run may not exceed. Request GPUs here: `{"nvidia.com/gpu": 1}`.""",
     )
     helper_cpu_guarantee = _cores(
         """Cores that a helper pod is guaranteed, instead of the resources above. Helper pods are the exit handler, and with
@@ -145,8 +145,8 @@ class PodTraits(HasTraits):
     env_keep = List(
         Unicode(),
         config=True,
-        help="""Names of this server's environment variables that the pods get too, with their values at the server's start, such as
-        `["LANG", "TZ"]`. Variables that are not set are left out. Secrets are refused. Empty: none.""",
+        help="""Names of this server's environment variables that the pods get too, such as `["LANG", "TZ"]`. The values are
+        those at the server's start. Variables that are not set are left out. Secrets are refused. Empty: none.""",
     )
     working_dir = Unicode(
         config=True,
@@ -172,6 +172,12 @@ class PodTraits(HasTraits):
         help="""Kubernetes service account that runs the pods, such as `argo-workflow`. Empty: the one in Argo's configuration; see
         also `inherit_service_account`.""",
     )
+    executor_service_account = Unicode(
+        config=True,
+        help="""Kubernetes service account of Argo's own containers in the pods, such as `argo-executor`. The notebook's container
+        then has no token of Kubernetes. Argo reads the account's token from the Secret `argo-executor.service-account-token`.
+        Empty: all containers have the token of `service_account`.""",
+    )
     priority_class_name = Unicode(
         config=True,
         help="""Priority class of the pods, such as `batch`. Empty: the cluster's default.""",
@@ -194,8 +200,8 @@ class PodTraits(HasTraits):
         "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}]}}]`. Empty: as this server's pod."""
     )
     pod_affinity_required = _things(
-        """Kubernetes' PodAffinityTerms, all of which must be met. Empty: as this server's pod, and on the node of this
-        server and its runs where a volume can be mounted by one node only (ReadWriteOnce)."""
+        """Kubernetes' PodAffinityTerms, all of which must be met. Empty: as this server's pod. If only one node can mount a
+        volume (ReadWriteOnce), runs then also go to the node of this server and its other runs."""
     )
     pod_affinity_preferred = _things("Kubernetes' WeightedPodAffinityTerms. Empty: as this server's pod.")
     pod_anti_affinity_required = _things(
@@ -220,13 +226,13 @@ class PodTraits(HasTraits):
     )
     container_security_context = Dict(
         config=True,
-        help="""Security context of the container, with Kubernetes' names, such as `{"allowPrivilegeEscalation": False}`; wins over
+        help="""Security context of the container, with Kubernetes' names, such as `{"allowPrivilegeEscalation": False}`. Overrides
         `uid` and `gid`. Empty: as in this server's pod.""",
     )
     pod_security_context = Dict(
         config=True,
-        help="""Security context of the pod, with Kubernetes' names, such as `{"fsGroupChangePolicy": "OnRootMismatch"}`; wins over
-        `fs_gid` and `supplemental_gids`. Empty: as this server's pod.""",
+        help="""Security context of the pod, with Kubernetes' names, such as `{"fsGroupChangePolicy": "OnRootMismatch"}`.
+        Overrides `fs_gid` and `supplemental_gids`. Empty: as this server's pod.""",
     )
     extra_labels = Dict(
         config=True,
@@ -250,13 +256,13 @@ class PodTraits(HasTraits):
         None,
         allow_none=True,
         config=True,
-        help="""Function that gets the scheduler and the pod (a Kubernetes Pod as a dict, its container called `main`), and returns
-        the pod for runs. It is called once, when the server starts. None: no change.""",
+        help="""Function that gets the scheduler and the pod, and returns the pod for runs. The pod is a Kubernetes Pod as a
+        dict, with a container called `main`. The function is called once, when the server starts. None: no change.""",
     )
     python_executable = Unicode(
         config=True,
-        help="""Path of a Python in the pods that has this package. Empty: that of the server's own, which is right for the server's
-        image.""",
+        help="""Path of a Python in the pods that has this package. Empty: the path of the server's Python, which is right for the
+        server's image.""",
     )
 
     @default("python_executable")

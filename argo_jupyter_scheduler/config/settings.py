@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.retention import read_keep_trait
 from argo_jupyter_scheduler.config.traits import SchedulerTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings, PodSettings, Policy
@@ -65,6 +66,8 @@ def make_job_settings(
         staging_path=Path(staging_path),
         slack=traits.slack_settings(),
         slack_token=traits.slack_token,
+        notifications=traits.notification_settings(),
+        notification_targets=dict(traits.notification_targets),
         environment_patterns=tuple(traits.patterns_of_runs()),
         run_papermill_in_environment=traits.run_papermill_in_environment,
         compute_types=dict(traits.compute_types),
@@ -72,13 +75,17 @@ def make_job_settings(
         allowed_images=tuple(traits.allowed_images),
         concurrency_policy=traits.concurrency_policy,
         starting_deadline_seconds=traits.starting_deadline_seconds,
+        late_after_seconds=traits.late_after_seconds,
         folder_rules=FolderRules(
             excluded=tuple(traits.input_folder_exclude),
             left_out=(Path(staging_path), root / output_directory),
             max_files=traits.input_folder_max_files,
             max_bytes=int(traits.input_folder_max_megabytes * 1e6),
         ),
+        output_template=traits.output_template(),
         timezone=local_timezone(),
+        keep_runs=read_keep_trait(traits.keep_runs),
+        keep_jobs=read_keep_trait(traits.keep_jobs),
     )
 
 
@@ -111,6 +118,7 @@ def make_engine_settings(traits: SchedulerTraits, staging_path: str, working_dir
         max_concurrent_runs=traits.max_concurrent_runs,
         compute_limits=compute_limits,
         slack_token=traits.slack_token,
+        notification_targets=dict(traits.notification_targets),
         argo=_make_argo_settings(traits, working_dir) if on_argo else None,
     )
 
@@ -122,6 +130,7 @@ def _make_argo_settings(traits: SchedulerTraits, working_dir: str) -> ArgoSettin
     settings = ArgoSettings(
         connection=connection,
         pods=_make_pod_settings(traits, connection.namespace, working_dir),
+        ui_url=traits.argo_ui_url,
         pod_per_step=traits.pod_per_step,
         policy=Policy(
             concurrency=traits.concurrency_policy,
@@ -134,6 +143,7 @@ def _make_argo_settings(traits: SchedulerTraits, working_dir: str) -> ArgoSettin
         creator=shape_sources.find_creator(),
         slack=traits.slack_settings(),
         slack_token_secret=dict(traits.slack_token_secret),
+        notification_secrets=dict(traits.notification_secrets),
         configured=_find_configured(traits),
     )
     shape_sources.check(settings.pods)
@@ -150,6 +160,7 @@ def _make_pod_settings(traits: SchedulerTraits, namespace: str, working_dir: str
         env_keep=tuple(traits.env_keep),
         inherit=traits.inherit_pod,
         inherit_service_account=traits.inherit_service_account,
+        executor_service_account=traits.executor_service_account,
         nebari=is_on_nebari(traits),
         slug_scheme=traits.slug_scheme,
         service_account_path=Path(traits.service_account_path),
@@ -172,7 +183,7 @@ def _find_configured(traits: SchedulerTraits) -> dict[str, Any]:
     Not what is inherited or expanded, which differs between the servers of one user.
     """
     known = {**PodTraits.class_traits(), **WorkflowTraits.class_traits()}
-    known["slack_token_secret"] = traits.traits()["slack_token_secret"]
+    known |= {name: traits.traits()[name] for name in ("slack_token_secret", "notification_secrets")}
     values = {name: getattr(traits, name) for name in known}
     changed = {name: value for name, value in values.items() if value != known[name].default(traits)}
     return {name: getattr(value, "__qualname__", value) for name, value in changed.items()}

@@ -23,8 +23,9 @@ class SlackTraits(HasTraits):
         key_trait=Unicode(),
         value_trait=Unicode(),
         config=True,
-        help="""Kubernetes Secret, in the namespace of the workflows, from which pods get the bot token, such as `{"name": "slack",
-        "key": "token"}`. Manifests only hold this reference. Empty: only jobs with a token of their own send messages.""",
+        help="""Kubernetes Secret from which pods get the bot token, such as `{"name": "slack", "key": "token"}`. It must be in
+        the namespace of the workflows. Manifests only contain this reference. Empty: only jobs with a token of their own send
+        messages.""",
     )
     slack_channel = Unicode(
         config=True,
@@ -34,8 +35,8 @@ class SlackTraits(HasTraits):
     slack_notify = Enum(
         NOTIFY_ON,
         config=True,
-        help="""After which runs a message is sent, unless a job decides that itself: `always`, `success` or `failure`. Default: the
-        environment variable SLACK_NOTIFY, else `always`.""",
+        help="""After which runs a message is sent, unless a job has the parameter SLACK_NOTIFY: `always`, `success`, `failure` or
+        `change`, see `notify_on`. Default: the environment variable SLACK_NOTIFY, else `always`.""",
     )
     slack_time_limit = Float(
         60.0,

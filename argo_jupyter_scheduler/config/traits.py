@@ -10,13 +10,27 @@ from argo_jupyter_scheduler.config.argo import ArgoTraits
 from argo_jupyter_scheduler.config.compute import ComputeTraits
 from argo_jupyter_scheduler.config.environments import EnvironmentTraits
 from argo_jupyter_scheduler.config.inputs import InputTraits
+from argo_jupyter_scheduler.config.notifications import NotificationTraits
+from argo_jupyter_scheduler.config.outputs import OutputTraits
 from argo_jupyter_scheduler.config.pod import PodTraits
+from argo_jupyter_scheduler.config.retention import RetentionTraits
 from argo_jupyter_scheduler.config.slack import SlackTraits
+from argo_jupyter_scheduler.config.watch import WatchTraits
 from argo_jupyter_scheduler.config.workflows import WorkflowTraits
 
 
 class SchedulerTraits(
-    PodTraits, ArgoTraits, ComputeTraits, EnvironmentTraits, WorkflowTraits, SlackTraits, InputTraits
+    PodTraits,
+    ArgoTraits,
+    ComputeTraits,
+    EnvironmentTraits,
+    WorkflowTraits,
+    SlackTraits,
+    NotificationTraits,
+    InputTraits,
+    OutputTraits,
+    WatchTraits,
+    RetentionTraits,
 ):
     """The traits of `ArgoScheduler`."""
 

@@ -11,22 +11,22 @@ class WorkflowTraits(HasTraits):
     pod_per_step = Bool(
         False,
         config=True,
-        help="""Whether each step of a run gets a pod of its own, so that Argo's UI shows it. Each further pod takes about 10
-        seconds more. By default one pod does a whole run.""",
+        help="""Whether each step of a run has its own pod, so that Argo's UI shows it. Each additional pod takes about 10 seconds.
+        By default one pod runs all steps.""",
     )
     concurrency_policy = Enum(
         ("Allow", "Forbid", "Replace"),
         default_value="Replace",
         config=True,
-        help="""What happens to a schedule's run that is still in progress when the next one is due: `Replace` ends it, `Forbid`
-        skips the next one, `Allow` lets both run.""",
+        help="""Decides which run continues if the next run of a schedule is due while one is in progress. `Replace` ends the one in
+        progress, `Forbid` skips the next one, `Allow` lets both run.""",
     )
     starting_deadline_seconds = Integer(
         0,
         min=0,
         config=True,
-        help="""How many seconds late a scheduled run may begin if its time passed while Argo's controller (without Argo:
-        JupyterLab) was down. 0: missed runs are skipped.""",
+        help="""How many seconds late a missed run may begin. A run is missed if Argo's controller (without Argo: JupyterLab) is
+        down at its time. 0: missed runs are skipped.""",
     )
     successful_jobs_history_limit = Integer(
         4,
@@ -38,8 +38,8 @@ class WorkflowTraits(HasTraits):
         20,
         min=0,
         config=True,
-        help="""How many failed workflows of a schedule Argo keeps. From these, JupyterLab adds runs to the panel whose pod could
-        not start while it was off.""",
+        help="""How many failed workflows of a schedule Argo keeps. JupyterLab uses them to add runs whose pod could not start while
+        JupyterLab was off.""",
     )
     ttl_seconds_after_completion = Integer(
         24 * 3600,

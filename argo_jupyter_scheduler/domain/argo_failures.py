@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from argo_jupyter_scheduler.domain.messages import NO_REASON, STOPPED_IN_ARGO
+from argo_jupyter_scheduler.domain.messages import NO_REASON, POD_LOST, STOPPED_IN_ARGO
 from argo_jupyter_scheduler.domain.plan import SUCCESS
 
 NO_MORE_RETRIES = "No more retries left"
 """What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
+
+FOUND_NOTHING = "Error (exit code 1)"
+"""What Argo says of the pod of `success` where the notebook was not executed."""
 
 TIME_OVER = "Pod was active on the node longer than the specified deadline"
 """What Kubernetes says of a pod that was ended by a deadline, the pod's or the workflow's (Argo 3.4 and 4.1)."""
@@ -49,9 +52,10 @@ def read_failures(failures: str) -> str:
         says that `main` failed.
     """
     named = _read_nodes(failures)
-    return join_messages([(name, message) for name, message in named if name != SUCCESS]) or join_messages(
-        named
-    )
+    reason = join_messages([(name, message) for name, message in named if name != SUCCESS])
+    last = "" if reason else join_messages(named)
+    # Argo takes a pod for a success that was deleted by force. Then only `success` finds that nothing was done.
+    return POD_LOST if last == FOUND_NOTHING else reason or last
 
 
 def count_attempts(failures: str) -> int:

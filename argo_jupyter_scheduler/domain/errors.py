@@ -5,7 +5,8 @@ Every error has a message for the person who pressed the button: what happened, 
     ArgoSchedulerError
     ├── InvalidConfiguration  a configuration file cannot be read, or asks for the impossible
     ├── InvalidJob            the request cannot be fulfilled: nothing was stored
-    │   └── InvalidPod        Kubernetes would refuse the pods that the configuration asks for
+    │   ├── InvalidPod        Kubernetes would refuse the pods that the configuration asks for
+    │   └── InvalidDefinitions  files of job definitions cannot be applied
     ├── DuplicateJob          there is a job with this idempotency token
     ├── JobNotFound           the job or job definition does not exist
     ├── EnvironmentsUnknown   a source of environments (conda, conda-store, …) does not answer
@@ -24,9 +25,21 @@ Every error has a message for the person who pressed the button: what happened, 
 hera, urllib3, SQLAlchemy and papermill are translated where they are met, with their cause kept.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class ArgoSchedulerError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package.
+
+    Attributes
+    ----------
+    half_done
+        Whether what was asked for may have been done all the same, or in part.
+    """
+
+    half_done = False
 
 
 class InvalidConfiguration(ArgoSchedulerError):
@@ -35,6 +48,20 @@ class InvalidConfiguration(ArgoSchedulerError):
 
 class InvalidJob(ArgoSchedulerError):
     """The request cannot be fulfilled; nothing was stored."""
+
+
+class InvalidDefinitions(InvalidJob):
+    """Files of job definitions cannot be applied.
+
+    Attributes
+    ----------
+    problems
+        A sentence for each thing that is wrong, with the file and the line.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class InvalidPod(InvalidJob):
@@ -104,7 +131,7 @@ class RunError(ArgoSchedulerError):
 
 
 class EnvironmentUnusable(RunError):
-    """The picked environment is not there, or has no kernel for the notebook; also told at submit where the server sees it."""
+    """The picked environment is not there, or has no kernel for the notebook; also refused at submit if the server sees it."""
 
 
 class NotebookFailed(RunError):
@@ -112,7 +139,7 @@ class NotebookFailed(RunError):
 
 
 class RunEnded(RunError):
-    """The run's process was told to end (SIGTERM), by a stop, an eviction or a shutdown."""
+    """The run's process was asked to end (SIGTERM), by a stop, an eviction or a shutdown."""
 
 
 class RunTimedOut(RunEnded):

@@ -1,4 +1,4 @@
-"""Options of one job: how long it may take, how often it is retried, and in which image it runs.
+"""Options of one job or definition: how long it may take, how often it is retried, in which image, how long it is kept.
 
 The dialog has no fields for them, so they are read from where users can write: tags such as ``timeout:2h``, the API's
 ``runtime_environment_parameters``, and the API's own fields, such as ``timeout_seconds``.
@@ -16,14 +16,31 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.output_template import parse_output_templates
+from argo_jupyter_scheduler.domain.retention import Keep
+from argo_jupyter_scheduler.domain.run_settings import NOTIFY_ON
 
 CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
 MAX_RETRIES = 20
 MAX_TIMEOUT_SECONDS = 366 * 24 * 3600
 MAX_RETRY_INTERVAL_SECONDS = 24 * 3600
+MAX_LATE_SECONDS = 30 * 24 * 3600
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
-_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
+MIN_KEEP_SECONDS = 3600
+"""Expired jobs are looked for once an hour."""
+
+MAX_KEEP_SECONDS = 100 * MAX_TIMEOUT_SECONDS
+MAX_KEPT_RUNS = 1_000_000
+MAX_TARGETS = 10
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+_DURATION = re.compile(r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
+
+_NOT_OF_RUNS = ("late", "keep", "notify", "notify_on", "output", "input")
+"""Options that say what happens around a run, or that a run finds in its settings."""
+
+LINKED, SNAPSHOT = INPUTS = ("linked", "snapshot")
+"""Which notebook a run takes: the one in the root folder as it is then, or the one that was staged."""
 
 _API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
 """Names of options in Jupyter-Scheduler's database, with the same unit."""
@@ -39,6 +56,14 @@ _ALMOST = {
     "deadline": "timeout",
     "max_runtime": "timeout",
     "container": "image",
+    "lateness": "late",
+    "retention": "keep",
+    "notification": "notify",
+    "notifications": "notify",
+    "email": "notify",
+    "outputs": "output",
+    "output_directory": "output",
+    "output_dir": "output",
 }
 """Names that a user may expect an option to have."""
 
@@ -63,6 +88,20 @@ class Options:
         ``Replace``; empty for the configured policy.
     retry_interval
         Seconds between the end of a failed attempt and the next one.
+    late
+        Of a definition: how many seconds after its moment a scheduled run may begin without a report; 0 for no reports, None for
+        the configured grace.
+    keep
+        Of a definition: which of its finished runs are kept; of a job of its own: how long it is kept. None for the configured
+        default.
+    notify
+        Names of the targets that are notified of a run's end.
+    notify_on
+        After which runs, one of `NOTIFY_ON`; empty for the configured ones.
+    output
+        The folders of its outputs, see `domain.output_template`; empty for the configured ones.
+    input
+        Which notebook its runs take, one of `INPUTS`; empty for `SNAPSHOT`.
     """
 
     timeout: int = 0
@@ -70,9 +109,22 @@ class Options:
     image: str = ""
     concurrency: str = ""
     retry_interval: int = 0
+    late: int | None = None
+    keep: Keep | None = None
+    notify: tuple[str, ...] = ()
+    notify_on: str = ""
+    output: str = ""
+    input: str = ""
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a run takes the notebook as it is in the root folder when the run begins."""
+        return self.input == LINKED
 
 
-def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None) -> Options:
+def read_options(
+    tags: Sequence[str] | None, parameters: Mapping[str, object] | None = None, *, of_run: bool = False
+) -> Options:
     """Return the options that a job or a definition asks for.
 
     Parameters
@@ -81,6 +133,8 @@ def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | 
         Its tags.
     parameters
         Its ``runtime_environment_parameters``.
+    of_run
+        Whether only what concerns a run itself is read. An old row may have a tag such as ``keep:me``, which must not end its runs.
 
     Raises
     ------
@@ -90,6 +144,8 @@ def read_options(tags: Sequence[str] | None, parameters: Mapping[str, object] | 
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, value, where in _given(tags, parameters):
+        if of_run and name in _NOT_OF_RUNS:
+            continue
         read_value = _OPTIONS[name](value)
         if name in found and found[name] != read_value:
             raise InvalidJob(messages.option_given_twice(name, origins[name], where))
@@ -102,15 +158,67 @@ def read_concurrency(
 ) -> str:
     """Return a definition's concurrency policy; `default` where it has none, or options that are not valid."""
     try:
-        return read_options(tags, parameters).concurrency or default
+        return read_options(tags, parameters, of_run=True).concurrency or default
     except InvalidJob:
         return default
+
+
+def read_attempts(tags: Sequence[str] | None, parameters: Mapping[str, object] | None) -> int:
+    """Return how many attempts a job may have; 1 where its options are not valid."""
+    try:
+        return read_options(tags, parameters, of_run=True).retries + 1
+    except InvalidJob:
+        return 1
+
+
+def read_late(tags: Sequence[str] | None, parameters: Mapping[str, object] | None, default: int) -> int:
+    """Return a definition's grace in seconds, 0 for none; `default` where it has none, or options that are not valid."""
+    try:
+        late = read_options(tags, parameters).late
+    except InvalidJob:
+        return default
+    return default if late is None else late
+
+
+def read_keep(tags: Sequence[str] | None, parameters: Mapping[str, object] | None, default: Keep) -> Keep:
+    """Return what is kept of a job or a definition; `default` where it does not say, everything where its options are not valid."""
+    try:
+        asked = read_options(tags, parameters).keep
+    except InvalidJob:
+        return Keep()
+    return default if asked is None else asked
+
+
+def read_notify(
+    tags: Sequence[str] | None, parameters: Mapping[str, object] | None, default: str
+) -> tuple[tuple[str, ...], str]:
+    """Return the targets that a job or a definition notifies, and after which runs; none where its options are not valid.
+
+    Parameters
+    ----------
+    default
+        After which runs, where it does not say.
+    """
+    try:
+        asked = read_options(tags, parameters)
+    except InvalidJob:  # such as a tag of before there was this option
+        return (), default
+    return asked.notify, asked.notify_on or default
+
+
+def read_input(tags: Sequence[str] | None, parameters: Mapping[str, object] | None) -> str:
+    """Return which notebook a definition's runs take, one of `INPUTS`; `SNAPSHOT` where its options are not valid."""
+    try:
+        return read_options(tags, parameters).input or SNAPSHOT
+    except InvalidJob:
+        return SNAPSHOT
 
 
 def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
     """Return the options among a request's fields (`API_FIELDS`), with 0 for one that is to be none.
 
-    The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where a request has no value.
+    The columns of these names cannot be trusted: Jupyter-Scheduler writes 600 and 0 where a request has no value. See
+    docs/upstream.md#dropped-fields.
 
     Raises
     ------
@@ -122,6 +230,8 @@ def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
         value = values.get(field)
         if value is None:
             continue
+        if not isinstance(value, (int, float, str)):  # a list may be nested too deeply to be written out
+            raise InvalidJob(messages.field_not_a_number(field, type(value).__name__))
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", text, re.ASCII):
             raise InvalidJob(messages.field_not_a_number(field, _short(str(value))))
@@ -142,6 +252,20 @@ def replace_fields(parameters: Mapping[str, Any] | None, fields: Mapping[str, in
     changed = {_known(name) for name in fields}
     kept = {name: value for name, value in (parameters or {}).items() if _known(name) not in changed}
     return add_fields(kept, fields)
+
+
+def remove_option(
+    name: str, tags: Sequence[str] | None, parameters: Mapping[str, Any] | None
+) -> tuple[tuple[str, ...] | None, dict[str, Any] | None]:
+    """Return tags and ``runtime_environment_parameters`` without an option."""
+    kept_tags = None if tags is None else tuple(tag for tag in tags if _option_of(tag) != name)
+    kept = None if parameters is None else {key: parameters[key] for key in parameters if _known(key) != name}
+    return kept_tags, kept
+
+
+def name_options(parameters: Mapping[str, object] | None) -> dict[str, object]:
+    """Return ``runtime_environment_parameters`` by the names of their options; a name that is unknown stays."""
+    return {_known(key) or key: value for key, value in (parameters or {}).items()}
 
 
 @dataclass(frozen=True)
@@ -191,10 +315,15 @@ def _given(
             raise InvalidJob(messages.option_not_found(_short(key), _nearest(key)))
         yield name, value, f"{key} = {value}"
     for tag in tags or ():
-        key, colon, value = tag[:_READ_CHARACTERS].partition(":")
-        name = _known(key) if colon else None
+        name = _option_of(tag)
         if name:
+            value = tag[:_READ_CHARACTERS].partition(":")[2]
             yield name, value, f"tag '{_short(tag)}'"
+
+
+def _option_of(tag: str) -> str | None:
+    key, colon, _ = tag[:_READ_CHARACTERS].partition(":")
+    return _known(key) if colon else None
 
 
 def near_misses(tags: Iterable[str] | None) -> list[str]:
@@ -217,7 +346,8 @@ def _near_option(tag: str) -> Iterator[tuple[str, str]]:
     if tag[cut : cut + 1] == ":" and _known(key):
         return  # that one is an option
     plain = _plain(key)
-    near = difflib.get_close_matches(plain, _OPTIONS, n=1, cutoff=0.75) if len(plain) < 32 else []
+    likely = [name for name in _OPTIONS if len(name) > 4]  # "date:2024" is a tag
+    near = difflib.get_close_matches(plain, likely, n=1, cutoff=0.75) if len(plain) < 32 else []
     name = _known(key) or _ALMOST.get(plain) or next(iter(near), None)
     if name is None or not value or (name == "image" and not separators):  # "image 2024" is a tag
         return
@@ -246,25 +376,67 @@ def _nearest(key: str) -> str:
 
 
 def _timeout(value: Any) -> int:
-    seconds = _seconds("timeout", value)
+    seconds = parse_duration("timeout", value)
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
         raise InvalidJob(messages.timeout_out_of_range(_short(str(value))))
     return seconds
 
 
 def _retry_interval(value: Any) -> int:
-    seconds = _seconds("retry_interval", value)
+    seconds = parse_duration("retry_interval", value)
     if seconds > MAX_RETRY_INTERVAL_SECONDS:
         raise InvalidJob(messages.retry_interval_too_long(_short(str(value))))
     return seconds
 
 
-def _seconds(name: str, value: Any) -> int:
-    text = str(value)[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
+def _late(value: Any) -> int:
+    seconds = parse_duration("late", value)
+    if seconds > MAX_LATE_SECONDS:
+        raise InvalidJob(messages.late_too_long(_short(str(value))))
+    return seconds
+
+
+def parse_keep(value: object) -> Keep:
+    """Return what is kept: a number of runs such as ``20``, or a time such as ``30d``.
+
+    Raises
+    ------
+    InvalidJob
+        It is neither.
+    """
+    text = str(value)[:_READ_CHARACTERS].strip()
+    is_count = not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", text, re.ASCII)
+    keep = Keep(runs=int(text)) if is_count else Keep(seconds=_seconds(text) or 0)
+    if 0 < keep.runs <= MAX_KEPT_RUNS or MIN_KEEP_SECONDS <= keep.seconds <= MAX_KEEP_SECONDS:
+        return keep
+    raise InvalidJob(messages.not_kept_so(_short(str(value))))
+
+
+def parse_duration(name: str, value: object) -> int:
+    """Return the seconds of a duration such as ``1h30m``; a number without a unit is seconds.
+
+    Parameters
+    ----------
+    name
+        The option that has it.
+
+    Raises
+    ------
+    InvalidJob
+        It is not a duration.
+    """
+    seconds = _seconds(str(value))
+    if seconds is None:
+        raise InvalidJob(messages.not_a_duration(name, _short(str(value))))
+    return seconds
+
+
+def _seconds(text: str) -> int | None:
+    text = text[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise InvalidJob(messages.not_a_duration(name, _short(str(value))))
-    return sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True))
+        return None
+    return sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "wdhms", strict=True))
 
 
 def _retries(value: Any) -> int:
@@ -278,6 +450,42 @@ def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
         raise InvalidJob(messages.not_an_image(_short(str(value))))
+    return text
+
+
+def is_target_name(text: str) -> bool:
+    """Return whether this can be the name of a notification target."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", text) is not None
+
+
+def _notify(value: Any) -> tuple[str, ...]:
+    text = str(value)[:_READ_CHARACTERS]
+    if "://" in text or "@" in text:
+        raise InvalidJob(messages.NOTIFY_ADDRESS)
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
+    if len(names) > MAX_TARGETS or not all(map(is_target_name, names)):
+        raise InvalidJob(messages.not_targets(_short(text)))
+    return names
+
+
+def _notify_on(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text not in NOTIFY_ON:
+        raise InvalidJob(messages.not_an_occasion(_short(str(value)), NOTIFY_ON))
+    return text
+
+
+def _output(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).strip()
+    if not parse_output_templates(text):
+        raise InvalidJob(messages.OUTPUT_EMPTY)
+    return text
+
+
+def _input(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text not in INPUTS:
+        raise InvalidJob(messages.input_not_chosen(_short(str(value)), INPUTS))
     return text
 
 
@@ -295,4 +503,13 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "image": _image,
     "concurrency": _concurrency,
     "retry_interval": _retry_interval,
+    "late": _late,
+    "keep": parse_keep,
+    "notify": _notify,
+    "notify_on": _notify_on,
+    "output": _output,
+    "input": _input,
 }
+
+OPTION_NAMES = tuple(_OPTIONS)
+"""All options."""

@@ -7,14 +7,21 @@ only what cannot be meant as text is converted. So ``007``, ``+49…`` and ``202
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import json
 import math
 import re
-from collections.abc import Mapping
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "number", "boolean", "collection", "unknown"]
 """What a parameter's default is. A default of None is unknown."""
+
+Type = Literal["bool", "int", "float", "str", "list", "dict", "other"]
+"""The type of a parameter's default, in Python's words."""
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -24,18 +31,30 @@ _PLAIN_NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+
 _PREFIXED_NUMBER = re.compile(r"[+-]?0[xXoObB][0-9a-fA-F_]+", re.ASCII)
 
 _ASSIGNMENT = re.compile(
-    r"^\s*(?:(?:local|let|const|var|val)\s+)?([^\W\d]\w*)\s*(?:<-|=)\s*([^;#]+?)\s*;?\s*(?:#.*)?$"
+    r"^\s*(?:(?:local|let|const|var|val)\s+)?([^\W\d]\w*)\s*(?:<-|=)\s*([^;#]+?)\s*;?\s*(?:#+\s*(.*?)\s*)?$"
 )
 """An assignment in most languages, on a line of its own."""
 
-_ANNOTATIONS: dict[str, Kind] = {
+_KINDS: dict[Type, Kind] = {
     "str": "text",
     "int": "number",
     "float": "number",
     "bool": "boolean",
     "list": "collection",
     "dict": "collection",
+    "other": "unknown",
 }
+
+_TYPES: dict[str, Type] = {
+    "str": "str",
+    "int": "int",
+    "float": "float",
+    "bool": "bool",
+    "list": "list",
+    "tuple": "list",
+    "dict": "dict",
+}
+"""Types by their names in Python."""
 
 MAX_NUMBER_CHARACTERS = 400
 """Longer digits are an identifier, and Python refuses to read 4,300 of them."""
@@ -73,8 +92,35 @@ def read_value(text: str, kind: Kind = "unknown") -> object:
     return text if collection is None else collection
 
 
+@dataclass(frozen=True)
+class Default:
+    """A parameter that a notebook declares.
+
+    Attributes
+    ----------
+    name
+        The parameter's.
+    type
+        What its value is; ``other`` where that is unknown.
+    default
+        The default as it is written; empty where there is none.
+    comment
+        The comment at its end; empty where there is none.
+    """
+
+    name: str
+    type: Type
+    default: str
+    comment: str
+
+
 def find_kinds(source: str, language: str) -> dict[str, Kind]:
-    """Return what the defaults in a ``parameters`` cell are, by the parameter's name.
+    """Return what the defaults in a ``parameters`` cell are, by the parameter's name; see `list_defaults`."""
+    return {found.name: _KINDS[found.type] for found in list_defaults(source, language)}
+
+
+def list_defaults(source: str, language: str) -> list[Default]:
+    """Return the parameters that a ``parameters`` cell declares, in its order; of several assignments, the last one.
 
     Parameters
     ----------
@@ -83,13 +129,15 @@ def find_kinds(source: str, language: str) -> dict[str, Kind]:
     language
         The notebook's. In Python the source is parsed; in other languages, lines that assign a plain value are recognised.
     """
+    found: list[Default] | None = None
     if language in ("", "python"):
-        try:
-            return _find_python_kinds(ast.parse(source))
-        except (SyntaxError, ValueError):  # a magic, or a NUL
-            pass
-    matches = (_ASSIGNMENT.match(line) for line in source.splitlines())
-    return {match[1]: _kind_of(read_value(match[2])) for match in matches if match}
+        # A magic or a NUL does not parse, and neither does what is nested too deeply.
+        with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError, RecursionError, MemoryError):
+            found = list(_find_python_defaults(source))
+    if found is None:
+        matches = filter(None, map(_ASSIGNMENT.match, source.splitlines()))
+        found = [Default(m[1], _type_of(read_value(m[2])), m[2], m[3] or "") for m in matches]
+    return list({default.name: default for default in found}.values())
 
 
 def is_expression(text: str) -> bool:
@@ -156,43 +204,47 @@ def _read_collection(text: str, is_expected: bool) -> list[object] | dict[str, o
     return value if isinstance(value, (list, dict)) else None
 
 
-def _find_python_kinds(module: ast.Module) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = {}
+def _find_python_defaults(source: str) -> Iterator[Default]:
+    module = ast.parse(source)
+    lines = io.StringIO(source).readline
+    comments = {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokenize.generate_tokens(lines)
+        if token.type == tokenize.COMMENT
+    }
     for statement in module.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            kinds[statement.target.id] = _kind_of_annotation(statement.annotation) or _kind_of_node(
-                statement.value
-            )
+        targets: list[ast.expr]
+        if isinstance(statement, ast.AnnAssign):
+            targets, annotated = [statement.target], _type_of_annotation(statement.annotation)
         elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    kinds[target.id] = _kind_of_node(statement.value)
-    return kinds
+            targets, annotated = statement.targets, None
+        else:
+            continue
+        value = statement.value
+        default = ast.get_source_segment(source, value) if value else None
+        comment = comments.get(statement.end_lineno or 0, "")
+        for target in targets:
+            if isinstance(target, ast.Name):
+                yield Default(target.id, annotated or _type_of_node(value), default or "", comment)
 
 
-def _kind_of_annotation(annotation: ast.expr) -> Kind | None:
+def _type_of_annotation(annotation: ast.expr) -> Type | None:
     node = annotation.value if isinstance(annotation, ast.Subscript) else annotation
-    return _ANNOTATIONS.get(node.id) if isinstance(node, ast.Name) else None
+    return _TYPES.get(node.id) if isinstance(node, ast.Name) else None
 
 
-def _kind_of_node(node: ast.expr | None) -> Kind:
-    if node is None:
-        return "unknown"
+def _type_of_node(node: ast.expr | None) -> Type:
     if isinstance(node, ast.JoinedStr):
-        return "text"
-    if isinstance(node, (ast.List, ast.Dict, ast.Tuple)):
-        return "collection"
+        return "str"
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return "list"
+    if isinstance(node, ast.Dict):
+        return "dict"
     try:
-        return _kind_of(ast.literal_eval(node))
+        return "other" if node is None else _type_of(ast.literal_eval(node))
     except (ValueError, TypeError, RecursionError, MemoryError):
-        return "unknown"
+        return "other"
 
 
-def _kind_of(value: object) -> Kind:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, (int, float)):
-        return "number"
-    if isinstance(value, str):
-        return "text"
-    return "collection" if isinstance(value, (list, dict, tuple)) else "unknown"
+def _type_of(value: object) -> Type:
+    return _TYPES.get(type(value).__name__, "other")

@@ -12,15 +12,16 @@ versions of this package, and a definition's file may be years old, so this is a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from argo_jupyter_scheduler.domain.environment import Environment
 
-VERSION = 3
+VERSION = 6
 
-ALWAYS, SUCCESS, FAILURE = NOTIFY_ON = ("always", "success", "failure")
-"""After which runs a message is sent. A run that somebody stopped is neither a success nor a failure."""
+ALWAYS, SUCCESS, FAILURE, CHANGE = NOTIFY_ON = ("always", "success", "failure", "change")
+"""After which runs a message is sent. A run that somebody stopped is neither a success nor a failure. A change is a run that failed
+while its definition's last one did not, or the other way round."""
 
 LOCAL: Literal["local"] = "local"
 ARGO: Literal["argo"] = "argo"
@@ -53,6 +54,31 @@ class SlackSettings:
 
 
 @dataclass(frozen=True)
+class NotificationSettings:
+    """The server's configuration of notifications to named targets, without their addresses.
+
+    Attributes
+    ----------
+    targets
+        Names of the targets whose addresses runs get.
+    notify_on
+        For runs whose options do not set it.
+    time_limit
+        Seconds after which sending is given up.
+    file_limit
+        Megabytes of the largest file that is attached.
+    public_url
+        Where people reach this server with a browser; empty for no links.
+    """
+
+    targets: tuple[str, ...] = ()
+    notify_on: str = ALWAYS
+    time_limit: float = 60.0
+    file_limit: float = 10.0
+    public_url: str = ""
+
+
+@dataclass(frozen=True)
 class ComputeLimits:
     """What a compute type limits on this machine.
 
@@ -72,6 +98,24 @@ class ComputeLimits:
 
 
 @dataclass(frozen=True)
+class LinkedInput:
+    """What a run takes from the root folder when it begins: the notebook and, with an input folder, what is beside it.
+
+    Attributes
+    ----------
+    excluded, max_files, max_bytes
+        What of an input folder is copied, see `storage.input_folder.FolderRules`.
+    left_out
+        Full paths of folders that are left out.
+    """
+
+    excluded: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    max_files: int = 0
+    max_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """The content of ``run.json``.
 
@@ -83,6 +127,8 @@ class RunSettings:
         The server's time zone, in which outputs are named; None where it is unknown.
     slack
         What the run sends to Slack.
+    notifications
+        How the run notifies targets.
     environment
         The chosen environment, as the server found it; None where the server did not find it.
     own_environment
@@ -97,6 +143,16 @@ class RunSettings:
         Where the notebook was in the root folder; None where that is unknown.
     beside
         Names of what lies beside the notebook there and did not come along; those of folders end with a slash.
+    database
+        The id of the database that has the run's row; empty where it is unknown.
+    root_dir
+        The root folder's full path; empty where it is unknown.
+    output
+        The folders of the outputs, see `domain.output_template`; empty for the staging area alone.
+    linked
+        What the run takes from the root folder; None where it takes what was staged.
+    scheduled_time
+        The moment that a run is about which somebody started, in ISO 8601; empty for none. A scheduled run's name has its moment.
     max_concurrent_runs
         On this machine: how many runs may be in progress at once.
     compute_types
@@ -112,6 +168,7 @@ class RunSettings:
     engine: Literal["local", "argo"] = LOCAL
     timezone: str | None = None
     slack: SlackSettings = field(default_factory=SlackSettings)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
     environment: Environment | None = None
     own_environment: str | None = None
     environment_patterns: tuple[str, ...] = ()
@@ -119,6 +176,11 @@ class RunSettings:
     run_papermill_in_environment: bool = False
     origin: str | None = None
     beside: tuple[str, ...] = ()
+    database: str = ""
+    root_dir: str = ""
+    output: str = ""
+    linked: LinkedInput | None = None
+    scheduled_time: str = ""
     max_concurrent_runs: int = 1
     compute_types: Mapping[str, ComputeLimits] = field(default_factory=dict)
     namespace: str = ""
@@ -132,6 +194,7 @@ class RunSettings:
             "engine": self.engine,
             "timezone": self.timezone,
             "slack": _values(self.slack),
+            "notifications": {**_values(self.notifications), "targets": list(self.notifications.targets)},
             "environment_patterns": list(self.environment_patterns),
             "run_papermill_in_environment": self.run_papermill_in_environment,
         }
@@ -155,6 +218,21 @@ class RunSettings:
             content["input_uri"] = self.origin
         if self.beside:
             content["beside"] = list(self.beside)
+        if self.database:
+            content["database"] = self.database
+        if self.root_dir:
+            content["root_dir"] = self.root_dir
+        if self.output:
+            content["output"] = self.output
+        if self.linked is not None:
+            content["linked"] = {
+                "excluded": list(self.linked.excluded),
+                "left_out": list(self.linked.left_out),
+                "max_files": self.linked.max_files,
+                "max_bytes": self.linked.max_bytes,
+            }
+        if self.scheduled_time:
+            content["scheduled_time"] = self.scheduled_time
         return content
 
     @classmethod
@@ -167,6 +245,7 @@ class RunSettings:
             engine=LOCAL if is_local else ARGO,
             timezone=content.get("timezone"),
             slack=SlackSettings(**_known(SlackSettings, content.get("slack") or {})),
+            notifications=_read_notifications(content.get("notifications") or {}),
             environment=Environment(**_known(Environment, environment)) if environment else None,
             own_environment=content.get("own_environment"),
             environment_patterns=tuple(content.get("environment_patterns") or ()),
@@ -174,6 +253,11 @@ class RunSettings:
             run_papermill_in_environment=bool(content.get("run_papermill_in_environment")),
             origin=content.get("input_uri"),
             beside=tuple(map(str, content.get("beside") or ())),
+            database=str(content.get("database") or ""),
+            root_dir=str(content.get("root_dir") or ""),
+            output=str(content.get("output") or ""),
+            linked=_read_linked(content.get("linked")),
+            scheduled_time=str(content.get("scheduled_time") or ""),
             max_concurrent_runs=int(content.get("places", 1)),
             compute_types={name: _read_limits(limits) for name, limits in compute_types.items()},
             namespace=content.get("namespace") or "",
@@ -182,13 +266,29 @@ class RunSettings:
         )
 
 
-def _values(settings: SlackSettings) -> dict[str, object]:
+def _values(settings: SlackSettings | NotificationSettings) -> dict[str, object]:
     return {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
 
 
 def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries that a dataclass knows: the writer may be of a later version."""
     return {entry.name: content[entry.name] for entry in fields(kind) if entry.name in content}
+
+
+def _read_notifications(content: Mapping[str, Any]) -> NotificationSettings:
+    settings = NotificationSettings(**_known(NotificationSettings, content))
+    return replace(settings, targets=tuple(map(str, settings.targets)))
+
+
+def _read_linked(content: Mapping[str, Any] | None) -> LinkedInput | None:
+    if content is None:
+        return None
+    return LinkedInput(
+        excluded=tuple(map(str, content.get("excluded") or ())),
+        left_out=tuple(map(str, content.get("left_out") or ())),
+        max_files=int(content.get("max_files") or 0),
+        max_bytes=int(content.get("max_bytes") or 0),
+    )
 
 
 def _limits(limits: ComputeLimits) -> dict[str, object]:

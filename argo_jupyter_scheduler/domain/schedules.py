@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, croniter
@@ -21,6 +22,9 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 DEFAULT_TIMEZONE = "Etc/UTC"
+
+ClockChange = Literal["", "forward", "back"]
+"""How clocks are changed on a day."""
 
 SCHEDULE_LENGTH = 256
 """Characters in the column ``schedule`` (``jupyter_scheduler.orm.JobDefinition``)."""
@@ -46,7 +50,7 @@ _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
 _ALL_DAYS = (",".join(map(str, range(1, 32))), ",".join(map(str, range(7))))
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9}
 _UNITS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(rf"(\d+(?:\.\d*)?|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
+_DURATION = re.compile(rf"(\d{{1,40}}(?:\.\d{{0,40}})?|\.\d{{1,40}})({'|'.join(_UNITS)})", re.ASCII)
 _INT64 = 2**63
 """Go counts a step, and a duration's nanoseconds, with fewer than this."""
 
@@ -93,14 +97,91 @@ class Schedule:
         try:
             while not found or (twice and local <= wall):
                 local = times.get_next(datetime)
-                for fold in (0, 1):
-                    when = int(local.replace(tzinfo=zone, fold=fold).timestamp())
-                    exists = datetime.fromtimestamp(when, zone).replace(tzinfo=None) == local
-                    if exists and when * 1000 > moment:
-                        found.append(when * 1000)
+                found += [when for when in _instants(local, zone) if when > moment]
         except CroniterBadDateError:  # the 31st of February
             return None
         return min(found)
+
+    def latest(self, moment: int, begin: int | None = None) -> int | None:
+        """Return the last time until `moment`, which it may be itself; None if there is none.
+
+        Parameters
+        ----------
+        moment
+            Milliseconds since 1970, as is what is returned.
+        begin
+            From where ``@every`` counts; by default `moment`.
+        """
+        if self.every:
+            first = (moment if begin is None else begin) // 1000
+            count = (moment // 1000 - first) // self.every
+            return (first + count * self.every) * 1000 if count > 0 else None
+        zone = ZoneInfo(self.timezone)
+        wall = datetime.fromtimestamp(moment / 1000, zone).replace(tzinfo=None)
+        # Where clocks were just set back, times of before that read later than now.
+        before = datetime.fromtimestamp(moment / 1000 - 3 * 3600, zone)
+        twice = before.utcoffset() != datetime.fromtimestamp(moment / 1000, zone).utcoffset()
+        times = croniter(self.fields, wall + timedelta(hours=3 if twice else 0, minutes=1))
+        found: list[int] = []
+        local = wall
+        try:
+            while not found or (twice and local >= wall):
+                local = times.get_prev(datetime)
+                found += [when for when in _instants(local, zone) if when <= moment]
+        except CroniterBadDateError:
+            return None
+        return max(found)
+
+
+def _instants(local: datetime, zone: ZoneInfo) -> list[int]:
+    """Return when a clock on the wall shows a time, in milliseconds since 1970: once, never or twice."""
+    both = {int(local.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (0, 1)}
+    shown = [when for when in both if datetime.fromtimestamp(when, zone).replace(tzinfo=None) == local]
+    return [when * 1000 for when in shown]
+
+
+def find_clock_change(moment: int, timezone: str) -> ClockChange:
+    """Return whether clocks go ``forward`` or ``back`` on the day of a moment; empty for neither.
+
+    Parameters
+    ----------
+    moment
+        Milliseconds since 1970.
+    timezone
+        IANA's name.
+    """
+    now = datetime.fromtimestamp(moment / 1000, ZoneInfo(timezone))
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)  # midnight may come twice, too
+    before, after = day.utcoffset(), (day + timedelta(days=1)).utcoffset()
+    if before is None or after is None or before == after:
+        return ""
+    return "forward" if after > before else "back"
+
+
+def find_next_run(
+    schedule: str | None, timezone: str | None, active: bool, update_time: int, now: int
+) -> int | None:
+    """Return when a job definition runs next; None if it is paused, or has no schedule that is valid.
+
+    Parameters
+    ----------
+    update_time
+        When it was last changed, from where ``@every`` counts, in milliseconds since 1970, as is what is returned.
+    now
+        After which time, in the same unit.
+    """
+    if not active or not schedule:
+        return None
+    try:
+        return parse(schedule, timezone).after(now, update_time)
+    except InvalidJob:  # stored by another backend
+        return None
+
+
+@functools.lru_cache(maxsize=8192)
+def remember_next(schedule: Schedule, moment: int, begin: int | None = None) -> int | None:
+    """Return what `Schedule.after` does, remembered: for those who ask for many schedules again and again."""
+    return schedule.after(moment, begin)
 
 
 def normalize(schedule: str) -> str:
@@ -151,7 +232,7 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     if not words:
         raise InvalidJob(messages.SCHEDULE_EMPTY)
     if len(text) > SCHEDULE_LENGTH:
-        raise InvalidJob(messages.schedule_too_long(len(text), SCHEDULE_LENGTH))
+        raise InvalidJob(messages.too_long("schedule", len(text), SCHEDULE_LENGTH))
     if text.startswith("@every "):
         return Schedule("", _seconds(text.removeprefix("@every ")), zone)
     if text in _DESCRIPTORS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 MESSAGE_LENGTH = 1024
@@ -17,6 +18,22 @@ def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
     """
     message = message.replace("\0", "").encode("utf-8", "replace").decode()
     return message if len(message) <= length else message[: length - 1] + "…"
+
+
+_CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What begins a line, steers a terminal, turns the direction of writing, or cannot be written; a tab is text."""
+
+
+def remove_control_characters(text: str) -> str:
+    """Return text with a blank for each line break and each other control character."""
+    return _CONTROL_CHARACTERS.sub(" ", text)
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and other control characters, and with single blanks."""
+    return " ".join(remove_control_characters(text).split())
 
 
 def nearest_names(name: str, names: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -73,6 +73,36 @@ class Snapshot:
     others: list[str] = field(default_factory=list)
 
 
+ObjectKind = Literal["workflow", "cron workflow"]
+
+WORKFLOW: ObjectKind = "workflow"
+CRON_WORKFLOW: ObjectKind = "cron workflow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineObject:
+    """An object that an engine has made for a job or a definition of this server's database.
+
+    Attributes
+    ----------
+    job_id
+        Whose run it is; None for a schedule.
+    job_definition_id
+        Whose schedule, or scheduled run, it is; None for a job that a person has created.
+    create_time
+        When it was created, in milliseconds since 1970.
+    database_id
+        The database that has the rows; empty where it is unknown.
+    """
+
+    kind: ObjectKind
+    name: str
+    job_id: str | None
+    job_definition_id: str | None
+    create_time: int
+    database_id: str
+
+
 class Engine(ABC):
     """A place where notebooks run.
 
@@ -104,6 +134,19 @@ class Engine(ABC):
     def has_slack_token(self) -> bool:
         """Whether runs get a token for Slack from the server's configuration."""
         return False
+
+    def find_url(self, job: JobRow) -> str | None:
+        """Return where a person can look at a job in the engine; None where there is no such page."""
+        return None
+
+    @property
+    def notification_targets(self) -> tuple[str, ...]:
+        """Names of the targets whose addresses runs get from the server's configuration."""
+        return ()
+
+    def count_errors(self) -> Mapping[str, int]:
+        """Return how many calls of the engine's API have failed, by kind, since this process began."""
+        return {}
 
     @abstractmethod
     def owns(self, job: JobRow) -> bool:
@@ -174,7 +217,7 @@ class Engine(ABC):
         """Forget a definition's schedule. One that does not exist is not an error."""
 
     def end_runs(self, job_definition_id: str) -> None:  # noqa: B027
-        """End the scheduled runs of a definition that has no schedule any more, also those that have no row yet."""
+        """End the scheduled runs of a definition whose schedule is gone, also those without a row."""
 
     def find_outdated(self, schedules: Sequence[ScheduleRow]) -> list[str]:
         """Return the ids of definitions whose schedule was made with another configuration."""
@@ -183,3 +226,22 @@ class Engine(ABC):
     def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:
         """Return the ids of definitions that the engine does not know."""
         return []
+
+    def list_objects(self) -> list[EngineObject]:
+        """Return the objects that are provably of this server's database.
+
+        Raises
+        ------
+        EngineUnavailable, EngineRefused
+            The engine does not answer.
+        """
+        return []
+
+    def delete_object(self, found: EngineObject) -> None:  # noqa: B027
+        """Delete an object of `list_objects`; a run in it ends. One that does not exist is not an error.
+
+        Raises
+        ------
+        EngineUnavailable, EngineRefused
+            It still exists.
+        """

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import psutil
-
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
+from argo_jupyter_scheduler.domain.messages import FOLDER_GONE, PROCESS_GONE
 from argo_jupyter_scheduler.domain.run_settings import ComputeLimits, RunSettings
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Snapshot
-from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify import slack, targets
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
-
-KILL_AFTER_SECONDS = 3.0
-"""How long a run's processes have between TERM and KILL."""
 
 
 class LocalEngine(Engine):
@@ -65,6 +58,10 @@ class LocalEngine(Engine):
     def has_slack_token(self) -> bool:  # noqa: D102 (the base class says it)
         return bool(self._environment.get(slack.TOKEN))
 
+    @property
+    def notification_targets(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(targets.read_environment(self._environment))
+
     def owns(self, job: JobRow) -> bool:  # noqa: D102
         return job.pid is not None
 
@@ -82,7 +79,7 @@ class LocalEngine(Engine):
     def stop(self, job: JobRow) -> None:  # noqa: D102
         current = self._database.get_job(job.job_id) or job  # the process may have claimed the job meanwhile
         process = local_queue.find_process(self._folder(current), current.pid) if current.pid else None
-        kill_run(job.job_id, process)
+        local_queue.kill_run(job.job_id, process)
         self._start_waiting_jobs()
 
     def delete(self, job: JobRow) -> None:  # noqa: D102
@@ -96,9 +93,11 @@ class LocalEngine(Engine):
         for job in jobs:
             if job.pid is None or job.pid == LOCAL_WAITING:
                 continue
-            if local_queue.is_process_gone(self._folder(job), job.pid):
-                kill_run(job.job_id)  # its kernel may have outlived it
-                gone[job.job_id] = Observation(ended=True, message=PROCESS_GONE)
+            folder = self._folder(job)
+            if local_queue.is_process_gone(folder, job.pid):
+                local_queue.kill_run(job.job_id)  # its kernel may have outlived it
+                message = PROCESS_GONE if folder.private.is_dir() else FOLDER_GONE
+                gone[job.job_id] = Observation(ended=True, message=message)
         self._start_waiting_jobs()
         return Snapshot(gone)
 
@@ -109,29 +108,3 @@ class LocalEngine(Engine):
 
     def _folder(self, job: JobRow) -> RunFolder:
         return RunFolder(self._staging_path, job.job_id)
-
-
-def kill_run(job_id: str, process: psutil.Process | None = None) -> None:
-    """End a run's process and everything that it started, first with TERM.
-
-    Parameters
-    ----------
-    process
-        The run's process, where it is known; its descendants are ended even if their environment cannot be read.
-    """
-    family = {other.pid: other for other in psutil.process_iter() if local_queue.read_job_id(other) == job_id}
-    if process is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for member in [process, *process.children(recursive=True)]:
-                # A run that ends starts the next one, which must go on.
-                if local_queue.read_job_id(member) in (job_id, None):
-                    family[member.pid] = member
-    family.pop(os.getpid(), None)
-    for end in (psutil.Process.terminate, psutil.Process.kill):
-        for member in family.values():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                end(member)
-        _, alive = psutil.wait_procs(list(family.values()), timeout=KILL_AFTER_SECONDS)
-        if not alive:
-            return
-        family = {member.pid: member for member in alive}

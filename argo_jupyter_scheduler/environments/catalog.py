@@ -23,7 +23,7 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.text import nearest_names
-from argo_jupyter_scheduler.environments.kernels import find_jupyter_specs
+from argo_jupyter_scheduler.environments.kernels import find_jupyter_specs, is_program_gone
 from argo_jupyter_scheduler.environments.locations import MAX_NAME_CHARACTERS, is_python_gone, own_environment
 from argo_jupyter_scheduler.environments.settings import EnvironmentSettings
 from argo_jupyter_scheduler.environments.sources.conda import find_conda_environments
@@ -300,7 +300,7 @@ def name_environments(
             if name in taken or name in found:
                 # The second of a name is called by its path, as conda does.
                 name = prefix or f"{name} (kernel)"
-            if name not in found and name.isprintable() and len(name) <= MAX_NAME_CHARACTERS:
+            if name not in found and _can_be_name(name):
                 found[name] = replace(environment, name=name)
     named = {own.name: own} if taken else {}
     ordered = sorted(found, key=lambda name: (found[name].kernel is not None, name.casefold()))
@@ -313,7 +313,11 @@ def name_environments(
 def _find_title(environment: Environment) -> str:
     """Return the display name of a kernel spec, if it can be the name of an environment; else empty."""
     title = str((environment.kernel or {}).get("display_name") or "").strip()
-    return title if title.isprintable() and len(title) <= MAX_NAME_CHARACTERS else ""
+    return title if _can_be_name(title) else ""
+
+
+def _can_be_name(text: str) -> bool:
+    return text.isprintable() and len(text) <= MAX_NAME_CHARACTERS
 
 
 def _find_default(name: str, named: Mapping[str, Environment]) -> str:
@@ -327,5 +331,5 @@ def _is_broken(environment: Environment) -> bool:
     """Return whether an environment cannot start, as far as this machine sees it."""
     if environment.kernel:
         [program, *_] = environment.kernel.get("argv") or [""]
-        return os.path.isabs(program) and not os.path.exists(program)
+        return is_program_gone(program)
     return bool(environment.prefix) and is_python_gone(environment.prefix)

@@ -216,10 +216,14 @@ def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
     runs = kernel["language"]
     if language and runs and not _is_same_language(runs, language):
         raise EnvironmentUnusable(messages.kernel_of_other_language(language, environment.name, runs))
-    program = kernel["argv"][0]
-    if os.path.isabs(program) and not os.path.exists(program):
+    if is_program_gone(program := kernel["argv"][0]):
         raise EnvironmentUnusable(messages.kernel_program_gone(environment.name, program))
     return _kernel(name, kernel, language)
+
+
+def is_program_gone(program: str) -> bool:
+    """Return whether a kernel's program was removed; a bare name is looked up when the kernel starts."""
+    return os.path.isabs(program) and not os.path.exists(program)
 
 
 def _is_same_language(language: str, other: str) -> bool:

@@ -1,6 +1,6 @@
 """What happens when somebody presses a button.
 
-Contract: services (`JobService`, `DefinitionService`, `Reconciler`, `LocalSchedules`) that take settings, a database
+Contract: services (`JobService`, `DefinitionService`, `Reconciler`, `Retention`, …) that take settings, a database
 and engines, and that a test can make without a server. No traits and no Jupyter: requests arrive as the values of
 `requests`. All methods block.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -19,7 +20,6 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, options, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
-from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
 from argo_jupyter_scheduler.jobs.validation import (
@@ -29,7 +29,7 @@ from argo_jupyter_scheduler.jobs.validation import (
     check_values,
 )
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
-from argo_jupyter_scheduler.storage.markers import ChangeMarkers
+from argo_jupyter_scheduler.storage.markers import DEFINITIONS, ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, ScheduleRow
 
@@ -55,12 +55,17 @@ class DefinitionService:
         self._jobs = jobs
         self._database = jobs.database
         self._engine = jobs.engine
-        self._markers = ChangeMarkers(jobs.settings.staging_path)
+        self._markers = ChangeMarkers(jobs.settings.staging_path, DEFINITIONS)
         self._locks: dict[str, Lock] = {}
         self._reported: dict[str, str] = {}
 
-    def create(self, request: DefinitionRequest) -> str:
+    def create(self, request: DefinitionRequest, active: bool = True) -> str:
         """Store a definition and its schedule; return its id.
+
+        Parameters
+        ----------
+        active
+            Whether it runs by its schedule; else it is paused from the start.
 
         Raises
         ------
@@ -69,7 +74,7 @@ class DefinitionService:
         """
         notebook = self._jobs.validation.read_notebook(self._jobs.find_notebook(request.input_uri))
         values = self._jobs.columns_of(request)
-        prepared = self._jobs.validation.prepare(notebook, self._jobs.origin_of(notebook.path), values)
+        prepared = self._jobs.prepare(notebook, values)
         if request.schedule is not None:
             check_schedule(request.schedule, request.timezone)
         log_near_misses(request)
@@ -86,6 +91,7 @@ class DefinitionService:
                     job_definition_id=definition_id,
                     packaged_files=packaged_files,
                     url=f"/job_definitions/{definition_id}",
+                    active=active,
                     create_time=created,
                     update_time=created,
                 )
@@ -151,7 +157,22 @@ class DefinitionService:
         # A folder that was deleted does not keep a definition from being renamed; its runs ask for a new input.
         is_lost = not new_input and not path.exists()
         notebook = Notebook(path, {}) if is_lost else self._jobs.validation.read_notebook(path)
-        return self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged), bool(new_input)
+        prepared = self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged)
+        if columns.keys() & (OPTION_COLUMNS | {"parameters"}):
+            self._check_places(
+                _changed(before, columns), notebook, is_asked=bool(columns.keys() & OPTION_COLUMNS)
+            )
+        return prepared, bool(new_input)
+
+    def _check_places(self, definition: DefinitionRow, notebook: Notebook, is_asked: bool) -> None:
+        """Refuse places that runs cannot use; those that a change does not ask for may be of before there was this option."""
+        try:
+            asked = options.read_options(definition.tags, definition.runtime_environment_parameters)
+        except InvalidJob:
+            if is_asked:
+                raise
+            return
+        self._jobs.check_places(asked, notebook, definition.parameters)
 
     def _new_input(self, input_uri: str | None, staged: Path, changes_schedule: bool) -> str | None:
         """Return the new input that a change asks for; None where the input stays.
@@ -162,7 +183,9 @@ class DefinitionService:
         if input_uri != staged.name:
             return input_uri
         origin = self._jobs.origin_of(staged) or input_uri
-        exists = (self._jobs.settings.root_dir / input_uri).is_file()
+        exists = os.path.isfile(
+            self._jobs.settings.root_dir / input_uri
+        )  # False also for what no path can be
         if exists and origin == input_uri:
             return input_uri
         if changes_schedule:
@@ -176,8 +199,13 @@ class DefinitionService:
         folder = self._jobs.folder(before.job_definition_id)
         new = folder.beside(NEW_SUFFIX)
         name = shorten_input_name(prepared.path.name)
+        after = _changed(before, columns)
+        with contextlib.suppress(InvalidJob):  # such as a tag of before there was this option
+            asked = options.read_options(after.tags, after.runtime_environment_parameters)
+            prepared = replace(prepared, options=asked)
         try:
-            packaged_files = self._jobs.stage(new, prepared, name, bool(before.package_input_folder))
+            with_folder = bool(columns.get("package_input_folder", before.package_input_folder))
+            packaged_files = self._jobs.stage(new, prepared, name, with_folder)
             columns |= {"input_filename": name, "packaged_files": packaged_files}
             folder.create()  # somebody may have deleted it
             with folder.replaced_files(new, before.update_time):
@@ -220,7 +248,7 @@ class DefinitionService:
                 self._engine.unschedule(definition_id)
                 for job in self._database.list_live_runs(definition_id):
                     if job.is_scheduled:
-                        self._database.mark_stopped(job.job_id, DEFINITION_DELETED)
+                        self._database.mark_stopped(job.job_id, messages.DEFINITION_DELETED)
                         try:
                             self._engine.stop(job)
                         except ArgoSchedulerError as error:  # it ends itself at its next cell
@@ -240,16 +268,16 @@ class DefinitionService:
 
     def finish_changes(self) -> None:
         """Finish changes that were interrupted, so that row, folder and schedule agree."""
-        for definition_id, marks in self._markers.find_abandoned().items():
-            with self._locked(definition_id):
-                self._finish_files(definition_id)
-                if self._bring_in_line(definition_id):
-                    for mark in marks:
-                        self._markers.remove(mark)
+        for mark in self._markers.find_abandoned():
+            with self._locked(mark.id):
+                self._finish_files(mark.id)
+                if self._bring_in_line(mark.id):
+                    self._markers.remove(mark)
 
     def _finish_files(self, definition_id: str) -> None:
         """Undo a replacement of files whose row was never written."""
         folder = self._jobs.folder(definition_id)
+        folder.remove_unfinished()
         definition = self._database.get_definition(definition_id)
         for before in folder.leftovers(REPLACED_SUFFIX):
             if definition and before.read(VERSION).get("update_time") == definition.update_time:

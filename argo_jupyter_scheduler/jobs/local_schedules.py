@@ -20,6 +20,7 @@ from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.steps.create_job_id import copy_input
 from argo_jupyter_scheduler.storage.deleted_runs import was_run_deleted
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, RunFolder
+from argo_jupyter_scheduler.storage.markers import STARTS, ChangeMarkers
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
 
 LATENESS_MS = 120_000
@@ -57,6 +58,7 @@ class LocalSchedules:
         """The moment of each definition whose run is due and is not being started yet."""
         self._starting: dict[str, tuple[int, Future[None]]] = {}
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT_STARTS)
+        self._markers = ChangeMarkers(jobs.settings.staging_path, STARTS)
         deadline = jobs.settings.starting_deadline_seconds * 1000
         self._latest = max(deadline, LATENESS_MS)
         self._since = clock() - deadline
@@ -72,11 +74,12 @@ class LocalSchedules:
             self._next, self._since = {}, moment
         self._collect_starts(moment)
         self._next = self._find_next(moment)
+        self._resume_starts(moment)
         self._since = moment
         self._overdue = {key: due for key, due in self._overdue.items() if key in self._next}
         for definition_id in self._overdue.keys() - self._starting.keys():
             due = self._overdue.pop(definition_id)
-            self._starting[definition_id] = (due, self._pool.submit(self._start, definition_id, due))
+            self._starting[definition_id] = (due, self._pool.submit(self._start_marked, definition_id, due))
         return [start for _, start in self._starting.values()]
 
     def _find_next(self, moment: int) -> dict[str, tuple[object, int | None]]:
@@ -113,6 +116,24 @@ class LocalSchedules:
                 log.error("A run of job definition %s could not be started.", definition_id, exc_info=error)
                 if moment - due <= self._latest:
                     self._overdue.setdefault(definition_id, due)
+
+    def _resume_starts(self, moment: int) -> None:
+        """Start again what a server was killed at: its moment is not looked at after a restart."""
+        for mark in self._markers.find_abandoned():
+            due = int(mark.action)
+            job_id = local_run_id(mark.id, due)
+            folder = self._jobs.folder(job_id)
+            for copied in folder.leftovers(NEW_SUFFIX):
+                copied.delete()
+            if moment - due <= self._latest:
+                self._overdue.setdefault(mark.id, due)
+            elif self._database.get_job(job_id) is None:
+                folder.delete()
+            self._markers.remove(mark)
+
+    def _start_marked(self, definition_id: str, due: int) -> None:
+        with self._markers.mark_change(definition_id, str(due)):
+            self._start(definition_id, due)
 
     def _start(self, definition_id: str, due: int) -> None:
         job_id = local_run_id(definition_id, due)
@@ -165,6 +186,8 @@ class LocalSchedules:
                 job := self._database.get_job(job_id)
             ):
                 self._reconciler.finish_run(job, Observation(ended=True, message=problem))
+                # Only now: a row that waits and is this machine's may be started.
+                self._database.update_job(job_id, pid=self._jobs.engine.new_job_pid)
             return
         folder = self._jobs.folder(job_id)
         with contextlib.suppress(OSError):  # not empty: another server was as fast

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.errors import EngineRefused
+from argo_jupyter_scheduler.domain.errors import EngineRefused, RunError
 from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
+from argo_jupyter_scheduler.jobs.retention import Retention
 from argo_jupyter_scheduler.jobs.service import JobService
-from argo_jupyter_scheduler.steps import failure, rename_files, send_to_slack
+from argo_jupyter_scheduler.steps import failure, rename_files, send_notifications, send_to_slack
 from argo_jupyter_scheduler.steps.context import Context
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -33,6 +35,15 @@ WAIT_BEFORE_STOPPING_AGAIN_MS = 10_000
 
 WAIT_FOR_OTHER_BACKEND_MS = 60_000
 """How old a live job of another backend must be before it counts as left: that backend writes its process at once."""
+
+RETENTION_PERIOD_SECONDS = 3600.0
+"""Time between two looks for jobs that are no longer kept."""
+
+RETENTION_DELAY_SECONDS = 30.0
+"""Time between a server's start and its first look for them."""
+
+RETENTION_PASS_SECONDS = 2.0
+"""How long one pass may delete, before runs are observed again."""
 
 WATCH_AFTER_STOP_MS = 3_600_000
 """How long after a stop runs are looked for, though none is live."""
@@ -49,6 +60,8 @@ class Reconciler:
         The services whose rows are reconciled.
     repair_period
         Seconds between two passes of `repair_schedules`.
+    retention_delay
+        Seconds until the first pass of `apply_retention`.
     """
 
     def __init__(
@@ -56,6 +69,7 @@ class Reconciler:
         jobs: JobService,
         definitions: DefinitionService,
         repair_period: float = REPAIR_PERIOD_SECONDS,
+        retention_delay: float = RETENTION_DELAY_SECONDS,
     ) -> None:
         self._jobs = jobs
         self._database = jobs.database
@@ -63,6 +77,8 @@ class Reconciler:
         self._definitions = definitions
         self._repair_period = repair_period
         self._repaired_at = time.monotonic()
+        self._retention = Retention(jobs)
+        self._retention_due = time.monotonic() + retention_delay
         self._is_up_to_date = False
         self._refusal = ""
 
@@ -82,19 +98,31 @@ class Reconciler:
         if time.monotonic() - self._repaired_at >= self._repair_period:
             self._repaired_at = time.monotonic()
             self.repair_schedules()
-        return self.observe_runs()
+        is_live = self.observe_runs()
+        if time.monotonic() >= self._retention_due:
+            self.apply_retention()
+        return is_live
 
     def finish_interrupted_changes(self) -> None:
-        """Finish changes of definitions that a process left half done."""
+        """Finish changes of jobs and definitions that a process left half done."""
+        self._jobs.finish_changes()
         self._definitions.finish_changes()
 
     def repair_schedules(self) -> None:
         """Create schedules again that somebody deleted in the engine."""
         self._unless_refused(self._definitions.restore_schedules)
 
+    def apply_retention(self) -> None:
+        """Delete jobs that are no longer kept, as many as one pass may; the next pass goes on."""
+        if self._retention.delete_expired(RETENTION_PASS_SECONDS):
+            self._retention_due = time.monotonic() + RETENTION_PERIOD_SECONDS
+
     def observe_runs(self) -> bool:
         """Write into rows what the engines know of their runs; return whether a run is live."""
         live = self._database.list_live_jobs()
+        # Looked at after the rows: a job that is being created has no workflow yet.
+        changing = self._jobs.find_changing_jobs()
+        live = [job for job in live if job.job_id not in changing]
         definition_ids = [row.job_definition_id for row in self._database.list_schedules()]
         was_stopped = self._database.was_stopped_since(now_ms() - WATCH_AFTER_STOP_MS)
         snapshot = self._engine.observe(live, definition_ids, look_for_others=was_stopped)
@@ -135,14 +163,19 @@ class Reconciler:
             stopped=observation.stopped,
             attempt=observation.attempts - 1,
             slack_token=self._jobs.settings.slack_token,
+            addresses=self._jobs.settings.notification_targets,
         )
         try:
             rename_files.run(context)
-        except OSError as error:  # a full disk: the run ends all the same, and others get their turn
-            log.exception("The outputs of run %s could not be published", job.job_id)
+        except (OSError, RunError) as error:
+            # Such as a full disk: the run ends all the same, and others get their turn.
+            log.warning("The outputs of run %s could not be published: %s", job.job_id, error)
             if context.outcome()[0] == COMPLETED:
-                context.error = f"The outputs could not be published: {error}"
+                context.error = (
+                    str(error) if isinstance(error, RunError) else messages.outputs_unpublished(error)
+                )
         send_to_slack.run(context)
+        send_notifications.run(context)
         failure.end(context, only_if=[job.status])
 
     def _observe_local_leftovers(self, live: list[JobRow]) -> dict[str, Observation]:
@@ -152,7 +185,7 @@ class Reconciler:
         return local.observe(left, []).jobs if left else {}
 
     def _fail_foreign_jobs(self, live: list[JobRow]) -> None:
-        """End jobs that another backend began on this database and left: nobody else will."""
+        """End jobs that another backend began on this database and left."""
         before = now_ms() - WAIT_FOR_OTHER_BACKEND_MS
         engines = (self._engine, self._jobs.local_engine)
         for job in live:

@@ -39,10 +39,17 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest(RunRequest):
-    """A job that is to be run now."""
+    """A job that is to be run now.
+
+    Attributes
+    ----------
+    scheduled_time
+        The moment that it is about, in ISO 8601.
+    """
 
     idempotency_token: str | None = None
     job_definition_id: str | None = None
+    scheduled_time: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

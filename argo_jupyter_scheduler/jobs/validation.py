@@ -25,7 +25,12 @@ from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps.notebook.formats import explain_missing, find_missing_requirements
-from argo_jupyter_scheduler.steps.notebook.repair import UnusableNotebook, repair_notebook, shorten_repairs
+from argo_jupyter_scheduler.steps.notebook.repair import (
+    UnusableNotebook,
+    read_repaired,
+    repair_notebook,
+    shorten_repairs,
+)
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -101,11 +106,14 @@ class Notebook:
         Its metadata.
     defaults
         The source of its first cell that is tagged ``parameters``; empty for none.
+    is_tagged
+        Whether there is such a cell.
     """
 
     path: Path
     metadata: Mapping[str, Any]
     defaults: str = ""
+    is_tagged: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ class Validation:
         Whether a notebook is refused whose kernel another one would replace.
     is_executable
         Whether a custom execution manager accepts the file at a path; None for this package's own, which accepts every notebook.
+    targets
+        Names of the notification targets that runs can reach.
     """
 
     environments: Environments
@@ -143,6 +153,7 @@ class Validation:
     refuses_unknown_parameters: bool = True
     refuses_missing_kernels: bool = False
     is_executable: Callable[[str], bool] | None = None
+    targets: Callable[[], Collection[str]] = tuple
 
     def prepare(self, notebook: Notebook, origin: str | None, values: Mapping[str, Any]) -> PreparedNotebook:
         """Check what a user asks for. Columns that are missing in `values` are not checked.
@@ -179,6 +190,7 @@ class Validation:
             check_known([values["compute_type"]], self.compute_types, "Compute type")
         options = read_options(values.get("tags"), values.get("runtime_environment_parameters"))
         self.bounds.check(options)
+        check_targets(options, self.targets())
         return PreparedNotebook(notebook.path, origin, language, environment, kernel, options)
 
     def read_notebook(self, path: Path) -> Notebook:
@@ -223,17 +235,11 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     InvalidJob
         It does not exist, is not a file, or is elsewhere.
     """
-    if "\0" in input_uri:
-        raise InvalidJob(messages.INPUT_PATH_HAS_NUL)
     check_input_uri(input_uri)
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(messages.input_outside_root(input_uri))
-    try:
-        is_file = path.is_file()
-    except OSError:  # too long
-        is_file = False
-    if not is_file:
+    if not os.path.isfile(path):  # False also for a name that is too long
         raise InvalidJob(messages.input_not_found(input_uri))
     return path
 
@@ -244,10 +250,12 @@ def check_input_uri(input_uri: str) -> None:
     Raises
     ------
     InvalidJob
-        It is too long, or not text.
+        It is too long, or not text, or has a NUL character.
     """
     if len(input_uri) > INPUT_PATH_LENGTH:
-        raise InvalidJob(_too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
+        raise InvalidJob(messages.too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
+    if "\0" in input_uri:
+        raise InvalidJob(messages.has_nul("input path"))
     check_text(input_uri, "input path")
 
 
@@ -262,7 +270,7 @@ def check_input_filename(name: str) -> str:
     if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
         raise InvalidJob(messages.not_a_plain_name(name))
     try:
-        length = len(os.fsencode(name))
+        length = len(name.encode())  # not as the file system has it: it takes names that a database refuses
     except UnicodeEncodeError:
         raise InvalidJob(messages.FILENAME_NOT_VALID) from None
     if length > FILENAME_BYTES:
@@ -281,7 +289,9 @@ def check_values(values: Mapping[str, Any]) -> None:
     for column, value in values.items():
         subject = column.replace("_", " ")
         if isinstance(value, str) and len(value) > TEXT_LENGTHS.get(column, len(value)):
-            raise InvalidJob(_too_long(subject, len(value), TEXT_LENGTHS[column]))
+            raise InvalidJob(messages.too_long(subject, len(value), TEXT_LENGTHS[column]))
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidJob(messages.has_nul(subject))
         if column in COUNTS and value:
             if len(value) > COUNTS[column]:
                 raise InvalidJob(messages.too_many(len(value), subject, COUNTS[column]))
@@ -290,10 +300,6 @@ def check_values(values: Mapping[str, Any]) -> None:
             if length > ENTRY_LENGTHS[column]:
                 raise InvalidJob(messages.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
         check_text(value, subject)
-
-
-def _too_long(subject: str, length: int, limit: int) -> str:
-    return f"The {subject} has {length} characters. Use at most {limit}."
 
 
 def check_fields(values: Mapping[str, Any], output_filename_template: str) -> None:
@@ -385,6 +391,21 @@ def check_known(names: Iterable[str], known: Collection[str], subject: str) -> N
             raise InvalidJob(messages.not_found(subject, name, known))
 
 
+def check_targets(options: Options, known: Collection[str]) -> None:
+    """Refuse notification targets that are not known.
+
+    Raises
+    ------
+    InvalidJob
+        With the nearest names that are.
+    """
+    if options.notify_on and not options.notify:
+        raise InvalidJob(messages.NOTIFY_TARGET_MISSING)
+    if options.notify and not known:
+        raise InvalidJob(messages.NO_TARGETS)
+    check_known(options.notify, known, "Notification target")
+
+
 def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
     """Refuse parameters that a notebook cannot get.
 
@@ -395,7 +416,7 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
     """
     for name, value in parameters.items():
         if len(name) > PARAMETER_NAME_LENGTH:
-            raise InvalidJob(_too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
+            raise InvalidJob(messages.too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
         if not name or "=" in name or "\0" in name or name != name.strip():
             raise InvalidJob(messages.parameter_name_not_valid(name))
         if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
@@ -422,6 +443,11 @@ def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) 
             raise InvalidJob(messages.parameter_misspelt(name, near[0], declared))
 
 
+def compile_notebook_schema() -> None:
+    """Let nbformat compile its schema (0.2 s) before the first job has to wait for it, and JupyterLab with it."""
+    read_repaired({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []})
+
+
 def read_notebook(path: Path) -> Notebook:
     """Read a notebook once, with what is read of it in the right form.
 
@@ -444,7 +470,7 @@ def read_notebook(path: Path) -> Notebook:
         for cell in notebook.get("cells", [])
         if "parameters" in ((cell.get("metadata") or {}).get("tags") or [])
     ]
-    return Notebook(path, metadata, next(iter(sources), ""))
+    return Notebook(path, metadata, next(iter(sources), ""), bool(sources))
 
 
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

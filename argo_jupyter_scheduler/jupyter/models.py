@@ -1,7 +1,7 @@
 """Reads Jupyter-Scheduler's request models as what `jobs` takes.
 
 Its database and its API's description have fields that its models drop, such as ``timeout_seconds``. `accept_fields` lets them
-through.
+through. See docs/upstream.md#dropped-fields.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jupyter_scheduler.models import (
     UpdateJob,
     UpdateJobDefinition,
 )
-from jupyter_scheduler.pydantic_v1 import Extra
+from jupyter_scheduler.pydantic_v1 import BaseModel, Extra
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
@@ -28,7 +28,7 @@ from argo_jupyter_scheduler.jobs.validation import check_fields
 
 Request = TypeVar("Request", JobRequest, DefinitionRequest)
 
-PARAMETERS = "runtime_environment_parameters"
+PARAMETERS, SCHEDULED_TIME = "runtime_environment_parameters", "scheduled_time"
 
 _CHANGEABLE = frozenset(UpdateJobDefinition.__fields__) - {"url", "input_uri", "output_filename_template"}
 """Columns that a change of a definition may have. The stock backend also changes ``url``, which nothing reads."""
@@ -48,7 +48,7 @@ def read_job(model: CreateJob) -> JobRequest:
     InvalidJob
         It has a field that cannot be honoured.
     """
-    return _read(JobRequest, model.dict(exclude_none=True))
+    return _read(JobRequest, _given(model))
 
 
 def read_definition(model: CreateJobDefinition) -> DefinitionRequest:
@@ -59,7 +59,7 @@ def read_definition(model: CreateJobDefinition) -> DefinitionRequest:
     InvalidJob
         It has a field that cannot be honoured.
     """
-    return _read(DefinitionRequest, model.dict(exclude_none=True))
+    return _read(DefinitionRequest, _given(model))
 
 
 def read_run(model: CreateJobFromDefinition) -> tuple[Mapping[str, object], Mapping[str, int]]:
@@ -70,9 +70,10 @@ def read_run(model: CreateJobFromDefinition) -> tuple[Mapping[str, object], Mapp
     InvalidJob
         It has a field that cannot be honoured.
     """
-    values = model.dict(exclude_none=True)
+    values = _given(model)
     _check(values)
-    return {name: values[name] for name in ("parameters",) if name in values}, read_fields(values)
+    overrides = {name: values[name] for name in ("parameters", SCHEDULED_TIME) if name in values}
+    return overrides, read_fields(values)
 
 
 def read_changes(model: UpdateJobDefinition) -> DefinitionChanges:
@@ -83,7 +84,7 @@ def read_changes(model: UpdateJobDefinition) -> DefinitionChanges:
     InvalidJob
         It has a field that cannot be honoured.
     """
-    values = model.dict(exclude_unset=True, exclude_none=True)
+    values = _given(model, only_set=True)
     _check(values)
     columns = {name: value for name, value in values.items() if name in _CHANGEABLE}
     options = read_fields(values)
@@ -100,21 +101,39 @@ def check_change(model: UpdateJob) -> None:
     InvalidJob
         With the field's name.
     """
-    values = model.dict(exclude_unset=True, exclude_none=True)
+    values = _given(model, only_set=True)
     _check(values)
     for name in API_FIELDS:
         if name in values:
             raise InvalidJob(messages.job_keeps(name))
 
 
+def _given(model: BaseModel, only_set: bool = False) -> dict[str, Any]:
+    """Return a request's fields that have a value, as they are: `dict` would follow those that nobody knows to any depth.
+
+    Parameters
+    ----------
+    only_set
+        Whether to leave out the fields that the request did not have.
+    """
+    return {
+        name: value
+        for name, value in model
+        if value is not None and (name in model.__fields_set__ or not only_set)
+    }
+
+
 def _check(values: Mapping[str, Any]) -> None:
     check_fields(values, output_filename_template=OUTPUT_FILENAME_TEMPLATE)
+    if not isinstance(values.get(SCHEDULED_TIME, ""), str):  # Jupyter-Scheduler's models do not declare it
+        raise InvalidJob(messages.field_not_valid(SCHEDULED_TIME, "write ISO 8601, such as 2026-03-02T06:00"))
 
 
 def _read(kind: type[Request], values: Mapping[str, Any]) -> Request:
     _check(values)
     known = {field.name for field in fields(kind)}
     columns = {name: _immutable(value) for name, value in values.items() if name in known}
+    columns.setdefault("input_filename", "")  # where the input path is empty, too
     if options := read_fields(values):
         columns[PARAMETERS] = add_fields(columns.get(PARAMETERS), options)
     return kind(**columns)

@@ -1,8 +1,9 @@
-"""The server's loop: reconciles rows and, without Argo, starts scheduled runs."""
+"""The server's loop: reconciles rows, reports late runs and, without Argo, starts scheduled runs."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.jobs.late_runs import LateRuns
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.service import JobService
@@ -32,7 +34,7 @@ class Services(Protocol):
 
 
 class ArgoTaskRunner(BaseTaskRunner):
-    """Reconciles every few seconds, and starts definitions' runs where the engine does not do that by itself."""
+    """Reconciles every few seconds, reports late runs, and starts runs where the engine does not do that by itself."""
 
     mend_interval = Float(
         5.0,
@@ -54,7 +56,13 @@ class ArgoTaskRunner(BaseTaskRunner):
     async def start(self) -> None:
         """Run until the server ends."""
         await self._start_scheduler()
-        loops = [self._repeat(self._reconcile, self.mend_interval)]
+        spare_garbage_collector()
+        late_runs = LateRuns(self.scheduler.jobs)
+        loops = [
+            self._repeat(self._reconcile, self.mend_interval),
+            # A loop of its own: Slack may keep it waiting, and Argo must not.
+            self._repeat(lambda: self._report_late_runs(late_runs), self.mend_interval),
+        ]
         if not self.scheduler.jobs.engine.keeps_schedules:
             local_schedules = LocalSchedules(self.scheduler.jobs, self.scheduler.reconciler)
             loops.append(self._repeat(lambda: self._start_due(local_schedules), self.poll_interval))
@@ -69,6 +77,10 @@ class ArgoTaskRunner(BaseTaskRunner):
     def _start_due(self, local_schedules: LocalSchedules) -> float:
         local_schedules.start_due()
         return float(self.poll_interval)
+
+    def _report_late_runs(self, late_runs: LateRuns) -> float:
+        late_runs.report()
+        return float(self.mend_interval) * IDLE_FACTOR
 
     def _reconcile(self) -> float:
         return float(self.mend_interval) * (1 if self.scheduler.reconciler.reconcile() else IDLE_FACTOR)
@@ -87,3 +99,13 @@ class ArgoTaskRunner(BaseTaskRunner):
                 self.log.exception("Jobs could not be checked; retrying.")
                 wait = min(wait * 2, MAX_WAIT_SECONDS)
             await asyncio.sleep(wait)
+
+
+def spare_garbage_collector() -> None:
+    """Keep Python from looking at all modules of JupyterLab again and again.
+
+    A full collection stops every thread, JupyterLab's event loop too, for 0.2 s on a slow machine. What is there after the start
+    stays for the server's life, so later collections skip it. Once is enough, and a second server of one process is not frozen.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()

@@ -1,13 +1,14 @@
-"""Messages to people when a run ends.
+"""Messages to people when a run ends, or does not begin.
 
 - `slack` reads and checks a job's parameters for Slack, and decides whether a run sends a message.
 - `summary` says what happened in a run. It knows no service and no markup.
 - `slack_message` writes that summary in Slack's markup; `slack_client` sends it with slack-sdk.
-- `send_once` sends within a time limit, and never twice.
+- `targets`, `target_message`, `target_client` and `target_delivery` do the same for named targets, with Apprise.
+- `send_once` sends within a time limit, and never twice; `slack_delivery` connects it to that client.
 
-The step `send-to-slack` connects them to one run. Steps that only read parameters import `slack`, which loads quickly.
+The steps `send-to-slack` and `send-notifications` connect them to one run, and `jobs.late_runs` to one that did not begin. Steps
+that only read parameters import `slack` and `targets`, which load quickly.
 
-A second notifier gets three modules beside these: its parameters, its message made from `summary.RunSummary`, and its client. It
-needs its own marker in the run's folder for `SendOnce`, and its own step in `domain.plan`, so that one service that fails does not
-cost the other's message.
+Another service is one of Apprise's. Only one that needs more than Apprise does gets modules beside these, a marker in the run's
+folder for `SendOnce`, and a step in `domain.plan`, so that one service that fails does not cost the other's message.
 """

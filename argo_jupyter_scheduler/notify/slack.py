@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import (
-    ALWAYS,
-    FAILURE,
     NOTIFY_ON,
-    SUCCESS,
     SlackSettings,
 )
+from argo_jupyter_scheduler.notify.occasions import is_wanted
 
 TOKEN = "SLACK_TOKEN"  # noqa: S105 (a parameter's name)
 CHANNEL = "SLACK_CHANNEL"
@@ -52,10 +50,10 @@ def is_asked_for(parameters: Mapping[str, object] | None, settings: SlackSetting
 
 
 def is_wanted_after(
-    parameters: Mapping[str, object] | None, settings: SlackSettings, succeeded: bool
+    parameters: Mapping[str, object] | None, settings: SlackSettings, succeeded: bool, has_changed: bool
 ) -> bool:
-    """Return whether a message is wanted after a success, or after a failure."""
-    return _read_notify_on(parameters, settings) in (ALWAYS, SUCCESS if succeeded else FAILURE)
+    """Return whether a message is wanted after a success, or after a failure; see `occasions.is_wanted`."""
+    return is_wanted(_read_notify_on(parameters, settings), succeeded, has_changed)
 
 
 def choose_channel(parameters: Mapping[str, object] | None, settings: SlackSettings) -> str:

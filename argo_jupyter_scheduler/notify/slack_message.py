@@ -1,13 +1,15 @@
-"""A run's message to Slack, in Slack's own markup."""
+"""Messages about runs, in Slack's own markup."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.text import shorten
-from argo_jupyter_scheduler.notify.summary import RunSummary
+from argo_jupyter_scheduler.notify.summary import LateSummary, RunSummary
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,24 @@ class Message:
 
 
 def compose_text(summary: RunSummary) -> str:
-    """Return the message's text in Slack's markup."""
-    name = summary.name.replace("*", "\u2217")  # which does not end bold text
-    facts = [fact for fact in (summary.input_filename, summary.duration, summary.place) if fact]
-    icon, ended = (":x:", "has failed") if summary.reason else (":white_check_mark:", "has completed")
-    text = f"{icon} *{escape(name)}* {ended} · " + " · ".join(map(escape, facts))
-    if summary.reason:
-        quoted = escape(shorten(summary.reason).replace("```", "'''"))
+    """Return the message about a run's end in Slack's markup."""
+    icon = ":x:" if summary.reason else ":white_check_mark:"
+    text = _compose(icon, summary.name, summary.event, summary.facts, summary.reason)
+    if summary.failures:
+        text += f"\n:rotating_light: {messages.runs_failed(summary.failures)}"
+    return text
+
+
+def compose_late_text(summary: LateSummary) -> str:
+    """Return the message about a run that did not begin in time in Slack's markup."""
+    return _compose(":hourglass:", summary.name, summary.event, summary.facts, summary.reason)
+
+
+def _compose(icon: str, name: str, event: str, facts: Sequence[str], reason: str) -> str:
+    name = name.replace("*", "\u2217")  # which does not end bold text
+    text = f"{icon} *{escape(name)}* {event} · " + " · ".join(map(escape, facts))
+    if reason:
+        quoted = escape(shorten(reason).replace("```", "'''"))
         text += f"\n```{quoted}```"
     return text
 

@@ -22,15 +22,19 @@ from argo_jupyter_scheduler.domain import messages, plan
 from argo_jupyter_scheduler.domain.argo_failures import count_attempts, explain_failures
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded
 from argo_jupyter_scheduler.domain.imports import skip_unneeded_imports
+from argo_jupyter_scheduler.domain.log_lines import keep_records_on_lines
 from argo_jupyter_scheduler.domain.options import read_options
 from argo_jupyter_scheduler.domain.status import FAILED
-from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify import slack, targets
 from argo_jupyter_scheduler.steps.context import Context, Scheduled, log
 from argo_jupyter_scheduler.steps.run_log import tee
 from argo_jupyter_scheduler.steps.termination import end_at_once
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import use_timezone
+
+DATABASE_SECONDS = 600
+"""How long a run waits for a database that is locked, away or damaged, each time that it has something to write."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     scheduled = None
     if options.definition_id:
         scheduled = Scheduled(options.definition_id, options.workflow, options.created)
-    database = Database(unquote(options.db_url), keep_connections=False)
+    database = Database(unquote(options.db_url), keep_connections=False, patience_seconds=DATABASE_SECONDS)
     reason, stopped = explain_failures(options.failures) if options.failures else ("", False)
     attempts = count_attempts(options.failures) if options.failures else 1
     context = Context(
@@ -65,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         stopped=stopped,
         scheduled=scheduled,
         slack_token=os.environ.get(slack.TOKEN, ""),
+        addresses=targets.read_environment(os.environ),
         attempt=max(options.attempt, attempts - 1),
         retries=options.retries,
     )
@@ -84,7 +89,7 @@ def run_attempts(steps: list[str], context: Context) -> int:
         log.info("Job %s was deleted: nothing to do.", context.job_id)
         return 0
     try:
-        asked = read_options(job.tags, job.runtime_environment_parameters)
+        asked = read_options(job.tags, job.runtime_environment_parameters, of_run=True)
     except ArgoSchedulerError as error:  # a row that another backend wrote
         context.error = str(error)
         return run_steps(steps, context, local=True)
@@ -121,7 +126,7 @@ def run_steps(steps: list[str], context: Context, local: bool = False) -> int:
             if name == plan.FAILURE and plan.SUCCESS in steps and not context.error:
                 continue  # this process saw the run succeed; the exit handler knows that it did not
             if name in plan.REPORTING_STEPS and context.ended and not local:
-                continue  # Argo knows better why it was told to end: a deadline, a drained node, a next run
+                continue  # Argo knows better why it was asked to end: a deadline, a drained node, a next run
             _run_step(name, context)
     return 1 if context.error else 0
 
@@ -136,10 +141,14 @@ def _run_step(name: str, context: Context) -> None:
         context.ended = context.ended or isinstance(error, RunEnded)
     except Exception as error:  # a step's bug or a full disk must still end in a row that says so
         log.exception("Step %s failed", name)
-        context.error = context.error or messages.unexpected_error(error)
+        is_gone = not context.folder.private.is_dir()
+        context.error = context.error or (
+            messages.FOLDER_GONE if is_gone else messages.unexpected_error(error)
+        )
 
 
 if __name__ == "__main__":
     skip_unneeded_imports()
+    keep_records_on_lines(log)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     sys.exit(main())

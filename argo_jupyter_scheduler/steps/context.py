@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from argo_jupyter_scheduler.domain.argo_failures import is_time_over
@@ -88,6 +89,8 @@ class Context:
         How many seconds the run may take by its option; None where that is unknown here.
     slack_token
         The token of the server's configuration, for runs that have none of their own.
+    addresses
+        The addresses of notification targets by their names.
     """
 
     job_id: str
@@ -101,16 +104,19 @@ class Context:
     deadline: float | None = None
     timeout: int | None = None
     slack_token: str = field(default="", repr=False)
+    addresses: Mapping[str, str] = field(default_factory=dict, repr=False)
     error: str | None = field(default=None, init=False)
     """What an earlier step of this process failed with; the message for the user."""
     ended: bool = field(default=False, init=False)
-    """Whether that was because this process was told to end, or its time was over."""
+    """Whether that was because this process was asked to end, or its time was over."""
     cell: int = field(default=0, init=False)
     """Which cell of the notebook is being executed, from 1; 0 for none."""
     kernel_program: str = field(default="", init=False)
     """What started the notebook's kernel; empty before that."""
     over: bool = field(default=False, init=False)
     """Whether the run was over before this process came to it, or its row is gone: no step is left to run."""
+    _result: Result | None = field(default=None, init=False)
+    """What `main` said in this process, whatever has become of its file since."""
 
     @property
     def is_tried_again(self) -> bool:
@@ -119,6 +125,8 @@ class Context:
 
     def read_result(self) -> Result:
         """Return how `main` ended, in whichever process."""
+        if self._result:
+            return self._result
         content = self.folder.read(RESULT)
         error = content.get("error")
         return Result(
@@ -127,7 +135,12 @@ class Context:
 
     def write_result(self, result: Result) -> None:
         """Leave how `main` ended for later steps."""
+        self._result = result
         self.folder.write(RESULT, asdict(result))
+
+    def has_begun(self) -> bool:
+        """Return whether a process has begun to execute the notebook in this attempt, or in a later one."""
+        return int(self.folder.read(PROGRESS).get("attempt", -1)) >= self.attempt
 
     def outcome(self) -> tuple[str, str]:
         """Return the run's end status and why, judged by its files first: what `main` says it did, it did.
@@ -160,5 +173,5 @@ class Context:
         asked = Options()
         if job:
             with contextlib.suppress(ArgoSchedulerError):  # a row that another backend wrote
-                asked = read_options(job.tags, job.runtime_environment_parameters)
+                asked = read_options(job.tags, job.runtime_environment_parameters, of_run=True)
         return timed_out(asked.timeout or None, int(self.folder.read(PROGRESS).get("cell") or 0))

@@ -5,13 +5,17 @@ The run's id is its workflow's, so a second attempt finds what the first one mad
 
 from __future__ import annotations
 
+import contextlib
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
 from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.input_folder import FolderRules
+from argo_jupyter_scheduler.storage.input_folder import CopyProgress, FolderRules
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 REPLACE = "Replace"
@@ -59,10 +63,23 @@ def _copy_input_of_run(context: Context, source: RunFolder) -> None:
         log.info("Job %s was deleted: nothing to do.", context.job_id)
         context.over = True
         return
-    copy_input(source, context.folder, job)
+
+    copy_input(source, context.folder, job, CopyProgress(lambda text: explain_copy(context, text)))
 
 
-def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow) -> None:
+def explain_copy(context: Context, message: str) -> None:
+    """Say in the log, and in the waiting job's row, how far the copy of its input folder is."""
+    log.info(message)
+    with contextlib.suppress(SQLAlchemyError):  # a database that is away fails the run where that matters
+        context.database.explain_waiting(context.job_id, message)
+
+
+def copy_input(
+    source: RunFolder,
+    folder: RunFolder,
+    row: JobRow | DefinitionRow,
+    progress: CopyProgress | None = None,
+) -> None:
     """Copy a definition's staged input, or its folder, to the folder of one of its runs.
 
     Parameters
@@ -73,6 +90,8 @@ def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow
         The run's folder.
     row
         The run's row or the definition's: ``input_filename`` and ``package_input_folder`` are read.
+    progress
+        What says how far the copy of a folder is; by default the log.
 
     Raises
     ------
@@ -84,5 +103,5 @@ def copy_input(source: RunFolder, folder: RunFolder, row: JobRow | DefinitionRow
         raise RunError(input_gone(name))
     folder.create()
     rules = FolderRules(left_out=[folder.path]) if row.package_input_folder else None
-    folder.stage(source.path / name, rules)
+    folder.stage(source.path / name, rules, progress=progress)
     folder.copy_settings(source)  # last: it says that everything is there

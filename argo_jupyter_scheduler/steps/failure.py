@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from argo_jupyter_scheduler.domain.messages import NO_REASON
+from argo_jupyter_scheduler.domain.messages import NO_REASON, message_not_sent
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE, STOPPED
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
 from argo_jupyter_scheduler.steps.context import Context
-from argo_jupyter_scheduler.storage.folders import NOT_SENT
+from argo_jupyter_scheduler.storage.folders import NOT_NOTIFIED, NOT_SENT
+
+MAX_UNSENT_CHARACTERS = 600
+"""Of the reasons why messages were not sent. They share a column with the run's own message."""
 
 
 def run(context: Context) -> None:
@@ -34,7 +37,15 @@ def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
     elif status == STOPPED:
         context.database.mark_stopped(context.job_id, message)
     else:
-        not_sent = context.folder.read(NOT_SENT).get("reason")
-        note = f" (No message was sent to Slack: {not_sent})" if not_sent else ""
+        note = _find_unsent(context)
         text = shorten(message or NO_REASON, MESSAGE_LENGTH - len(note)) + note
         context.database.mark_failed(context.job_id, text, only_if)
+
+
+def _find_unsent(context: Context) -> str:
+    """Return what to add to the run's message: which messages were not sent, and why; empty if all were."""
+    slack = context.folder.read(NOT_SENT).get("reason")
+    unsent = {"Slack": slack} if slack else {}
+    unsent |= context.folder.read(NOT_NOTIFIED)
+    text = " ".join(message_not_sent(receiver, reason) for receiver, reason in unsent.items())
+    return f" ({shorten(text, MAX_UNSENT_CHARACTERS)})" if text else ""

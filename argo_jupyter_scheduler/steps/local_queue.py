@@ -1,7 +1,7 @@
 """The queue of this machine: which waiting job runs next, in a process of its own.
 
 A run's process outlives the server that started it. At most `max_concurrent_runs` runs are in progress; the others wait as QUEUED,
-the oldest first. Whoever has a reason to (a submit, a run that ended, the task runner of a server that came back) starts processes
+the oldest first. Anything with a reason to (a submit, a run that ended, a task runner that came back) starts processes
 for the jobs at the head of the queue. Each process claims its job itself, in one database statement. So two starts of one job are
 harmless, and a crash leaves no half-claimed job.
 """
@@ -28,6 +28,9 @@ from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
 
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything that it starts: finds what a killed run left behind."""
+
+KILL_AFTER_SECONDS = 3.0
+"""How long a run's processes have between TERM and KILL."""
 
 CLOCK_TOLERANCE_SECONDS = 1.0
 """How far two readings of one process's start may differ: psutil counts from a boot time that follows the clock."""
@@ -110,6 +113,7 @@ def claimed_job(database: Database, staging_path: str, job_id: str) -> Iterator[
         finally:
             # This process's own environment has what the next one needs.
             start_waiting_jobs(database, staging_path, max_concurrent_runs)
+            kill_run(job_id)  # what the notebook left behind: a pod's end would end it, too
 
 
 def find_process(folder: RunFolder, pid: int) -> psutil.Process | None:
@@ -129,7 +133,10 @@ def find_process(folder: RunFolder, pid: int) -> psutil.Process | None:
 
 def is_process_gone(folder: RunFolder, pid: int) -> bool:
     """Return whether the process that claimed a run is gone, also one of another machine that shares the staging folder."""
-    is_held = is_locked(folder.private / _identity_file(pid))
+    identity = folder.private / _identity_file(pid)
+    if not identity.exists():  # somebody deleted it
+        return not psutil.pid_exists(pid) or read_job_id(psutil.Process(pid)) != folder.path.name
+    is_held = is_locked(identity)
     return find_process(folder, pid) is None if is_held is None else not is_held
 
 
@@ -139,6 +146,32 @@ def read_job_id(process: psutil.Process) -> str | None:
         return process.environ().get(JOB_VARIABLE)
     except (psutil.Error, OSError):
         return None
+
+
+def kill_run(job_id: str, process: psutil.Process | None = None) -> None:
+    """End a run's process and everything that it started, first with TERM.
+
+    Parameters
+    ----------
+    process
+        The run's process, where it is known; its descendants are ended even if their environment cannot be read.
+    """
+    family = {other.pid: other for other in psutil.process_iter() if read_job_id(other) == job_id}
+    if process is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for member in [process, *process.children(recursive=True)]:
+                # A run that ends starts the next one, which must go on.
+                if read_job_id(member) in (job_id, None):
+                    family[member.pid] = member
+    family.pop(os.getpid(), None)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for member in family.values():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                end(member)
+        _, alive = psutil.wait_procs(list(family.values()), timeout=KILL_AFTER_SECONDS)
+        if not alive:
+            return
+        family = {member.pid: member for member in alive}
 
 
 def _identity_file(pid: int) -> str:

@@ -6,11 +6,12 @@ import time
 
 from argo_jupyter_scheduler.domain import options
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunError
-from argo_jupyter_scheduler.domain.messages import timed_out
+from argo_jupyter_scheduler.domain.messages import POD_LOST, timed_out
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.domain.text import format_elapsed
 from argo_jupyter_scheduler.steps.context import RESULT, Context, Result, log
 from argo_jupyter_scheduler.steps.notebook import convert, execute
+from argo_jupyter_scheduler.steps.take_input import take_linked_input
 from argo_jupyter_scheduler.steps.termination import SAVE_SECONDS, ended_by_signals
 from argo_jupyter_scheduler.storage.folders import NOT_SENT
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -27,15 +28,32 @@ def run(context: Context) -> None:
     NotebookFailed
         A cell raised, or the kernel died or could not be started.
     RunError
-        The notebook was executed, but a format could not be made.
+        The notebook was executed, but a format could not be made. Or another process executed a part of it and was lost.
     RunEnded
-        The process was told to end, or took too long.
+        The process was asked to end, or took too long.
     """
-    job = context.database.get_job(context.job_id) if context.database.mark_started(context.job_id) else None
-    if job is None:
-        log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
-        context.over = True
-        return
+    # Kubernetes may start a pod again that still runs on a node which it has lost.
+    with context.folder.locked():
+        job = (
+            context.database.get_job(context.job_id)
+            if context.database.mark_started(context.job_id)
+            else None
+        )
+        if job is None:
+            log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
+            context.over = True
+        elif (done := context.read_result()).attempts > context.attempt and (done.succeeded or done.error):
+            log.info("Another process has executed the notebook meanwhile.")
+            if done.error:
+                raise RunError(done.error)
+        elif context.has_begun():
+            # Argo makes a lost pod again if it has not seen it running yet. Cells may have had effects: only a retry repeats them.
+            raise RunError(POD_LOST)
+        else:
+            _execute(context, job)
+
+
+def _execute(context: Context, job: JobRow) -> None:
     for name in (RESULT, NOT_SENT):  # an earlier attempt's
         (context.folder.private / name).unlink(missing_ok=True)
     for warning in options.near_misses(job.tags):
@@ -46,6 +64,7 @@ def run(context: Context) -> None:
         with ended_by_signals(
             context.deadline, SAVE_SECONDS, lambda: timed_out(context.timeout, context.cell)
         ):
+            take_linked_input(context, job)
             execute.execute_notebook(context, job)
     except RunError as failure:
         error = failure

@@ -1,8 +1,12 @@
-"""The step `rename-files`: publishes the outputs under the names that the panel downloads."""
+"""The step `rename-files`: publishes the outputs under the names that the panel downloads, and delivers them."""
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.steps import run_log
+from collections.abc import Iterable
+
+from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.errors import RunError
+from argo_jupyter_scheduler.steps import deliver_outputs, run_log
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, sync
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -11,25 +15,53 @@ from argo_jupyter_scheduler.storage.schema import JobRow
 
 
 def run(context: Context) -> None:
-    """Publish the outputs, also those of a failed `main`, and list the files that the notebook made."""
+    """Publish the outputs, also those of a failed `main`, list the files that the notebook made, and deliver all of them.
+
+    Raises
+    ------
+    RunError
+        The run's folder is gone, an output of a notebook that succeeded is missing, or outputs could not be delivered.
+    """
     job = context.database.get_job(context.job_id)
-    if job is None or not context.folder.path.is_dir():
+    if job is None:
         log.info("Job %s was deleted: nothing to publish.", context.job_id)
         return
+    if not context.folder.private.is_dir():
+        raise RunError(messages.FOLDER_GONE)
     run_log.drain()
-    outputs = {publish(context.folder, job, name) for name in job.output_formats or ()}
-    known = outputs | {job.input_filename}
+    context.folder.remove_unfinished()
+    outputs = publish(context.folder, job, job.output_formats or ())
+    known = {job.input_filename, *outputs.values()}
     made = [name for name in context.folder.find_made_files() if name not in known]
     if made or job.packaged_files:
         context.database.update_job(context.job_id, packaged_files=made)
+    missing = find_missing(context.folder, job)
+    if missing and context.read_result().succeeded:
+        raise RunError(messages.outputs_missing(missing))
+    suffixes = context.folder.suffixes(outputs)
+    deliver_outputs.deliver(context, job, deliver_outputs.list_outputs(outputs, suffixes, made))
 
 
-def publish(folder: RunFolder, job: JobRow, output_format: str) -> str:
-    """Publish an output, if it was made; return the name that the panel downloads."""
-    name = output_filename(job.input_filename, job.create_time, folder.suffix_of(output_format))
-    output = folder.output(output_format)
-    if output.is_file():
-        # The log is still being written. What is complete needs no second copy, nor space on a full disk.
-        (copy_whole if output == folder.log else link_or_copy)(output, folder.path / name)
-        sync(folder.path / name, folder.path)
-    return name
+def find_missing(folder: RunFolder, job: JobRow) -> list[str]:
+    """Return the formats of a job that are not published."""
+    names = _name_outputs(folder, job, job.output_formats or ())
+    return [output_format for output_format, name in names.items() if not (folder.path / name).is_file()]
+
+
+def _name_outputs(folder: RunFolder, job: JobRow, output_formats: Iterable[str]) -> dict[str, str]:
+    """Return under which name each output is downloaded, by its format."""
+    suffixes = folder.suffixes(output_formats).items()
+    return {name: output_filename(job.input_filename, job.create_time, suffix) for name, suffix in suffixes}
+
+
+def publish(folder: RunFolder, job: JobRow, output_formats: Iterable[str]) -> dict[str, str]:
+    """Publish outputs, as far as they were made; return the name of each that the panel downloads, by its format."""
+    names = _name_outputs(folder, job, output_formats)
+    for output_format, name in names.items():
+        output = folder.output(output_format)
+        if output.is_file():
+            # The log is still being written. What is complete needs no second copy, nor space on a full disk.
+            (copy_whole if output == folder.log else link_or_copy)(output, folder.path / name)
+            sync(folder.path / name)
+    sync(folder.path)
+    return names

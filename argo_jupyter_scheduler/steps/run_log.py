@@ -25,6 +25,9 @@ _NOISE = re.compile(
 )
 """Lines of ipykernel that alarm people and mean nothing here: a run's kernel listens to this machine only, and nobody debugs it."""
 
+_CONTROL_BYTES = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
+"""What steers a terminal, or writes over a line. A kernel that crashes, or a program that it starts, prints past the log."""
+
 _drains: list[Callable[[], None]] = []
 """Of the active `tee`, last."""
 
@@ -49,7 +52,7 @@ def tee(path: Path) -> Iterator[None]:
     def copy() -> None:
         while chunk := os.read(reader, 65536):
             is_copied.clear()
-            chunk = _NOISE.sub(b"", chunk)
+            chunk = _NOISE.sub(b"", chunk).translate(None, _CONTROL_BYTES)
             for write in (lambda data: os.write(before[0], data), file.write):
                 with contextlib.suppress(OSError):  # a closed terminal or a full disk must not end the run
                     write(chunk)

@@ -1,4 +1,4 @@
-"""Ends what a run does when it is told to (SIGTERM), or when its time is over (SIGALRM).
+"""Ends what a run does when it is asked to (SIGTERM), or when its time is over (SIGALRM).
 
 An error that a signal handler raises appears wherever the process happens to be: in logging, which swallows it, in a task of
 asyncio, where nobody looks for it, while the notebook is being written. So at first nothing is raised. The kernel is ended, and
@@ -50,7 +50,7 @@ def ended_by_signals(
     Raises
     ------
     RunEnded
-        The process was told to end. It then ignores further SIGTERMs.
+        The process was asked to end. It then ignores further SIGTERMs.
     RunTimedOut
         The time is over.
     """
@@ -72,7 +72,7 @@ def ended_by_signals(
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
-    if before is signal.SIG_IGN:  # told already
+    if before is signal.SIG_IGN:  # asked already
         signal.signal(signal.SIGTERM, before)
     signal.signal(signal.SIGALRM, end)
     if deadline is not None:

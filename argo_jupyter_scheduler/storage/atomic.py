@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+
+from argo_jupyter_scheduler.storage.copying import copy_content
+
+UNFINISHED = f".{'[0-9a-f]' * 12}.part"
+"""The names of files that are not yet moved into place, as a pattern of `glob`."""
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield where a file is written before it is moved into place; what is left there is deleted."""
+    part = _beside(path)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:
@@ -31,7 +47,7 @@ def copy_whole(source: Path, destination: Path) -> None:
     """Copy a file so that no reader ever sees half of it."""
     beside = _beside(destination)
     try:
-        shutil.copyfile(source, beside)
+        copy_content(source, beside)
         os.replace(beside, destination)
     finally:
         beside.unlink(missing_ok=True)

@@ -6,12 +6,17 @@ runner and a user's *Stop* may all write, in any order, twice, and an end status
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import (
+    Executable,
+    Select,
     and_,
     create_engine,
     delete,
@@ -22,16 +27,25 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine import URL, Connection, Engine, RowMapping, make_url
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import NullPool
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import DuplicateJob
 from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.messages import REPLACED, WAITED
+from argo_jupyter_scheduler.domain.retention import StoredJob
 from argo_jupyter_scheduler.domain.status import (
     COMPLETED,
     CREATED,
@@ -42,13 +56,16 @@ from argo_jupyter_scheduler.domain.status import (
     STOPPED,
     WAITING,
 )
-from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
+from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, one_line, shorten
+from argo_jupyter_scheduler.storage.database_id import find_database_id, make_database_id
 from argo_jupyter_scheduler.storage.private import make_private
 from argo_jupyter_scheduler.storage.schema import (
+    INDICES,
     INHERITED_COLUMNS,
     LOCAL_WAITING,
     DefinitionRow,
     JobRow,
+    OptionsRow,
     Row,
     ScheduleRow,
     decode,
@@ -59,6 +76,16 @@ from argo_jupyter_scheduler.storage.schema import (
 
 PASSWORD_VARIABLE = "ARGO_JUPYTER_SCHEDULER_DB_PASSWORD"  # noqa: S105 (a variable's name)
 """Where a step finds the database's password: an address on a command line is seen by everybody."""
+
+RETRY_SECONDS = 1.0
+"""Time between two tries to reach a database that is away."""
+
+_PASSING_ERRORS = (OperationalError, InterfaceError, DatabaseError)
+"""What a database raises that is locked, away or damaged. Other subclasses of `DatabaseError` are somebody's mistake."""
+
+T = TypeVar("T")
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 
 class Database:
@@ -72,27 +99,40 @@ class Database:
     keep_connections
         Whether connections stay open for the next statement. A run says little in many hours, and a database server has room
         for so many connections only.
+    patience_seconds
+        How long a database that is away, locked or damaged is waited for. Nobody would write what a run has to say after it.
     """
 
-    def __init__(self, url: str, keep_connections: bool = True) -> None:
+    def __init__(self, url: str, keep_connections: bool = True, patience_seconds: float = 0) -> None:
         self._url = _absolute(make_url(url))
         is_file = self._url.get_backend_name() == "sqlite"
+        self._file = Path(self._url.database) if is_file and self._url.database else None
         if not is_file and self._url.password is None:
             [*_, password] = self._url.normalized_query.get("password", (os.environ.get(PASSWORD_VARIABLE),))
             self._url = self._url.set(password=password).difference_update_query(["password"])
         self._engine: Engine = create_engine(
             self._url,
-            # A busy SQLite (another pod writes) is waited for rather than reported.
-            connect_args={"timeout": 30} if is_file else {},
+            # A busy SQLite (another pod writes) is waited for rather than reported. No signal is handled meanwhile.
+            connect_args={"timeout": 5 if patience_seconds else 30} if is_file else {},
             poolclass=None if keep_connections else NullPool,
             pool_pre_ping=not is_file,
             hide_parameters=True,  # an error's text is shown and logged, and a job's parameters may be secrets
         )
+        self._patience_seconds = patience_seconds
 
     @property
     def url(self) -> str:
         """The address without its password: it may be shown, and put on a command line."""
         return self._url._replace(password=None).render_as_string()  # `set` takes None for "as before"
+
+    @property
+    def id(self) -> str:
+        """What tells this database from all others; empty where it has none yet, or cannot have one."""
+        return find_database_id(self._url)
+
+    def make_id(self) -> str:
+        """Return `id`, and make it where there is none."""
+        return make_database_id(self._url)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -105,13 +145,33 @@ class Database:
         return self._engine
 
     def has_tables(self) -> bool:
-        """Return whether Jupyter-Scheduler has made its tables."""
+        """Return whether Jupyter-Scheduler has made its tables. A SQLite file that does not exist is not made."""
+        if self._file and not self._file.is_file():
+            return False
         return inspect(self._engine).has_table(definitions.name)
+
+    def create_indices(self) -> None:
+        """Create the indices that are missing; a database that cannot be changed just now is left as it is, only slower.
+
+        It may be read-only, locked, or owned by another user, and a second server may create the same index.
+        """
+        try:
+            inspector = inspect(self._engine)
+            known = {
+                index["name"] for table in (jobs, definitions) for index in inspector.get_indexes(table.name)
+            }
+            for name, columns in INDICES.items():
+                if name not in known:  # asked first: it would wait for all writers
+                    with self._engine.begin() as connection:
+                        connection.execute(text(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}"))
+        except SQLAlchemyError as error:
+            reason = one_line(str(getattr(error, "orig", error)))
+            log.warning("Indices could not be created, so lists of many jobs are slow: %s", reason)
 
     def make_private(self) -> None:
         """Take the rights of other users from a SQLite file: parameters of jobs may be secrets."""
-        if self._url.get_backend_name() == "sqlite" and self._url.database:
-            make_private(self._url.database)
+        if self._file:
+            make_private(self._file)
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -122,7 +182,7 @@ class Database:
         return next(iter(self._select(jobs.c.job_id == job_id)), None)
 
     def is_live(self, job_id: str) -> bool:
-        """Return whether a job is there and has not ended."""
+        """Return whether a job is there and has not ended; asked while a notebook waits, so without patience."""
         query = select(jobs.c.job_id).where(jobs.c.job_id == job_id, jobs.c.status.in_(LIVE))
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
@@ -131,16 +191,45 @@ class Database:
         """Return the rows of all jobs that have not ended, oldest first."""
         return self._select(jobs.c.status.in_(LIVE))
 
+    def list_stored_jobs(self) -> list[StoredJob]:
+        """Return of each job what decides how long it is kept."""
+        ended = func.coalesce(jobs.c.end_time, jobs.c.update_time).label("end_time")
+        columns = [jobs.c[column.name] for column in fields(StoredJob) if column.name != ended.name]
+        return [decode(StoredJob, row) for row in self._read(select(*columns, ended))]
+
     def find_jobs_of_input(self, input_filename: str, limit: int = 50) -> list[str]:
         """Return the ids of the newest jobs of an input, by its name."""
         query = select(jobs.c.job_id).where(jobs.c.input_filename == input_filename)
-        with self._engine.connect() as connection:
-            return list(connection.execute(query.order_by(jobs.c.create_time.desc()).limit(limit)).scalars())
+        rows = self._read(query.order_by(jobs.c.create_time.desc()).limit(limit))
+        return [row["job_id"] for row in rows]
 
     def _select(self, condition: Any) -> list[JobRow]:
         query = select(jobs).where(condition).order_by(jobs.c.create_time, jobs.c.job_id)
-        with self._engine.connect() as connection:
-            return [decode(JobRow, row) for row in connection.execute(query).mappings()]
+        return [decode(JobRow, row) for row in self._read(query)]
+
+    def read(self, query: Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query as soon as the database answers, within the patience of this object."""
+        return self._try(lambda connection: connection.execute(query).all())
+
+    def _read(self, query: Select[Any]) -> Sequence[RowMapping]:
+        return [row._mapping for row in self.read(query)]
+
+    def _write(self, statement: Executable) -> int:
+        """Execute a statement; return how many rows it changed."""
+        return self._try(lambda connection: connection.execute(statement).rowcount)
+
+    def _try(self, transact: Callable[[Connection], T]) -> T:
+        """Do something in one transaction, again and again while the database is away; each may be done twice."""
+        end = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return transact(connection)
+            except DBAPIError as error:
+                if type(error) not in _PASSING_ERRORS or time.monotonic() >= end:
+                    raise
+                log.warning("The database does not answer, and is asked again: %s", error.orig)
+            time.sleep(RETRY_SECONDS)
 
     def insert_job(self, job: JobRow) -> None:
         """Write the row of a new job.
@@ -156,14 +245,12 @@ class Database:
             other = exists().where(jobs.c.idempotency_token == job.idempotency_token)
             new = select(*(literal(value) for value in values.values())).where(~other)
             statement = insert(jobs).from_select(list(values), new)
-        with self._engine.begin() as connection:
-            if not connection.execute(statement).rowcount:
-                raise DuplicateJob(str(job.idempotency_token))
+        if not self._write(statement):
+            raise DuplicateJob(str(job.idempotency_token))
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job's row, if there is one."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(jobs).where(jobs.c.job_id == job_id))
+        self._write(delete(jobs).where(jobs.c.job_id == job_id))
 
     def update_job(self, job_id: str, **values: Any) -> None:
         """Write columns that do not belong to the job's state, such as ``packaged_files``."""
@@ -171,22 +258,24 @@ class Database:
 
     def _set(self, where: Any, condition: Any, values: dict[str, Any]) -> None:
         changes = {"update_time": now_ms(), **encode(values)}
-        with self._engine.begin() as connection:
-            connection.execute(update(where).where(condition).values(**changes))
+        self._write(update(where).where(condition).values(**changes))
 
     # Job definitions and their runs
 
     def get_definition(self, job_definition_id: str) -> DefinitionRow | None:
         """Return a definition's row, or None."""
         query = select(definitions).where(definitions.c.job_definition_id == job_definition_id)
-        with self._engine.connect() as connection:
-            row = connection.execute(query).mappings().first()
-        return decode(DefinitionRow, row) if row else None
+        return next((decode(DefinitionRow, row) for row in self._read(query)), None)
+
+    def list_definitions(self) -> list[DefinitionRow]:
+        """Return the rows of all definitions, the newest first."""
+        columns = definitions.c
+        query = select(definitions).order_by(columns.create_time.desc(), columns.job_definition_id)
+        return [decode(DefinitionRow, row) for row in self._read(query)]
 
     def insert_definition(self, definition: DefinitionRow) -> None:
         """Write the row of a new definition."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(definitions).values(**_given(definition)))
+        self._write(insert(definitions).values(**_given(definition)))
 
     def update_definition(self, job_definition_id: str, **values: Any) -> None:
         """Write columns of a definition."""
@@ -194,16 +283,19 @@ class Database:
 
     def delete_definition(self, job_definition_id: str) -> None:
         """Delete a definition's row, if there is one; the rows of its runs stay."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                delete(definitions).where(definitions.c.job_definition_id == job_definition_id)
-            )
+        self._write(delete(definitions).where(definitions.c.job_definition_id == job_definition_id))
 
     def list_schedules(self) -> list[ScheduleRow]:
         """Return of each definition what decides when it runs."""
         query = select(*(definitions.c[column.name] for column in fields(ScheduleRow)))
-        with self._engine.connect() as connection:
-            return [decode(ScheduleRow, row) for row in connection.execute(query).mappings()]
+        rows = self.read(query)
+        # Not by `decode`, which would take most of an idle server's time: on this machine, all are read every second.
+        return [ScheduleRow(**{**row._mapping, "active": bool(row.active)}) for row in rows]
+
+    def list_options(self) -> list[OptionsRow]:
+        """Return of each definition what contains its options."""
+        query = select(*(definitions.c[column.name] for column in fields(OptionsRow)))
+        return [decode(OptionsRow, row) for row in self._read(query)]
 
     def list_live_runs(self, job_definition_id: str) -> list[JobRow]:
         """Return the rows of a definition's runs that have not ended, oldest first."""
@@ -217,8 +309,7 @@ class Database:
     def find_known_jobs(self, job_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the ids that have a row."""
         query = select(jobs.c.job_id).where(jobs.c.job_id.in_(tuple(job_ids)))
-        with self._engine.connect() as connection:
-            return frozenset(connection.execute(query).scalars())
+        return frozenset(row["job_id"] for row in self._read(query))
 
     def find_stopped_before(self, job_ids: Iterable[str], moment: int) -> list[JobRow]:
         """Return the rows of those of the ids that are STOPPED since before `moment` (ms since 1970)."""
@@ -228,8 +319,7 @@ class Database:
     def was_stopped_since(self, moment: int) -> bool:
         """Return whether a row of Argo's says STOPPED since `moment` (ms since 1970) or later."""
         lately = exists().where(jobs.c.status == STOPPED, jobs.c.pid.is_(None), jobs.c.end_time >= moment)
-        with self._engine.connect() as connection:
-            return bool(connection.execute(select(lately)).scalar())
+        return bool(self._try(lambda connection: connection.execute(select(lately)).scalar()))
 
     def insert_run(
         self, job_id: str, job_definition_id: str, create_time: int, token: str, pid: int | None = None
@@ -270,12 +360,10 @@ class Database:
                 *(literal(value) for value in values.values()),
             ).where(this, ~exists().where(jobs.c.job_id == job_id)),
         )
-        with self._engine.begin() as connection:
-            if connection.execute(fresh.values(**one, update_time=now_ms())).rowcount:
-                return True
+        if self._write(fresh.values(**one, update_time=now_ms())):
+            return True
         try:
-            with self._engine.begin() as connection:
-                return bool(connection.execute(new).rowcount)
+            return bool(self._write(new))
         except IntegrityError:  # somebody else wrote it just now
             return False
 
@@ -295,8 +383,7 @@ class Database:
             )
             .values(status=STOPPED, status_message=message, end_time=now_ms(), update_time=now_ms())
         )
-        with self._engine.begin() as connection:
-            connection.execute(statement)
+        self._write(statement)
 
     # Transitions. Each returns whether it changed the row.
 
@@ -362,15 +449,18 @@ class Database:
             .where(
                 jobs.c.job_id == job_id,
                 jobs.c.status.in_(WAITING),
-                jobs.c.pid == LOCAL_WAITING,
+                jobs.c.pid.in_((LOCAL_WAITING, pid)),  # its own, if the answer to the first try was lost
                 ahead < max_concurrent_runs,
             )
             .values(pid=pid, start_time=now_ms(), update_time=now_ms())
         )
         here = select(jobs.c.job_id).where(jobs.c.pid.is_not(None), jobs.c.status.in_(LIVE))
-        with self._engine.begin() as connection:
+
+        def claim(connection: Connection) -> bool:
             connection.execute(here.order_by(jobs.c.job_id).with_for_update()).all()
             return bool(connection.execute(statement).rowcount)
+
+        return self._try(claim)
 
     def _ended(self, job_id: str, status: str, message: str | None, only_if: Iterable[str] = LIVE) -> bool:
         text = None if message is None else shorten(message)
@@ -382,8 +472,7 @@ class Database:
             .where(jobs.c.job_id == job_id, jobs.c.status.in_(tuple(allowed_from)))
             .values(update_time=now_ms(), **values)
         )
-        with self._engine.begin() as connection:
-            return bool(connection.execute(statement).rowcount)
+        return bool(self._write(statement))
 
 
 def _given(row: Row) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Which scheduled runs of this machine their user deleted: a row that is gone no longer tells that its run existed.
+"""Which scheduled runs their user deleted: a row that is gone no longer tells that its run existed.
 
 A mark is an empty file in the private folder of the run's definition. Only the latest moment matters: of several missed runs,
-the last is made up for.
+the last is made up for, and a run that was deleted is not reported as missing.
 """
 
 from __future__ import annotations
@@ -30,3 +30,9 @@ def mark_deleted_run(definition: RunFolder, moment: int) -> None:
 def was_run_deleted(definition: RunFolder, moment: int) -> bool:
     """Return whether the run of a moment (seconds since 1970) existed and was deleted."""
     return (definition.private / f"{_MARK}{moment}").exists()
+
+
+def find_deleted_run(definition: RunFolder) -> int:
+    """Return the latest moment (seconds since 1970) whose run was deleted; 0 for none."""
+    marks = (mark.name.removeprefix(_MARK) for mark in definition.private.glob(f"{_MARK}*"))
+    return max((int(moment) for moment in marks if moment.isdecimal()), default=0)

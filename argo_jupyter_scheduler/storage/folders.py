@@ -6,14 +6,22 @@ names that the panel downloads. What only this package reads lies in ``.argo-jup
 ===================== ====================================================================================
 ``run.json``          what the steps need of the server's configuration, written by the server, no secrets
 ``staged-files.json`` size and time of each staged file: a file that differs was made by the run
-``lock``              of a definition: held while the definition is changed
+``lock``              of a definition: held while the definition is changed; of a run: while its notebook is executed
+``deleted-…``         of a definition: a moment whose run was deleted, see `deleted_runs`
+``late-…``            of a definition: a moment whose run was reported as late, see `reports`
+``failing-…``         of a definition: the success after which several failures were reported, see `reports`
 ``result.json``       how `main` ended, for the steps after it (which may run in other pods)
 ``progress.json``     which cell is being executed
 ``slack-message``     made just before a message appears in Slack; a process that finds it sends nothing
+``failures.json``     how many runs have failed in a row, if this run's message reports it
 ``slack.json``        why no message could be sent, for the step `failure` (which may run in another pod)
+``notified-…``        made just before a target of that name is notified; a process that finds it does not notify it
+``notifications.json`` why targets could not be notified, by their names, for the step `failure`
 ``process-….json``    on this machine: the process that runs the job, which holds it locked
 ``output.<format>``   outputs before `rename-files` publishes them
 ``output.log``        what the steps and the kernel printed
+``delivered.json``    where outputs were put beside the staging area, by their paths in the run's folder
+``taken.json``        of a run with a linked input: which notebook it took, and its commit
 ``suffixes.json``     of each format that was converted, the suffix of its published file
 ===================== ====================================================================================
 
@@ -23,18 +31,26 @@ Files appear whole: they are written beside and then moved into place.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
-from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, write_whole
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder, walk
+from argo_jupyter_scheduler.storage.atomic import UNFINISHED, copy_whole, link_or_copy, write_whole
+from argo_jupyter_scheduler.storage.input_folder import (
+    PRIVATE,
+    CopyProgress,
+    FileCopy,
+    FolderRules,
+    copy_folder,
+    walk,
+)
 from argo_jupyter_scheduler.storage.locks import locked
 from argo_jupyter_scheduler.storage.private import make_private
 
@@ -45,7 +61,27 @@ VERSION = "version.json"
 REPLACED_SUFFIX, NEW_SUFFIX = ".old", ".new"
 MESSAGE = "slack-message"
 NOT_SENT = "slack.json"
+NOT_NOTIFIED = "notifications.json"
+FAILURES = "failures.json"
 SUFFIXES = "suffixes.json"
+TAKEN = "taken.json"
+
+
+def delivered_record(number: int) -> str:
+    """Return the name of the private file that says what was delivered to a run's first, second, … place."""
+    return "delivered.json" if number == 1 else f"delivered-{number}.json"
+
+
+def notified(target: str) -> str:
+    """Return the name of the private file that says that a target was notified."""
+    return f"notified-{target}"
+
+
+def is_own_file(folder: Path, path: str) -> bool:
+    """Return whether a relative path is a file of a run's folder, wherever links lead, and not a private one."""
+    folder, found = folder.resolve(), (folder / path).resolve()
+    is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
+    return is_within and found.is_file()
 
 
 class RunFolder:
@@ -82,9 +118,20 @@ class RunFolder:
         """Return where an output lies before it is published."""
         return self.private / f"output.{output_format}"
 
-    def suffix_of(self, output_format: str) -> str:
-        """Return the suffix of a published output, without the first dot; earlier versions took the format's name."""
-        return str(self.read(SUFFIXES).get(output_format, output_format))
+    def suffixes(self, output_formats: Iterable[str]) -> dict[str, str]:
+        """Return the suffix of each format's published output, without the first dot; earlier versions took the format's name."""
+        known = self.read(SUFFIXES)
+        return {name: str(known.get(name, name)) for name in output_formats}
+
+    def delivered(self) -> dict[str, str]:
+        """Return where files were delivered, full paths or addresses, by their relative paths here."""
+        found: dict[str, str] = {}
+        records = (self.read(delivered_record(number)) for number in itertools.count(1))
+        for record in itertools.takewhile(bool, records):
+            for name, entry in record.get("files", {}).items():
+                if name not in found or "://" in found[name]:  # JupyterLab can open a file, not an object
+                    found[name] = str(entry["path"])
+        return found
 
     def read(self, name: str) -> dict[str, Any]:
         """Return the content of a private JSON file, empty where there is none, or one that a power failure has damaged."""
@@ -135,7 +182,13 @@ class RunFolder:
             pass
         return True
 
-    def stage(self, source: Path, rules: FolderRules | None, name: str = "") -> list[str]:
+    def stage(
+        self,
+        source: Path,
+        rules: FolderRules | None,
+        name: str = "",
+        progress: CopyProgress | None = None,
+    ) -> list[str]:
         """Copy an input here, with its whole folder where there are rules; return the relative paths of what came with it.
 
         Parameters
@@ -146,6 +199,8 @@ class RunFolder:
             What of its folder is copied; None for the notebook alone.
         name
             What the input is called here, without a folder; by default as `source`.
+        progress
+            What says how far the copy of a folder is; by default the log.
 
         Raises
         ------
@@ -153,11 +208,44 @@ class RunFolder:
             The folder is larger than the rules allow.
         """
         name = name or source.name
-        copied = copy_folder(source.parent, self.path, rules) if rules else []
+        copied = copy_folder(source.parent, self.path, rules, progress) if rules else []
         if name not in copied:
             copy_whole(source, self.path / name)
-        self.write(STAGED, {path: self._version(path) for path in self.files()})
+        self._note_staged()
         return [path for path in copied if path != name]
+
+    def stage_content(
+        self,
+        content: bytes,
+        source: Path,
+        rules: FolderRules | None,
+        name: str,
+        progress: CopyProgress,
+        copy: FileCopy,
+    ) -> None:
+        """Write an input here that was read from `source`, with that one's whole folder where there are rules.
+
+        Parameters
+        ----------
+        name
+            What the input is called here.
+        copy
+            Copies one file of the folder.
+
+        Raises
+        ------
+        InvalidJob
+            The folder is larger than the rules allow.
+        """
+        try:
+            if rules:
+                copy_folder(source.parent, self.path, rules, progress, copy)
+            write_whole(self.path / name, content)
+        finally:  # also of half a folder: the run did not make its files
+            self._note_staged()
+
+    def _note_staged(self) -> None:
+        self.write(STAGED, {path: self._version(path) for path in self.files()})
 
     def find_made_files(self) -> list[str]:
         """Return the relative paths of the files that were made or changed since `stage`."""
@@ -166,9 +254,7 @@ class RunFolder:
 
     def holds(self, path: str) -> bool:
         """Return whether a relative path is a file of this run: no link that leads out of the folder, or to a private file."""
-        folder, found = self.path.resolve(), (self.path / path).resolve()
-        is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
-        return is_within and found.is_file()
+        return is_own_file(self.path, path)
 
     def _version(self, path: str) -> list[int]:
         found = (self.path / path).stat()
@@ -185,9 +271,9 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other changes of a definition, of any server, waiting; a folder that is gone cannot do that."""
+        """Keep others who do the same waiting, on any machine; a folder that is gone, or cannot be written, cannot do that."""
         with contextlib.ExitStack() as stack:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 (self.private / LOCK).touch()
                 stack.enter_context(locked(self.private / LOCK))
             yield
@@ -236,6 +322,12 @@ class RunFolder:
         """Delete all files but these and the private ones."""
         for name in set(self.files()) - names:
             (self.path / name).unlink(missing_ok=True)
+
+    def remove_unfinished(self) -> None:
+        """Delete the files that a killed process left before they were moved into place."""
+        for folder in (self.path, self.private):
+            for path in folder.glob(UNFINISHED):
+                path.unlink(missing_ok=True)
 
     def files(self) -> list[str]:
         """Return the relative paths of all files but the private ones."""

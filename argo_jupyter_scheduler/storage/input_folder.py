@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import logging
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.storage.copying import copy_content
 
 PRIVATE = ".argo-jupyter-scheduler"
 """The folder of what only this package reads."""
@@ -21,8 +24,13 @@ IGNORE_FILE = ".jupyterscheduleignore"
 """A file in an input folder with more patterns, one a line; lines that begin with ``#`` are comments."""
 
 
+PROGRESS_PERIOD_SECONDS = 5.0
+"""Time between two reports on a copy that takes long."""
+
 MAX_BESIDE, MAX_LOOKED_AT = 200, 5_000
 """How many names `list_beside` returns, and among how many it chooses: a folder may have millions of files."""
+
+log = logging.getLogger("argo_jupyter_scheduler")
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,13 @@ class FolderRules:
         own = [pattern for pattern in patterns if pattern and not pattern.startswith("#")]
         return replace(self, excluded=[*self.excluded, *own])
 
-    def is_excluded(self, path: Path, folder: Path) -> bool:
-        """Return whether a pattern matches a file or folder."""
-        relative = path.relative_to(folder).as_posix()
+    def is_excluded(self, relative: str) -> bool:
+        """Return whether a pattern matches a file or folder, by its path within the input folder."""
+        candidates = {relative, os.path.basename(relative)}
         return any(
             fnmatch.fnmatch(candidate, pattern.rstrip("/"))
             for pattern in self.excluded
-            for candidate in (path.name, relative)
+            for candidate in candidates
         )
 
 
@@ -81,63 +89,144 @@ def list_beside(notebook: Path) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (not name.endswith((".py", "/")), name))[:MAX_BESIDE])
 
 
-def copy_folder(source: Path, destination: Path, rules: FolderRules) -> list[str]:
+def list_files(source: Path, rules: FolderRules) -> list[str]:
+    """Return the relative paths of the files that `copy_folder` would copy.
+
+    Raises
+    ------
+    InvalidJob
+        There are more files, or more bytes, than the rules allow.
+    """
+    return sorted(_find_content(source, rules.with_ignore_file(source))[1])
+
+
+class CopyProgress:
+    """Says every few seconds how much of a folder has been copied.
+
+    Parameters
+    ----------
+    report
+        Called with a sentence.
+    period
+        Seconds between two reports.
+    """
+
+    def __init__(
+        self, report: Callable[[str], None] = log.info, period: float = PROGRESS_PERIOD_SECONDS
+    ) -> None:
+        self._report, self._period = report, period
+        self._files = self._size = self._copied_files = self._copied = 0
+        self._reported_at = time.monotonic()
+
+    def begin(self, files: int, size: int) -> None:
+        """Note how many files and bytes there are."""
+        self._files, self._size, self._copied_files, self._copied = files, size, 0, 0
+        self._reported_at = time.monotonic()
+
+    def add_bytes(self, portion: int) -> None:
+        """Count bytes that have been copied."""
+        self._copied += portion
+        if time.monotonic() - self._reported_at >= self._period:
+            self._reported_at = time.monotonic()
+            megabytes = (self._copied / 1e6, self._size / 1e6)
+            self._report(messages.copying_input_folder(self._copied_files, self._files, *megabytes))
+
+    def add_file(self) -> None:
+        """Count a file that has been copied."""
+        self._copied_files += 1
+
+
+FileCopy = Callable[[str, str, Callable[[int], None]], None]
+"""Copies one file; called with its path, that of the copy, and what counts bytes."""
+
+
+def copy_folder(
+    source: Path,
+    destination: Path,
+    rules: FolderRules,
+    progress: CopyProgress | None = None,
+    copy: FileCopy = copy_content,
+) -> list[str]:
     """Copy the content of an input folder; return the relative paths of the copied files.
 
     Links to files are copied as files, links to folders as folders unless they lead to a folder above. Left out are
     whatever is not a regular file, dangling links, and what the rules exclude.
 
+    Parameters
+    ----------
+    progress
+        What says how far it is; by default the log.
+    copy
+        Copies one file.
+
     Raises
     ------
     InvalidJob
         There are more files, or more bytes, than the rules allow. Nothing is copied.
+    OSError
+        A file cannot be read or written.
     """
-    rules = rules.with_ignore_file(source)
+    folders, sizes = _find_content(source, rules.with_ignore_file(source))
+    progress = progress or CopyProgress()
+    progress.begin(len(sizes), sum(sizes.values()))
+    for folder in folders:
+        (destination / folder).mkdir(parents=True, exist_ok=True)
+    for path in sizes:
+        here, there = os.path.join(source, path), os.path.join(destination, path)
+        copy(here, there, progress.add_bytes)
+        shutil.copystat(here, there)
+        progress.add_file()
+    return sorted(sizes)
+
+
+def _find_content(source: Path, rules: FolderRules) -> tuple[list[str], dict[str, int]]:
+    """Return the relative paths of the folders that are copied, outer ones first, and those of the files with their sizes.
+
+    Raises
+    ------
+    InvalidJob
+        There are more files, or more bytes, than the rules allow.
+    """
     left_out = {path.resolve() for path in rules.left_out}
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        paths = [Path(folder, name) for name in names]
-        return {
-            path.name for path in paths if rules.is_excluded(path, source) or not _is_copyable(path, left_out)
-        }
-
-    _check_size(source, ignored, rules)
-    shutil.copytree(source, destination, ignore=ignored, dirs_exist_ok=True)
-    return sorted(os.path.relpath(path, destination) for path in walk(destination))
-
-
-def _check_size(source: Path, ignored: Callable[[str, list[str]], set[str]], rules: FolderRules) -> None:
-    """Refuse a folder that is too large, before anything is copied."""
-    if not rules.max_files and not rules.max_bytes:
-        return
-    count = size = 0
-    for folder, folders, names in os.walk(source, followlinks=True):
-        skipped = ignored(folder, [*folders, *names])
-        folders[:] = [name for name in folders if name not in skipped]
-        for name in names:
-            if name not in skipped:
-                count, size = count + 1, size + os.path.getsize(os.path.join(folder, name))
-        if rules.max_files and count > rules.max_files:
+    found_folders: list[str] = []
+    sizes: dict[str, int] = {}
+    total = 0
+    for base, folders, names in os.walk(source, followlinks=True):
+        within = "" if Path(base) == source else os.path.relpath(base, source)
+        found_folders.append(within)
+        kept: dict[str, int] = {}
+        for name in (*folders, *names):
+            if rules.is_excluded(os.path.join(within, name)):
+                continue
+            size = _measure(os.path.join(base, name), left_out)
+            if size is not None:
+                kept[name] = size
+        folders[:] = [name for name in folders if name in kept]
+        new = {os.path.join(within, name): kept[name] for name in names if name in kept}
+        sizes.update(new)
+        total += sum(new.values())
+        if rules.max_files and len(sizes) > rules.max_files:
             raise InvalidJob(messages.input_folder_has_files(source.name, rules.max_files, IGNORE_FILE))
-        if rules.max_bytes and size > rules.max_bytes:
-            raise InvalidJob(
-                messages.input_folder_is_large(source.name, rules.max_bytes / 1000000.0, IGNORE_FILE)
-            )
+        if rules.max_bytes and total > rules.max_bytes:
+            raise InvalidJob(messages.input_folder_is_large(source.name, rules.max_bytes / 1e6, IGNORE_FILE))
+    return found_folders, sizes
 
 
-def _is_copyable(path: Path, left_out: set[Path]) -> bool:
-    if path.name == PRIVATE:
-        return False
+def _measure(path: str, left_out: set[Path]) -> int | None:
+    """Return the size of a file or folder; None for one that cannot be copied."""
+    if os.path.basename(path) == PRIVATE:
+        return None
     try:
-        mode = path.stat().st_mode
-        real = path.resolve()
+        found = os.stat(path)
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+        real = Path(path).resolve()
     except OSError:
-        return False
-    if stat.S_ISREG(mode):
-        return True
-    if not stat.S_ISDIR(mode) or real in left_out:
-        return False
-    return not (path.is_symlink() and path.parent.resolve().is_relative_to(real))
+        return None
+    if not stat.S_ISDIR(found.st_mode) or real in left_out:
+        return None
+    leads_up = os.path.islink(path) and Path(path).parent.resolve().is_relative_to(real)
+    return None if leads_up else found.st_size
 
 
 def walk(folder: Path) -> Iterator[Path]:

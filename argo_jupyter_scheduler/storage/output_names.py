@@ -6,8 +6,13 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argo_jupyter_scheduler.storage.folders import RunFolder
 
 STEM_BYTES = 200
 """Bytes of an input's name without its suffix that leave room, in a file system's 255, for what outputs and the panel add to it."""
@@ -35,7 +40,8 @@ _MOMENT = r"\d{4}(?:-\d\d){5}-[^.]*"
 def shorten_input_name(name: str) -> str:
     """Return the name under which an input is staged, short enough that every output and the panel's folder can be made.
 
-    Jupyter-Scheduler appends the job's id to the name of the downloaded folder, and a time and a suffix to each output.
+    Jupyter-Scheduler appends the job's id to the name of the downloaded folder, and a time and a suffix to each output. See
+    docs/upstream.md#long-names.
     """
     stem, suffix = os.path.splitext(name)
     if len(stem.encode()) <= STEM_BYTES:
@@ -67,14 +73,15 @@ def output_filename(input_filename: str, create_time: int, suffix: str) -> str:
     """Return the name under which the panel downloads an output.
 
     Jupyter-Scheduler's ``create_output_filename`` with the right suffix; that module costs a step 2 s of imports. A test holds
-    the two together. The time is local, so `use_timezone` must have been called in another time zone than the server's.
+    the two together. The time is local, so `use_timezone` must have been called in another time zone than the server's. See
+    docs/upstream.md#time-zone-in-file-names and #suffixes.
 
     Parameters
     ----------
     create_time
         The job's ``create_time``, in milliseconds since 1970.
     suffix
-        From ``RunFolder.suffix_of``.
+        One of ``RunFolder.suffixes``.
     """
     stem = os.path.splitext(input_filename)[0]
     moment = datetime.fromtimestamp(create_time / 1e3).strftime("%Y-%m-%d-%I-%M-%S-%p")
@@ -91,7 +98,7 @@ def find_output(folder: Path, input_filename: str, create_time: int, suffix: str
     create_time
         The job's ``create_time``, in milliseconds since 1970.
     suffix
-        From ``RunFolder.suffix_of``.
+        One of ``RunFolder.suffixes``.
     """
     path = folder / output_filename(input_filename, create_time, suffix)
     if not path.exists():
@@ -101,6 +108,20 @@ def find_output(folder: Path, input_filename: str, create_time: int, suffix: str
         if len(found) == 1:
             return found[0]
     return path
+
+
+def find_delivered(
+    folder: RunFolder, input_filename: str, create_time: int, output_formats: Iterable[str]
+) -> dict[str, str]:
+    """Return where a run has put its outputs beside the staging area, full paths or addresses, by their format."""
+    delivered = folder.delivered()
+    if not delivered:
+        return {}
+    names = {
+        output_format: find_output(folder.path, input_filename, create_time, suffix).name
+        for output_format, suffix in folder.suffixes(output_formats).items()
+    }
+    return {output_format: delivered[name] for output_format, name in names.items() if name in delivered}
 
 
 def local_timezone() -> str | None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from pathlib import Path
 
+from argo_jupyter_scheduler.domain.identity import is_job_id
+
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 """The rights of the file's group and of everybody."""
-
-_RUN_FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The name of a run's folder: the id of its job or definition."""
 
 
 def make_private(path: Path | str) -> None:
@@ -33,5 +31,5 @@ def make_run_folders_private(staging_path: Path) -> None:
     """
     with contextlib.suppress(OSError), os.scandir(staging_path) as entries:
         for entry in entries:
-            if _RUN_FOLDER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+            if is_job_id(entry.name) and entry.is_dir(follow_symlinks=False):
                 make_private(entry.path)

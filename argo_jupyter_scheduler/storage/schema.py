@@ -1,7 +1,7 @@
 """The columns of Jupyter-Scheduler's tables, and their rows as typed values.
 
 The schema belongs to ``jupyter_scheduler.orm``. This module names the columns that this package needs and uses SQLAlchemy Core,
-since a step's process must not pay for the ORM (2 s of imports).
+since a step's process must not pay for the ORM (2 s of imports, see docs/upstream.md#slow-imports).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import column, table
 
 from argo_jupyter_scheduler.domain import identity
+from argo_jupyter_scheduler.domain.retention import StoredJob
 
 LOCAL_WAITING = 0
 """``pid`` of a job that waits for its turn on this machine. Jobs on Argo have none (NULL)."""
@@ -120,11 +121,79 @@ class ScheduleRow:
     update_time: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchedRow(ScheduleRow):
+    """What of a definition's row decides whether it runs too late."""
+
+    name: str | None
+    tags: tuple[str, ...] | None
+    runtime_environment_parameters: Mapping[str, int | float | bool | str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionsRow:
+    """What of a definition's row contains its options."""
+
+    job_definition_id: str
+    tags: tuple[str, ...] | None
+    runtime_environment_parameters: Mapping[str, int | float | bool | str] | None
+    update_time: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownJob:
+    """The columns of a job that are shown; times are in milliseconds since 1970."""
+
+    job_id: str
+    name: str | None
+    input_filename: str
+    status: str
+    status_message: str | None
+    create_time: int
+    start_time: int | None
+    end_time: int | None
+    update_time: int
+    job_definition_id: str | None
+    output_formats: tuple[str, ...] | None
+    tags: tuple[str, ...] | None
+    runtime_environment_parameters: Mapping[str, int | float | bool | str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownDefinition:
+    """The columns of a job definition that are shown; times are in milliseconds since 1970."""
+
+    job_definition_id: str
+    name: str | None
+    input_filename: str
+    schedule: str | None
+    timezone: str | None
+    active: bool
+    create_time: int
+    update_time: int
+
+
 Row = TypeVar("Row", JobRow, DefinitionRow)
-Decoded = TypeVar("Decoded", JobRow, DefinitionRow, ScheduleRow)
+Decoded = TypeVar(
+    "Decoded", JobRow, DefinitionRow, WatchedRow, OptionsRow, ShownJob, ShownDefinition, StoredJob
+)
 
 jobs = table("jobs", *(column(field.name) for field in fields(JobRow)))
 definitions = table("job_definitions", *(column(field.name) for field in fields(DefinitionRow)))
+
+
+INDICES = {
+    "ix_jobs_status_end_time": "jobs (status, end_time)",
+    "ix_jobs_job_definition_id_create_time": "jobs (job_definition_id, create_time)",
+    "ix_jobs_input_filename_create_time": "jobs (input_filename, create_time)",
+    "ix_jobs_idempotency_token": "jobs (idempotency_token)",
+    "ix_jobs_create_time": "jobs (create_time)",
+    "ix_job_definitions_create_time": "job_definitions (create_time)",
+}
+"""Indices that Jupyter-Scheduler's tables lack, by their names. Without them, most queries read every job there ever was.
+
+See docs/upstream.md#indices.
+"""
 
 
 def decode(kind: type[Decoded], values: Mapping[Any, Any]) -> Decoded:

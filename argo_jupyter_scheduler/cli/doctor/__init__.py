@@ -10,6 +10,7 @@ and what to do. Without ``--run`` nothing is changed, here or in Argo, and nothi
 `argo`             the server, the token and its rights, the pods and their image
 `storage`          the staging area and the database, here and in the pods
 `schedules`        job definitions that never run, and why
+`retention`        the room that jobs take, and what is left of jobs of which another part is gone
 `formats`          output formats that cannot be made, and why
 `trial`            ``--run``: a tiny notebook, a stop and a job definition, all deleted again
 `command`          the sub-command itself

@@ -16,7 +16,7 @@ class DoctorCommand(SchedulerCommand):
     """Checks everything that runs need."""
 
     name = "jupyter argo-scheduler doctor"
-    description = """Check everything that runs need, and say what to do about what is missing.
+    description = """Check everything that runs need, and print how to fix each problem.
 
     jupyter argo-scheduler doctor [options]
 
@@ -27,16 +27,18 @@ class DoctorCommand(SchedulerCommand):
     run = Bool(
         False,
         config=True,
-        help="Also run a tiny notebook, stop a run and make a job definition; all are deleted again.",
+        help="Also run a tiny notebook, stop a run and create a job definition. All are deleted afterwards.",
     )
-    timeout = Float(TRIAL_SECONDS, min=0, config=True, help="Seconds that the notebook of --run may take.")
+    timeout = Float(
+        TRIAL_SECONDS, min=0, config=True, help="Time limit in seconds for the notebook of --run."
+    )
 
     aliases = {**ALIASES, "timeout": "DoctorCommand.timeout"}  # noqa: RUF012
     flags = {  # noqa: RUF012
         **FLAGS,
         "run": (
             {"DoctorCommand": {"run": True}},
-            "Also run a tiny notebook, stop a run and make a job definition; all are deleted again.",
+            "Also run a tiny notebook, stop a run and create a job definition. All are deleted afterwards.",
         ),
         "json": ({"DoctorCommand": {"as_json": True}}, "Print the findings as JSON."),
     }

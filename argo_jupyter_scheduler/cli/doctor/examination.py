@@ -12,7 +12,10 @@ from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.doctor import argo, configuration, storage
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.doctor.formats import check_formats
-from argo_jupyter_scheduler.cli.doctor.schedules import check_schedules
+from argo_jupyter_scheduler.cli.doctor.notifications import check_targets
+from argo_jupyter_scheduler.cli.doctor.outputs import check_outputs
+from argo_jupyter_scheduler.cli.doctor.retention import check_retention
+from argo_jupyter_scheduler.cli.doctor.schedules import check_reports, check_schedules
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidConfiguration
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
@@ -56,6 +59,10 @@ def examine(
                 yield warning("configuration", messages.SLACK_NOT_CONFIGURED)
             yield from _check_engine(scheduler, run)
             yield from check_schedules(scheduler.jobs.database)
+            yield from check_reports(scheduler.jobs)
+            yield from check_targets(scheduler.jobs)
+            yield from check_outputs(scheduler.jobs, _find_root(command), _read_pods(scheduler), run)
+            yield from check_retention(scheduler)
             yield from _check_environments(scheduler)
             yield check_formats()
             if run:
@@ -64,6 +71,22 @@ def examine(
                 yield from trial.try_everything(scheduler, Path(folder), timeout_seconds)
         finally:
             scheduler.close()
+
+
+def _find_root(command: SchedulerCommand) -> Path | None:
+    """Return the configured root folder; None where JupyterLab takes the folder that it is started in."""
+    configured = command.config.ServerApp.get("root_dir")
+    return Path(str(configured)).expanduser() if configured else None
+
+
+def _read_pods(scheduler: ArgoScheduler) -> storage.RunPods | None:
+    """Return the pods of runs; None where runs are not in pods, or the shape of the pods is unknown."""
+    engine = scheduler.jobs.engine
+    if isinstance(engine, ArgoEngine):
+        with contextlib.suppress(ArgoSchedulerError):
+            manifest = engine.build_workflow(JobRow(job_id=argo.NO_JOB, parameters={}))
+            return storage.read_run_pods(manifest, engine.settings.pods)
+    return None
 
 
 def _check_engine(scheduler: ArgoScheduler, run: bool) -> Iterator[Finding]:

@@ -120,7 +120,7 @@ def _check_image(scheduler: ArgoScheduler, job_id: str) -> Iterator[Finding]:
     """Compare this package's version in the pod, which is in its log, with the server's."""
     if not isinstance(scheduler.jobs.engine, ArgoEngine):
         return
-    log = Path(scheduler.get_staging_paths(scheduler.get_job(job_id, False))["log"])
+    log = Path(scheduler.get_staging_paths(asyncio.run(scheduler.get_job(job_id, False)))["log"])
     found = VERSION.search(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else None
     version = found[1] if found else "an unknown version"
     if version == __version__:

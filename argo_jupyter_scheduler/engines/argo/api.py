@@ -10,8 +10,11 @@ import math
 import os
 import re
 import ssl
+import threading
 import time
 import warnings
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +26,7 @@ from urllib3.util import Retry
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import EngineError, EngineRefused, EngineUnavailable
+from argo_jupyter_scheduler.domain.text import one_line
 from argo_jupyter_scheduler.engines.argo.connection import Connection
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 
@@ -39,6 +43,9 @@ BACKOFF_SECONDS = 0.2
 
 PASSING_STATUSES = (429, 502, 503, 504)
 """Statuses after which the same call may succeed."""
+
+UNREACHABLE = "unreachable"
+"""The kind of an error without an answer."""
 
 MAX_MESSAGE_LENGTH = 500
 """Characters that are shown of an error of Argo's."""
@@ -73,10 +80,18 @@ class _RetryInTime(Retry):
 
 
 class ArgoApi:
-    """Calls of Argo's REST API, each with a time limit and an error that a user can act on."""
+    """Calls of Argo's REST API, each with a time limit and an error that a user can act on.
+
+    Attributes
+    ----------
+    errors
+        How many calls have failed, by HTTP status, or `UNREACHABLE`. An error that is as good as success is none.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.errors: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(maxsize=10, **_tls(connection))
 
     def close(self) -> None:
@@ -86,7 +101,8 @@ class ArgoApi:
     @functools.cached_property
     def version(self) -> tuple[int, ...]:
         """The server's version, such as (3, 4, 4), asked for once. A build without a number, or of v0.0.0, counts as newest."""
-        numbers = re.match(r"v?([1-9]\d*)\.(\d+)(?:\.(\d+))?", str(self.ask("version").get("version")))
+        given = str(self.ask("version").get("version"))
+        numbers = re.match(r"v?([1-9]\d{0,8})\.(\d{1,9})(?:\.(\d{1,9}))?", given, re.ASCII)
         return tuple(int(number or 0) for number in numbers.groups()) if numbers else (999,)
 
     def require(self, feature: str, since: tuple[int, int]) -> None:
@@ -139,15 +155,30 @@ class ArgoApi:
         place = f"{kind}/{self.connection.namespace}{path}"
         return self._request(method, place, body, query, accepted, accepted_words)
 
+    @contextlib.contextmanager
+    def read_answers(self) -> Iterator[None]:
+        """Translate errors of code that reads answers as Argo's: a proxy, or another program, may have sent anything.
+
+        Raises
+        ------
+        EngineUnavailable
+            An answer does not have the form of Argo's.
+        """
+        try:
+            yield
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            text = messages.argo_answer_unknown(self.connection.url, error)
+            raise EngineUnavailable(text, half_done=True) from error
+
     def read_log(self, workflow: str) -> list[str]:
         """Return the lines that a workflow's pods have printed, without those of Argo's executor; raises as `call`."""
         place = f"workflows/{self.connection.namespace}/{workflow}/log"
         response, words = self._send("GET", place, None, {"logOptions.container": "main"})
         if response.status >= 300:
-            raise _error(response.status, words, self.connection, half_done=False)
+            raise self._count(_error(response.status, words, self.connection, half_done=False))
         lines = []
         for line in response.data.decode(errors="replace").splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 lines.append(str(json.loads(line)["result"]["content"]))
         return [line for line in lines if " argo=true" not in line]
 
@@ -162,13 +193,15 @@ class ArgoApi:
     ) -> KubernetesObject:
         response, words = self._send(method, place, body, query)
         if response.status < 300:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 answer = response.json()
-                if isinstance(answer, dict):
+                if isinstance(answer, dict) and (
+                    answer or method != "POST"
+                ):  # a create is answered with the object
                     return answer
         if response.status in accepted or (accepted_words and accepted_words in words):
             return {}
-        raise _error(response.status, words, self.connection, half_done=method != "GET")
+        raise self._count(_error(response.status, words, self.connection, half_done=method != "GET"))
 
     def _send(
         self, method: str, place: str, body: KubernetesObject | None, query: dict[str, str] | None
@@ -197,8 +230,14 @@ class ArgoApi:
                 timeout=urllib3.Timeout(connect=at.timeout / 4, total=at.timeout * 0.45),
             )
         except HTTPError as error:
-            raise _unreachable(error, at, half_done=method != "GET") from error
+            raise self._count(_unreachable(error, at, half_done=method != "GET")) from error
         return response, _message(response, token.partition(" ")[2]) if response.status >= 300 else ""
+
+    def _count(self, error: EngineError) -> EngineError:
+        """Return an error that a call ends with, counted."""
+        with self._lock:
+            self.errors[str(error.status) if error.status else UNREACHABLE] += 1
+        return error
 
 
 def _tls(at: Connection) -> dict[str, Any]:
@@ -228,12 +267,12 @@ def _message(response: urllib3.BaseHTTPResponse, secret: str) -> str:
     """
     try:
         words, length = str(response.json()["message"]), MAX_MESSAGE_LENGTH
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         location = response.headers.get("Location", "").partition("?")[0]
         text = response.data.decode(errors="replace").strip()
         plain = "" if text.startswith(("<", "{", "[")) else text
         words, length = location or plain or response.reason or "no reason given", MAX_PLAIN_LENGTH
-    return (words.replace(secret, "…") if secret else words)[:length].rstrip(".")
+    return one_line(words.replace(secret, "…") if secret else words)[:length].rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

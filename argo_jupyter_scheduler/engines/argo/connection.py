@@ -76,6 +76,29 @@ class Token:
         return found if isinstance(found, dict) else {}
 
 
+def check_ui_url(template: str) -> None:
+    """Refuse what cannot be the address of a run's page in a browser; an empty one is accepted.
+
+    Raises
+    ------
+    ValueError
+        Says what is wrong.
+    """
+    if not template:
+        return
+    parts = urlsplit(template)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it does not begin with https:// and a host")
+    begun = (
+        part for part in template.split("}")[:-1] if "{" in part
+    )  # a pattern would take the square of the length
+    placeholders = {part[part.index("{") :] + "}" for part in begun}
+    if unknown := placeholders - {"{namespace}", "{workflow}"}:
+        raise ValueError(f"{min(unknown)} is not known")
+    if "{workflow}" not in template:
+        raise ValueError("{workflow} is missing")
+
+
 @dataclass(frozen=True)
 class Connection:
     """How Argo's server is reached.
@@ -91,7 +114,7 @@ class Connection:
     verify
         Whether the server's certificate is verified, or the file or folder with the certificates of authorities to trust.
     timeout
-        Seconds for one call, all tries together.
+        Seconds for one call, all attempts together.
     """
 
     url: str

@@ -14,15 +14,20 @@ from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 MAX_ATTEMPTS = 5
 """How often a change of a live object is tried again when somebody else changed it in between."""
 
-DELETED_LINGERS_SECONDS = 5.0
-"""How long a deleted object may still be seen (Argo 4.1: a moment)."""
-
 LOOK_AGAIN_SECONDS = 0.2
 """How long to wait between two looks at a deleted object."""
 
 
 class CronWorkflows:
-    """The cron workflows of this package; every method raises as `ArgoApi.call`."""
+    """The cron workflows of this package; every method raises as `ArgoApi.call`.
+
+    Attributes
+    ----------
+    deleted_lingers_seconds
+        How long a deleted object may still be seen (Argo 4.1: a moment).
+    """
+
+    deleted_lingers_seconds = 5.0
 
     def __init__(self, api: ArgoApi) -> None:
         self._api = api
@@ -45,15 +50,20 @@ class CronWorkflows:
             if not live:
                 self._create(wanted)
                 return
-            needs_edit, suspended = live_objects.needs_edit(live, wanted), wanted["spec"]["suspend"]
-            if not needs_edit and suspended == bool(live["spec"].get("suspend")):
-                return
-            if live_objects.is_rewritten(live, wanted) and (needs_edit or not suspended):
-                self._replace(live, wanted)
-                return
-            if self._change(live, wanted, needs_edit):
-                return
+            with self._api.read_answers():
+                if self._is_applied(live, wanted):
+                    return
         raise EngineUnavailable(messages.cron_workflow_contended(name))
+
+    def _is_applied(self, live: KubernetesObject, wanted: KubernetesObject) -> bool:
+        """Make a live object what is wanted; return False where somebody else changed it meanwhile."""
+        needs_edit, suspended = live_objects.needs_edit(live, wanted), wanted["spec"]["suspend"]
+        if not needs_edit and suspended == bool(live["spec"].get("suspend")):
+            return True
+        if live_objects.is_rewritten(live, wanted) and (needs_edit or not suspended):
+            self._replace(live, wanted)
+            return True
+        return self._change(live, wanted, needs_edit)
 
     def _change(self, live: KubernetesObject, wanted: KubernetesObject, needs_edit: bool) -> bool:
         """Change a live object; return whether it still was as it was read."""
@@ -83,7 +93,8 @@ class CronWorkflows:
         names = ",".join(f"items.metadata.{field}" for field in ("name", *fields))
         query = {"listOptions.labelSelector": MANAGER_SELECTOR, "fields": names}
         items = self._api.call("GET", CRON_WORKFLOWS, "", query=query).get("items") or []
-        return {item["metadata"]["name"]: item["metadata"] for item in items}
+        with self._api.read_answers():
+            return {item["metadata"]["name"]: item["metadata"] for item in items}
 
     def _body(self, name: str) -> KubernetesObject:
         return {"name": name, "namespace": self._api.connection.namespace}
@@ -104,7 +115,7 @@ class CronWorkflows:
         wanted["metadata"]["labels"] = {**others, **wanted["metadata"]["labels"]}
         orphan = {"deleteOptions.propagationPolicy": "Orphan"}
         self._api.call("DELETE", CRON_WORKFLOWS, f"/{name}", query=orphan, accepted=(404,))
-        give_up = time.monotonic() + DELETED_LINGERS_SECONDS
+        give_up = time.monotonic() + self.deleted_lingers_seconds
         while True:
             try:
                 self._create(wanted)

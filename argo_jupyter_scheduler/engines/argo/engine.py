@@ -6,10 +6,12 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import quote
 
 from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import EngineRefused, InvalidJob, InvalidPod
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
@@ -17,17 +19,30 @@ from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.argo import live_objects, manifests, observations
 from argo_jupyter_scheduler.engines.argo.api import OLDEST_VERSION, WORKFLOWS, ArgoApi
 from argo_jupyter_scheduler.engines.argo.cron_workflows import CronWorkflows
-from argo_jupyter_scheduler.engines.argo.labels import DEFINITION_LABEL, MANAGER_SELECTOR
+from argo_jupyter_scheduler.engines.argo.labels import (
+    DATABASE_LABEL,
+    DEFINITION_LABEL,
+    JOB_LABEL,
+    MANAGER_SELECTOR,
+)
 from argo_jupyter_scheduler.engines.argo.manifest_settings import (
     ManifestSettings,
     make_manifest_settings,
     settings_for,
 )
-from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
+from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
 from argo_jupyter_scheduler.engines.argo.pods import shape_sources, visibility
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import ArgoSettings
-from argo_jupyter_scheduler.engines.base import Engine, Observation, Snapshot
+from argo_jupyter_scheduler.engines.base import (
+    CRON_WORKFLOW,
+    WORKFLOW,
+    Engine,
+    EngineObject,
+    ObjectKind,
+    Observation,
+    Snapshot,
+)
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow, ScheduleRow
 
@@ -116,6 +131,10 @@ class ArgoEngine(Engine):
         """Whether pods get a token for Slack, from a Secret or from the server's own environment."""
         return bool(self.settings.slack_token_secret) or self.manifest_settings.slack.has_token
 
+    @property
+    def notification_targets(self) -> tuple[str, ...]:  # noqa: D102 (the base class says it)
+        return tuple(self.settings.notification_secrets)
+
     def find_visibility_problem(self) -> str:
         """Return why pods cannot use this server's files, and what to do; empty if they can, or Nebari gives them their volumes.
 
@@ -131,7 +150,15 @@ class ArgoEngine(Engine):
             return ""
         return visibility.find_problem(known.shape, known.staging_path, known.db_url)
 
-    def owns(self, job: JobRow) -> bool:  # noqa: D102 (the base class says it)
+    def find_url(self, job: JobRow) -> str | None:
+        """Return the address of a run's page in Argo's user interface; None where that is not configured."""
+        url = self.settings.ui_url.replace("{namespace}", quote(self.settings.connection.namespace, safe=""))
+        return url.replace("{workflow}", quote(job.workflow_name, safe="")) or None
+
+    def count_errors(self) -> Mapping[str, int]:  # noqa: D102 (the base class says it)
+        return dict(self.api.errors)
+
+    def owns(self, job: JobRow) -> bool:  # noqa: D102
         return job.pid is None
 
     def complete_settings(self, settings: RunSettings) -> RunSettings:  # noqa: D102
@@ -157,7 +184,8 @@ class ArgoEngine(Engine):
     def find_reason(self, job: JobRow) -> str:
         """Return what Argo says of pods that failed or cannot start; raises as `stop`."""
         workflow = self.api.call("GET", WORKFLOWS, f"/{job.workflow_name}", accepted=(404,))
-        return observations.find_reason(workflow)
+        with self.api.read_answers():
+            return observations.find_reason(workflow)
 
     def read_log(self, job: JobRow) -> list[str]:
         """Return the lines that a run's pods have printed, as far as they are still there; raises as `stop`."""
@@ -179,7 +207,10 @@ class ArgoEngine(Engine):
         self.api.call("PUT", WORKFLOWS, f"/{name}/stop", body, accepted=(404,), accepted_words=words)
 
     def delete(self, job: JobRow) -> None:  # noqa: D102
-        self.api.call("DELETE", WORKFLOWS, f"/{job.workflow_name}", accepted=(404,))
+        self._delete(job.workflow_name)
+
+    def _delete(self, name: str) -> None:
+        self.api.call("DELETE", WORKFLOWS, f"/{name}", accepted=(404,))
 
     def exists(self, job: JobRow) -> bool:  # noqa: D102
         query = {"fields": "metadata.name"}
@@ -191,7 +222,7 @@ class ArgoEngine(Engine):
         settings = settings_for(self.manifest_settings, row)
         if not settings.shape.image:
             raise EngineRefused(messages.POD_SHAPE_UNKNOWN)
-        return settings
+        return replace(settings, database_id=self._database.id)
 
     # Schedules
 
@@ -217,7 +248,7 @@ class ArgoEngine(Engine):
         except (InvalidJob, EngineRefused):
             if definition.active:
                 raise
-            # Also a definition that cannot run any more can be paused.
+            # A definition that can no longer run can still be paused.
             self._cron_workflows.pause(cron_workflow_name(definition.job_definition_id))
             return
         self._cron_workflows.apply(wanted)
@@ -226,15 +257,20 @@ class ArgoEngine(Engine):
         self._cron_workflows.delete(cron_workflow_name(job_definition_id))
 
     def end_runs(self, job_definition_id: str) -> None:  # noqa: D102
-        for workflow in self._list_workflows(f"{DEFINITION_LABEL}={job_definition_id}"):
-            if not observations.has_ended(workflow):  # Argo deletes those that belong to the cron workflow
-                self._stop(workflow["metadata"]["name"])
+        workflows = self._list_workflows(f"{DEFINITION_LABEL}={job_definition_id}")
+        with self.api.read_answers():
+            for workflow in workflows:
+                if not observations.has_ended(
+                    workflow
+                ):  # Argo deletes those that belong to the cron workflow
+                    self._stop(str(workflow["metadata"]["name"]))
 
     def find_outdated(self, schedules: Sequence[ScheduleRow]) -> list[str]:  # noqa: D102
-        sent = {
-            name: live_objects.read_configuration(metadata)
-            for name, metadata in self._cron_workflows.list_metadata("annotations").items()
-        }
+        with self.api.read_answers():
+            sent = {
+                name: live_objects.read_configuration(metadata)
+                for name, metadata in self._cron_workflows.list_metadata("annotations").items()
+            }
         return [
             row.job_definition_id
             for row in schedules
@@ -252,6 +288,23 @@ class ArgoEngine(Engine):
         text = json.dumps([self.settings.configured, traits], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    # Objects
+
+    def list_objects(self) -> list[EngineObject]:
+        """Return the workflows and cron workflows whose label names this server's database."""
+        workflows = [workflow["metadata"] for workflow in self._list_workflows(MANAGER_SELECTOR)]
+        cron_workflows = self._cron_workflows.list_metadata("uid", "labels", "creationTimestamp").values()
+        found = [_read_object(WORKFLOW, metadata) for metadata in workflows]
+        found += [_read_object(CRON_WORKFLOW, metadata) for metadata in cron_workflows]
+        database_id = self._database.id
+        return [one for one in found if database_id and one.database_id == database_id]
+
+    def delete_object(self, found: EngineObject) -> None:  # noqa: D102 (the base class says it)
+        if found.kind == CRON_WORKFLOW:
+            self._cron_workflows.delete(found.name)
+        else:
+            self._delete(found.name)
+
     # Observation
 
     def observe(
@@ -262,6 +315,13 @@ class ArgoEngine(Engine):
         if not (own_jobs or definition_ids or look_for_others):
             return Snapshot()
         workflows = self._list_workflows(MANAGER_SELECTOR)
+        with self.api.read_answers():
+            return self._read_snapshot(workflows, own_jobs, definition_ids)
+
+    def _read_snapshot(
+        self, workflows: Sequence[KubernetesObject], own_jobs: Sequence[JobRow], definition_ids: Sequence[str]
+    ) -> Snapshot:
+        """Return what a list of Argo's workflows says of jobs and of definitions."""
         by_name = {workflow["metadata"]["name"]: workflow for workflow in workflows}
         newest_runs = observations.find_newest_runs(workflows)
         found = {}
@@ -294,9 +354,25 @@ class ArgoEngine(Engine):
     def _find_gone(self, missing: Iterable[JobRow]) -> dict[str, Observation]:
         """Return the end of jobs whose workflow no longer exists, of those that are missing in a list."""
         # A run that had begun had a workflow. One that still waits may have been submitted a moment ago.
-        late = [job for job in missing if job.status not in WAITING or observations.has_waited(job)]
+        wait = observations.WAIT_FOR_WORKFLOW_MS
+        late = [job for job in missing if job.status not in WAITING or observations.has_waited(job, wait)]
         return {
             job.job_id: Observation(ended=True, message=messages.WORKFLOW_GONE)
             for job in late[:MAX_CONFIRMATIONS]
             if not self.exists(job)  # the list may be that of a server that has just begun
         }
+
+
+def _read_object(kind: ObjectKind, metadata: Part) -> EngineObject:
+    """Return an object of Argo's by its metadata."""
+    labels = metadata.get("labels") or {}
+    definition_id = labels.get(DEFINITION_LABEL)
+    job_id = None if kind == CRON_WORKFLOW else labels.get(JOB_LABEL) or metadata["uid"]
+    return EngineObject(
+        kind=kind,
+        name=metadata["name"],
+        job_id=job_id,
+        job_definition_id=definition_id,
+        create_time=milliseconds(metadata["creationTimestamp"]),
+        database_id=labels.get(DATABASE_LABEL, ""),
+    )

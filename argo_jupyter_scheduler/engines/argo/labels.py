@@ -8,6 +8,9 @@ JOB_LABEL = "jupyter-scheduler-job-id"
 DEFINITION_LABEL = "jupyter-scheduler-job-definition-id"
 """On a cron workflow, and on the workflows that it starts."""
 
+DATABASE_LABEL = "jupyter-scheduler-database"
+"""On all of these: the id of the database that has the rows, see `storage.database_id`."""
+
 MANAGER = {"app.kubernetes.io/managed-by": "argo-jupyter-scheduler"}
 """On every object, since a list can select by one label only. The key is one that Kubernetes recommends."""
 
@@ -24,6 +27,10 @@ ARGO_PREFIX = "workflows.argoproj.io/"
 """Labels that begin with this are Argo's own."""
 
 
+RESERVED = frozenset({OVERRIDE_LABEL, JOB_LABEL, DEFINITION_LABEL, DATABASE_LABEL, *MANAGER})
+"""Labels that are this package's or Nebari's own."""
+
+
 def is_reserved(label: str) -> bool:
     """Return whether a label belongs to this package, to Argo or to Nebari, so that a configuration must not set it."""
-    return label.startswith(ARGO_PREFIX) or label in {OVERRIDE_LABEL, JOB_LABEL, DEFINITION_LABEL, *MANAGER}
+    return label.startswith(ARGO_PREFIX) or label in RESERVED

@@ -28,6 +28,8 @@ class ManifestSettings:
         Kubernetes namespace of the workflows.
     db_url, staging_path
         Where rows and files are, in the pods as on the server.
+    database_id
+        What tells the database from all others; empty where that is unknown.
     pod_per_step
         Whether each step gets a pod of its own.
     shape
@@ -44,6 +46,8 @@ class ManifestSettings:
         Whether Nebari's admission controller completes the manifest.
     compute_types
         What each compute type changes of the shape: traits of a pod.
+    executor_service_account
+        The service account of Argo's own containers, so that the run's container gets no token; empty for that of the pod.
     retries
         How often a failed `main` is tried again.
     retry_interval
@@ -52,6 +56,9 @@ class ManifestSettings:
         What runs send to Slack.
     slack_token_secret
         ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
+    notification_secrets
+        ``name`` and ``key`` of the Kubernetes Secret that has the address, for each notification target; those of one job or
+        definition are its own targets.
     """
 
     namespace: str
@@ -65,10 +72,13 @@ class ManifestSettings:
     creator: str = ""
     nebari: bool = False
     compute_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    executor_service_account: str = ""
     retries: int = 0
     retry_interval: int = 0
     slack: SlackSettings = field(default_factory=SlackSettings)
     slack_token_secret: Mapping[str, str] = field(default_factory=dict)
+    notification_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    database_id: str = ""
 
 
 def make_manifest_settings(
@@ -100,8 +110,10 @@ def make_manifest_settings(
         creator=settings.creator,
         nebari=pods.nebari,
         compute_types=shape_sources.expand_compute_types(pods, shape),
+        executor_service_account=shape_sources.find_executor_account(pods),
         slack=replace(settings.slack, has_token=has_token),
         slack_token_secret=settings.slack_token_secret,
+        notification_secrets=settings.notification_secrets,
     )
 
 
@@ -116,7 +128,7 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     InvalidJob
         Its compute type no longer exists, or an option is not valid.
     """
-    asked = options.read_options(row.tags, row.runtime_environment_parameters)
+    asked = options.read_options(row.tags, row.runtime_environment_parameters, of_run=True)
     shape = settings.shape
     if row.compute_type:
         if row.compute_type not in settings.compute_types:
@@ -125,6 +137,8 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
         shape = shape.changed(**settings.compute_types[row.compute_type])
     if asked.image:
         shape = shape.changed(image=asked.image)
+    known = settings.notification_secrets
+    notified, _ = options.read_notify(row.tags, row.runtime_environment_parameters, default="")
     deadline = asked.timeout or settings.policy.active_deadline_seconds
     concurrency = asked.concurrency or settings.policy.concurrency
     policy = replace(settings.policy, active_deadline_seconds=deadline, concurrency=concurrency)
@@ -133,6 +147,7 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
         shape=shape,
         helper_shape=settings.shape,
         policy=policy,
+        notification_secrets={name: known[name] for name in notified if name in known},
         retries=asked.retries,
         retry_interval=asked.retry_interval,
     )

@@ -10,18 +10,19 @@ of a newer Kubernetes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hera.workflows import Container, CronWorkflow, Parameter, Step, Steps, Workflow
-from hera.workflows.models import Backoff, ContinueOn, IntOrString, RetryStrategy, TTLStrategy
+from hera.workflows.models import Backoff, ContinueOn, ExecutorConfig, IntOrString, RetryStrategy, TTLStrategy
 
 from argo_jupyter_scheduler.domain import plan
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name, workflow_name
 from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE, normalize
 from argo_jupyter_scheduler.engines.argo.labels import (
     CREATOR_LABEL,
+    DATABASE_LABEL,
     DEFINITION_LABEL,
     JOB_LABEL,
     MANAGER,
@@ -30,7 +31,7 @@ from argo_jupyter_scheduler.engines.argo.labels import (
 from argo_jupyter_scheduler.engines.argo.manifest_settings import ManifestSettings, find_slack_token
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify import slack, targets
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 WORKFLOW_FIELDS = frozenset(
@@ -88,12 +89,11 @@ def build_workflow(job: JobRow, settings: ManifestSettings) -> KubernetesObject:
     job
         The run's row. Nothing that a user typed gets from it into the manifest.
     """
-    sends_slack = slack.is_asked_for(job.parameters, settings.slack)
-    steps = [name for name in plan.STEPS if sends_slack or name != plan.SEND_TO_SLACK]
-    pods = _list_pods(steps, settings.pod_per_step, sends_slack)
+    sending = _find_sending_steps(job, settings)
+    pods = _list_pods(_without(plan.STEPS, plan.SENDING_STEPS - sending), settings.pod_per_step, sending)
     with Workflow(
         name=workflow_name(job.job_id),
-        labels={**settings.shape.labels, **MANAGER, JOB_LABEL: job.job_id, **_nebari_labels(settings)},
+        labels={**_labels(settings), JOB_LABEL: job.job_id, **_nebari_labels(settings)},
         **_workflow_fields(settings),
     ) as workflow:
         _add_templates(pods, ["--job-id", job.job_id], settings)
@@ -118,10 +118,12 @@ def build_cron_workflow(
     policy = settings.policy
     identity = ["--job-id", "{{workflow.uid}}", "--definition-id", definition_id]
     identity += ["--workflow", "{{workflow.name}}", "--created", "{{workflow.creationTimestamp}}"]
-    labels = {**settings.shape.labels, **MANAGER, DEFINITION_LABEL: definition_id}
-    # A pod of all steps always has the one that sends, so that its parameters may come and go. Only its own pod is left out.
-    sends_slack = slack.is_asked_for(definition.parameters, settings.slack)
-    pods = _list_pods(plan.SCHEDULED_STEPS, settings.pod_per_step, sends_slack)
+    labels = {**_labels(settings), DEFINITION_LABEL: definition_id}
+    sending = _find_sending_steps(definition, settings)
+    # A pod of all steps always has the one for Slack, so that its parameters may come and go. Only its own pod is left out. An
+    # image with an earlier version of this package does not know the other one.
+    steps = _without(plan.SCHEDULED_STEPS, {plan.SEND_NOTIFICATIONS} - sending)
+    pods = _list_pods(steps, settings.pod_per_step, sending)
     with CronWorkflow(
         name=cron_workflow_name(definition_id),
         labels={**labels, **_nebari_labels(settings)},
@@ -145,6 +147,12 @@ def build_cron_workflow(
     return manifest
 
 
+def _labels(settings: ManifestSettings) -> dict[str, str]:
+    """Return the labels of every object."""
+    database = {DATABASE_LABEL: settings.database_id} if settings.database_id else {}
+    return {**settings.shape.labels, **MANAGER, **database}
+
+
 def _nebari_labels(settings: ManifestSettings) -> dict[str, str]:
     """Return labels of what is created; a cron workflow's runs get them from their parent."""
     return {OVERRIDE_LABEL: "true", **({CREATOR_LABEL: settings.creator} if settings.creator else {})}
@@ -158,29 +166,51 @@ def _workflow_fields(settings: ManifestSettings) -> dict[str, Any]:
         "on_exit": "exit",
         "ttl_strategy": TTLStrategy(seconds_after_completion=settings.policy.ttl_seconds),
         "active_deadline_seconds": settings.policy.active_deadline_seconds or None,
+        **_executor_fields(settings.executor_service_account),
     }
 
 
-def _list_pods(steps: Sequence[str], pod_per_step: bool, sends_slack: bool) -> list[_Pod]:
+def _executor_fields(account: str) -> dict[str, Any]:
+    """Return what gives a service account's token to Argo's own containers alone; Argo mounts it there from its Secret."""
+    if not account:
+        return {}
+    executor = ExecutorConfig(service_account_name=account)
+    return {"automount_service_account_token": False, "executor": executor}
+
+
+def _find_sending_steps(row: JobRow | DefinitionRow, settings: ManifestSettings) -> frozenset[str]:
+    """Return the steps that have a message to send."""
+    sending = {
+        plan.SEND_TO_SLACK: slack.is_asked_for(row.parameters, settings.slack),
+        plan.SEND_NOTIFICATIONS: bool(settings.notification_secrets),
+    }
+    return frozenset(name for name, is_asked_for in sending.items() if is_asked_for)
+
+
+def _without(steps: Sequence[str], left_out: Collection[str]) -> list[str]:
+    return [name for name in steps if name not in left_out]
+
+
+def _list_pods(steps: Sequence[str], pod_per_step: bool, sending: Collection[str]) -> list[_Pod]:
     """Return the pods of a run in their order; the last one is the exit handler's.
 
     Parameters
     ----------
     steps
         The run's steps.
-    sends_slack
-        Whether a message is to be sent, so that a pod of its own is worth its time.
+    sending
+        The steps that have a message to send, so that a pod of its own is worth its time.
 
     Notes
     -----
-    The exit handler publishes what a killed `main` has left (the notebook up to that cell, the log), sends the message to Slack if
-    none was sent, and writes the row of a run whose first pod never started.
+    The exit handler publishes what a killed `main` has left (the notebook up to that cell, the log), sends the messages that were
+    not sent, and writes the row of a run whose first pod never started.
     """
     at_exit = [name for name in steps if name == plan.CREATE_JOB_ID or name in plan.ALWAYS]
     exit_handler = _Pod(plan.FAILURE, at_exit, inputs={"failures": "{{workflow.failures}}"})
     if not pod_per_step:
         return [_Pod("main", steps), exit_handler]
-    needed = [name for name in steps if sends_slack or name != plan.SEND_TO_SLACK]
+    needed = _without(steps, plan.SENDING_STEPS - set(sending))
     return [*(_Pod(name, [name]) for name in needed if name != plan.FAILURE), exit_handler]
 
 
@@ -291,15 +321,22 @@ def _mirror_resources(resources: Mapping[str, Any]) -> dict[str, dict[str, str]]
 
 
 def _environment(pod: _Pod, settings: ManifestSettings) -> list[KubernetesObject]:
-    """Return a pod's environment variables. The Slack token is there by reference only, and only in pods that send messages.
+    """Return a pod's environment variables. Only pods that send messages have tokens and addresses, by reference."""
+    given = list(settings.shape.container.get("env") or [])
+    secret = {*slack.NAMES, *targets.find_variables(variable["name"] for variable in given)}
+    env = [variable for variable in given if variable["name"] not in secret]
+    if plan.SEND_TO_SLACK in pod.steps:
+        own = settings.slack_token_secret
+        env += [_refer(slack.TOKEN, own)] if own else find_slack_token(given)
+    if plan.SEND_NOTIFICATIONS in pod.steps:
+        secrets = settings.notification_secrets
+        env += [_refer(targets.name_variable(target), secret) for target, secret in secrets.items()]
+    return env
 
-    Our own reference is optional: a pod whose Secret is missing would never start, and no message is worth a run.
+
+def _refer(name: str, secret: Mapping[str, str]) -> KubernetesObject:
+    """Return an environment variable that refers to a Secret.
+
+    The reference is optional: a pod whose Secret is missing would never start, and no message is worth a run.
     """
-    env = list(settings.shape.container.get("env") or [])
-    others = [variable for variable in env if variable["name"] not in slack.NAMES]
-    if plan.SEND_TO_SLACK not in pod.steps:
-        return others
-    if settings.slack_token_secret:
-        reference = {**settings.slack_token_secret, "optional": True}
-        return [*others, {"name": slack.TOKEN, "valueFrom": {"secretKeyRef": reference}}]
-    return [*others, *find_slack_token(env)]
+    return {"name": name, "valueFrom": {"secretKeyRef": {**secret, "optional": True}}}

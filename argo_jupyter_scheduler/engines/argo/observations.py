@@ -7,6 +7,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain.argo_failures import join_messages, last_attempt
 from argo_jupyter_scheduler.domain.clock import milliseconds, now_ms
+from argo_jupyter_scheduler.domain.identity import is_job_id, is_run_token
 from argo_jupyter_scheduler.domain.messages import NO_REASON, REPLACED, STOPPED_IN_ARGO, WAITED
 from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.argo import phases
@@ -33,7 +34,10 @@ LISTED_FIELDS = ",".join(
 """What a list answers with; everything else (each run's whole manifest) would make it slow."""
 
 WAIT_BEFORE_EXPLAINING_MS = 60_000
-"""Milliseconds that a job may wait before its row says why, or be without a workflow before it counts as gone."""
+"""Milliseconds that a job may wait before its row says why."""
+
+WAIT_FOR_WORKFLOW_MS = 10_000
+"""Milliseconds that a job may be without a workflow before it counts as gone; one that is being created is not looked at."""
 
 WAIT_FOR_ROW_MS = 10_000
 """Milliseconds after which a scheduled run's pod should have written its row; it takes one or two seconds."""
@@ -43,23 +47,26 @@ SHUT_DOWN = "Stopped with strategy"
 
 
 def has_ended(workflow: Workflow) -> bool:
-    """Return whether a workflow will not change any more."""
+    """Return whether a workflow has ended."""
     return phases.has_ended(str((workflow.get("status") or {}).get("phase") or ""))
 
 
-def has_waited(job: JobRow) -> bool:
-    """Return whether a job is old enough that its row should say why nothing has happened."""
-    return now_ms() - job.create_time > WAIT_BEFORE_EXPLAINING_MS
+def has_waited(job: JobRow, milliseconds: int = WAIT_BEFORE_EXPLAINING_MS) -> bool:
+    """Return whether a job is so old that its row should say why nothing has happened."""
+    return now_ms() - job.create_time > milliseconds
 
 
 def read_scheduled_run(workflow: Workflow) -> ScheduledRun | None:
-    """Return the run of a definition that a workflow is; None for a job that a person has created."""
+    """Return the run of a definition that a workflow is; None for a job that a person has created.
+
+    A label alone proves nothing: others in the namespace can give it to their workflows. The uid names a folder, so it must be one.
+    """
     metadata = workflow["metadata"]
     definition_id = (metadata.get("labels") or {}).get(DEFINITION_LABEL)
-    if not definition_id:
+    uid, name = str(metadata.get("uid")), str(metadata.get("name"))
+    if not (definition_id and is_job_id(uid) and is_run_token(name, definition_id)):
         return None
-    created = milliseconds(metadata["creationTimestamp"])
-    return ScheduledRun(metadata["uid"], definition_id, created, metadata["name"])
+    return ScheduledRun(uid, definition_id, milliseconds(metadata["creationTimestamp"]), name)
 
 
 def find_runs(workflows: Iterable[Workflow], definition_ids: Collection[str]) -> list[ScheduledRun]:
@@ -75,7 +82,7 @@ def find_runs(workflows: Iterable[Workflow], definition_ids: Collection[str]) ->
 
 
 def find_others(workflows: Iterable[Workflow], job_ids: Collection[str]) -> list[str]:
-    """Return the ids of runs in progress that are not among these, and that nobody has told to end."""
+    """Return the ids of runs in progress that are not among these, and that nobody has stopped."""
     found = []
     for workflow in workflows:
         run = read_scheduled_run(workflow)

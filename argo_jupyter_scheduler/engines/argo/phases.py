@@ -10,13 +10,13 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """What a phase means for whoever waits for the run."""
+    """What a phase means for the run."""
 
     WAITING = "waiting"
     """Nothing runs yet."""
     RUNNING = "running"
     ENDED = "ended"
-    """Nothing will change any more."""
+    """The run has ended."""
 
 
 PHASES: dict[str, Meaning] = {

@@ -64,6 +64,8 @@ class PodSettings:
         Whether pods are like this server's own: ``auto``, ``on`` or ``off``.
     inherit_service_account
         Whether they also have its service account.
+    executor_service_account
+        The service account of Argo's own containers, so that the run's container gets no token; empty for that of the pod.
     nebari
         Whether Nebari's admission controller gives pods their shape.
     slug_scheme
@@ -85,6 +87,7 @@ class PodSettings:
     env_keep: tuple[str, ...] = ()
     inherit: Switch = "auto"
     inherit_service_account: bool = False
+    executor_service_account: str = ""
     nebari: bool = False
     slug_scheme: str = "safe"
     service_account_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -103,6 +106,8 @@ class ArgoSettings:
         How Argo's server is reached.
     pods
         Where the pods' shape comes from.
+    ui_url
+        The address of a run's page in Argo's user interface, with ``{namespace}`` and ``{workflow}``; empty for none.
     pod_per_step
         Whether each step gets a pod of its own.
     policy
@@ -113,15 +118,19 @@ class ArgoSettings:
         What runs send to Slack.
     slack_token_secret
         ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
+    notification_secrets
+        ``name`` and ``key`` of the Kubernetes Secret that has the address, for each notification target.
     configured
         The traits that all of this comes from, where an administrator has set them, as they were written.
     """
 
     connection: Connection
     pods: PodSettings
+    ui_url: str = ""
     pod_per_step: bool = False
     policy: Policy = field(default_factory=Policy)
     creator: str = ""
     slack: SlackSettings = field(default_factory=SlackSettings)
     slack_token_secret: Mapping[str, str] = field(default_factory=dict)
+    notification_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     configured: Mapping[str, Any] = field(default_factory=dict)

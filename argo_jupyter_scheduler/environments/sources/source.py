@@ -14,9 +14,10 @@ from typing import NamedTuple
 from argo_jupyter_scheduler.domain.background import start_in_background
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
+from argo_jupyter_scheduler.domain.text import one_line
 
 SOURCE_SECONDS = 11.0
-"""How long a source may take before nobody waits for it any more. conda, which is ended after ten seconds, comes before."""
+"""How long a source may take before it is given up. conda, which is ended after ten seconds, comes before."""
 
 
 class Found(NamedTuple):
@@ -155,7 +156,7 @@ class Source:
         if environments is not None:
             self.environments = environments
         if trouble and trouble != self.trouble:  # reported once, not each time
-            self._log.warning("Environments of %s: %s.", self.name, trouble)
+            self._log.warning("Environments of %s: %s.", self.name, one_line(trouble))
         self.trouble = trouble
         self.has_settled = True
 

@@ -9,6 +9,11 @@ Cell: TypeAlias = Any
 """A cell or an output, an ``nbformat.NotebookNode``, which has no types."""
 
 
+def tags_of(cell: Cell) -> list[str]:
+    """Return a cell's tags."""
+    return list(cell.metadata.get("tags") or [])
+
+
 @dataclass(frozen=True)
 class CellFailure:
     """Why a cell ended the run.

@@ -1,7 +1,7 @@
 """Turns outputs that only JupyterLab and its extensions show into HTML: charts, widgets, and a few types of files.
 
-nbconvert leaves out what it does not know (https://github.com/jupyter/nbconvert/issues/2235). Each function here gets one output
-and returns HTML that shows what JupyterLab shows, or None where the output is not its kind.
+nbconvert leaves out what it does not know (https://github.com/jupyter/nbconvert/issues/2235, docs/upstream.md#nbconvert-outputs).
+Each function here gets one output and returns HTML that shows what JupyterLab shows, or None where the output is not its kind.
 """
 
 from __future__ import annotations

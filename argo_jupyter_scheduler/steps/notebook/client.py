@@ -19,7 +19,7 @@ from papermill.engines import NotebookExecutionManager
 
 from argo_jupyter_scheduler.steps.context import log
 from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager
-from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure, CellObserver
+from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure, CellObserver, tags_of
 from argo_jupyter_scheduler.steps.notebook.repair import repair_message, repair_output
 from argo_jupyter_scheduler.storage.atomic import write_whole
 
@@ -196,7 +196,7 @@ class RunClient(PapermillNotebookClient):
         for payload in content.get("payload") or []:
             if isinstance(payload, dict) and payload.get("source") == EXIT_PAYLOAD:
                 self._exit(cell, cell_index, payload.get("keepkernel"))
-        if content.get("status") == "error" and "raises-exception" not in _tags(cell):
+        if content.get("status") == "error" and "raises-exception" not in tags_of(cell):
             self.failure = CellFailure(
                 cell_index,
                 str(content.get("ename") or ""),
@@ -226,7 +226,3 @@ class RunClient(PapermillNotebookClient):
             self._observer.read_output(output)
         self.nb_man.mark_changed()
         return output
-
-
-def _tags(cell: Cell) -> list[str]:
-    return list(cell.metadata.get("tags") or [])

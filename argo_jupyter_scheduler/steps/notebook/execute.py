@@ -32,6 +32,8 @@ from argo_jupyter_scheduler.steps.notebook.repair import (
     repair_json,
     shorten_repairs,
 )
+from argo_jupyter_scheduler.steps.scheduled_time import find_scheduled_time
+from argo_jupyter_scheduler.storage.folders import TAKEN
 from argo_jupyter_scheduler.storage.schema import JobRow
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
 INPUT_ERRORS = ("StdinNotImplementedError", "EOFError")
 """What ``input()`` raises in a kernel whose client cannot answer."""
+
+METADATA = "argo_jupyter_scheduler"
+"""The key of an executed notebook's metadata that says which linked input, of which commit, it is."""
 
 _GROUP_MEMBER = re.compile(r"\+-+ 1 -+\n(.*?)(?:\n[ |]*\+-+ \d|\n[ |]*\+-{8,}|\Z)", re.DOTALL)
 """The first member of an exception group, in a traceback as Python writes it."""
@@ -62,6 +67,8 @@ class Execution:
         Of its kernel.
     progress
         Follows it.
+    scheduled_time
+        The moment that it is about; empty for none.
     """
 
     context: Context
@@ -71,6 +78,7 @@ class Execution:
     kernel: Kernel
     limits: KernelLimits
     progress: Progress
+    scheduled_time: str = ""
 
     @property
     def kernel_name(self) -> str:
@@ -97,11 +105,12 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     settings = context.folder.read_settings()
     environment = locate(job.runtime_environment_name, settings)
     limits = find_limits(job.compute_type, settings)
-    with parameters.as_environment(job.parameters):
+    moment = find_scheduled_time(context.database, job, settings)
+    with parameters.as_environment(job.parameters, moment):
         kernel = _choose_kernel(content["metadata"], environment, settings)
         context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
         progress = Progress(context)
-        execution = Execution(context, job, settings, environment, kernel, limits, progress)
+        execution = Execution(context, job, settings, environment, kernel, limits, progress, moment)
         try:
             if settings.run_papermill_in_environment and kernels.has_own_papermill(kernel):
                 _execute_in_environment(execution, content)
@@ -130,6 +139,10 @@ def _read_input(context: Context, job: JobRow) -> dict[str, Any]:
     except (UnusableNotebook, UnicodeDecodeError) as error:
         raise NotebookFailed(messages.unusable_notebook(job.input_filename, error)) from error
     _log_repairs(repairs)
+    if taken := context.folder.read(
+        TAKEN
+    ):  # of a linked input: what was executed, for whoever reads the outputs
+        content["metadata"][METADATA] = taken
     return content
 
 
@@ -142,7 +155,9 @@ def _prepare(
     except UnusableNotebook as error:
         raise NotebookFailed(messages.unusable_notebook(execution.job.input_filename, error)) from error
     _log_repairs(repairs)
-    values = parameters.for_notebook(execution.job.parameters, notebook, execution.kernel.language)
+    values = parameters.for_notebook(
+        execution.job.parameters, notebook, execution.kernel.language, execution.scheduled_time
+    )
     execution.progress.follow(notebook)
     _log_beginning(execution, values)
     return notebook, values
@@ -206,7 +221,7 @@ def _execute_in_kernel(
 def _execute_in_environment(execution: Execution, content: dict[str, Any]) -> None:
     """Execute the notebook with the chosen environment's papermill."""
     import nbformat
-    from papermill.execute import ERROR_MARKER_TAG
+    from papermill.execute import remove_error_markers
 
     from argo_jupyter_scheduler.steps.notebook import papermill_in_environment
 
@@ -220,8 +235,8 @@ def _execute_in_environment(execution: Execution, content: dict[str, Any]) -> No
         execution.progress,
     )
     if failure and not failure.is_clean_exit:
-        cells = nbformat.read(execution.context.folder.output("ipynb"), as_version=4).cells
-        cells = [cell for cell in cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
+        executed = nbformat.read(execution.context.folder.output("ipynb"), as_version=4)
+        cells = remove_error_markers(executed).cells
         raise NotebookFailed(_explain_failure(execution, cells, failure))
 
 
@@ -239,6 +254,8 @@ def _log_beginning(execution: Execution, values: dict[str, object]) -> None:
         execution.kernel.name,
         execution.kernel.language,
     )
+    if execution.scheduled_time:
+        log.info("Scheduled time: %s", execution.scheduled_time)
     log.info("Parameters: %s", ", ".join(values) or "none")
 
 

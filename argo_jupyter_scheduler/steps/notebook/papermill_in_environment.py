@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.domain.errors import NotebookFailed
 from argo_jupyter_scheduler.environments.kernels import Kernel, python_of
 from argo_jupyter_scheduler.steps.kernel import activation
 from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, limit_process
-from argo_jupyter_scheduler.steps.notebook.cells import CellFailure, CellObserver
+from argo_jupyter_scheduler.steps.notebook.cells import CellFailure, CellObserver, tags_of
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -103,7 +103,7 @@ def execute(
 def _find_failure(cells: list[Any]) -> CellFailure | None:
     """Return the first failure that papermill reports, but for cells that may fail."""
     for index, cell in enumerate(cells):
-        if "raises-exception" in (cell.metadata.get("tags") or []):
+        if "raises-exception" in tags_of(cell):
             continue
         for output in cell.get("outputs") or []:
             if output.output_type == "error":

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters
-from argo_jupyter_scheduler.notify import slack
+from argo_jupyter_scheduler.notify import slack, targets
 from argo_jupyter_scheduler.steps.context import log
+from argo_jupyter_scheduler.steps.notebook.cells import tags_of
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 PARAMETERS_TAG = "parameters"
 """papermill's tag of the cell with the defaults."""
+
+SCHEDULED_TIME = "scheduled_time"
+"""The parameter that gets the moment which a run is about, where the notebook declares it."""
+
+SCHEDULED_TIME_VARIABLE = "SCHEDULED_TIME"
+"""The environment variable of the kernel that has the same moment, in every notebook."""
 
 MAX_VARIABLE_BYTES = 128 * 1024
 """Linux refuses to start a process with a longer ``NAME=value`` (``MAX_ARG_STRLEN``)."""
@@ -54,9 +61,14 @@ PROTECTED_PREFIXES = ("CONDA_", "DYLD_", "JUPYTER_", "LC_", "LD_", "PYTHON", "R_
 
 
 def for_notebook(
-    parameters: Mapping[str, object] | None, notebook: nbformat.NotebookNode, language: str
+    parameters: Mapping[str, object] | None,
+    notebook: nbformat.NotebookNode,
+    language: str,
+    scheduled_time: str = "",
 ) -> dict[str, object]:
     """Return the parameters that are injected into the notebook, with their types.
+
+    The moment is one of them where the notebook declares it, unless the job has a parameter of that name.
 
     Parameters
     ----------
@@ -64,9 +76,13 @@ def for_notebook(
         Its cell tagged ``parameters`` decides the types.
     language
         Its language.
+    scheduled_time
+        The moment that the run is about; empty for none.
     """
     given = _without_slack(parameters)
     kinds = find_kinds(_find_defaults(notebook), language)
+    if scheduled_time and SCHEDULED_TIME in kinds:
+        given = {SCHEDULED_TIME: scheduled_time, **given}
     values = read_parameters(given, kinds)
     for name, value in values.items():
         if isinstance(value, str) and kinds.get(name) != "text" and is_expression(value):
@@ -93,13 +109,16 @@ def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def as_environment(parameters: Mapping[str, object] | None) -> Iterator[None]:
+def as_environment(parameters: Mapping[str, object] | None, scheduled_time: str = "") -> Iterator[None]:
     """Give processes that are started meanwhile the parameters as environment variables, and none of the steps' secrets.
+
+    The moment that the run is about is one too, unless it is empty or the job has a parameter of that name.
 
     Afterwards the environment is as before: this process starts the next run of this machine, which has parameters of its own.
     """
     changes: dict[str, str | None] = {
-        **dict.fromkeys((*slack.NAMES, PASSWORD_VARIABLE)),
+        **dict.fromkeys((*slack.NAMES, *targets.find_variables(os.environ), PASSWORD_VARIABLE)),
+        **({SCHEDULED_TIME_VARIABLE: scheduled_time} if scheduled_time else {}),
         **for_environment(parameters),
     }
     before = {name: os.environ.get(name) for name in changes}
@@ -116,7 +135,7 @@ def _without_slack(parameters: Mapping[str, object] | None) -> dict[str, object]
 
 def _find_defaults(notebook: nbformat.NotebookNode) -> str:
     """Return the source of the first cell tagged ``parameters``, as papermill takes it; empty if there is none."""
-    tagged = (cell for cell in notebook.cells if PARAMETERS_TAG in (cell.metadata.get("tags") or []))
+    tagged = (cell for cell in notebook.cells if PARAMETERS_TAG in tags_of(cell))
     return next((str(cell.source) for cell in tagged), "")
 
 

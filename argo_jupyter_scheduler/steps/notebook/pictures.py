@@ -1,7 +1,8 @@
 """Puts the pictures that a notebook shows into its outputs: attachments of cells, and files beside the notebook.
 
 nbconvert fails on an attachment that is missing, or whose name has a blank or a letter that is not ASCII
-(https://github.com/jupyter/nbconvert/issues/2143, https://github.com/jupyter/nbconvert/issues/2247). It also refers to files that a
+(https://github.com/jupyter/nbconvert/issues/2143, https://github.com/jupyter/nbconvert/issues/2247; see
+docs/upstream.md#nbconvert-attachments). It also refers to files that a
 reader of the output does not have. So references are resolved here, before an exporter sees them. What cannot be shown becomes a
 visible placeholder. Pictures on the web stay where they are, except in LaTeX, which cannot load them.
 """
@@ -22,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.text import shorten
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE
+from argo_jupyter_scheduler.storage.folders import is_own_file
 
 ATTACHMENT = "attachment:"
 
@@ -248,10 +249,10 @@ class _Resolver:
     def _read(self, name: str) -> Picture | None:
         mimetype = mimetypes.guess_type(name)[0] or ""
         try:
-            path = (self.folder / name).resolve()
-            if not mimetype.startswith("image/") or not path.is_relative_to(self.folder.resolve()):
+            path = self.folder / name
+            if not mimetype.startswith("image/") or not is_own_file(self.folder, name):
                 return None
-            if PRIVATE in path.parts or path.stat().st_size > MAX_PICTURE_BYTES:
+            if path.stat().st_size > MAX_PICTURE_BYTES:
                 return None
             return Picture(mimetype, path.read_bytes())
         except (OSError, ValueError):  # ValueError: a NUL in the name

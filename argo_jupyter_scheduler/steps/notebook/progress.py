@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.domain.errors import RunEnded
 from argo_jupyter_scheduler.domain.messages import STOPPED_WHILE_RUNNING
-from argo_jupyter_scheduler.domain.text import format_elapsed
+from argo_jupyter_scheduler.domain.text import format_elapsed, shorten
 from argo_jupyter_scheduler.steps.context import PROGRESS, Context, log
-from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure
+from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure, tags_of
 from argo_jupyter_scheduler.steps.notebook.output_log import OutputLog, remove_terminal_sequences
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ CHECK_SECONDS = 1.0
 
 WRITE_SECONDS = 0.2
 """How often the progress is written."""
+
+SOURCE_LENGTH = 200
+"""Characters of a cell's first line that are shown beside the progress."""
 
 MAX_PRINTED_CHARACTERS = 500
 """Of what a cell printed last, for the message of a kernel that stopped without a reply."""
@@ -57,7 +60,7 @@ class Progress:
         self._output = OutputLog(lambda line: log.info("%s", line))
         self._begun = 0.0
         self._checked_at = self._written_at = 0.0
-        self._unwritten: dict[str, int] | None = None
+        self._unwritten: dict[str, int | str] | None = None
 
     def follow(self, notebook: nbformat.NotebookNode) -> None:
         """Follow the execution of this input."""
@@ -84,7 +87,14 @@ class Progress:
         self.number = self._context.cell = self.number_in_input(index)
         self.printed = ""
         self._begun = time.monotonic()
-        self._unwritten = {"cell": self.number, "cells": self._cells}
+        self._unwritten = {
+            "cell": self.number,
+            "cells": self._cells,
+            "attempt": self._context.attempt,
+            "source": shorten(
+                next(filter(None, map(str.strip, cell.source.splitlines())), ""), SOURCE_LENGTH
+            ),
+        }
         self._write_if_due()
         if self._begun - self._checked_at >= CHECK_SECONDS:
             self._checked_at = self._begun
@@ -140,7 +150,7 @@ class Progress:
 
 def is_injected(cell: Any) -> bool:
     """Return whether papermill made a cell, to set the parameters."""
-    return INJECTED_TAG in (cell.metadata.get("tags") or [])
+    return INJECTED_TAG in tags_of(cell)
 
 
 def _joined(text: str | list[str]) -> str:

@@ -6,8 +6,11 @@ them, so a run must too. What was repaired goes to the run's log. What cannot be
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import re
+import threading
 import uuid
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -93,13 +96,32 @@ def read_repaired(notebook: dict[str, Any]) -> tuple[nbformat.NotebookNode, list
     import nbformat
 
     try:
-        made = nbformat.reads(json.dumps(notebook), as_version=4)
+        with _without_complaints():
+            made = nbformat.reads(json.dumps(notebook), as_version=4)
     except RecursionError as error:
         raise UnusableNotebook(NESTED) from error
     except Exception as error:  # nbformat raises what its parsers raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnusableNotebook(lines[0]) from error
     return made, list(_strip_invalid_metadata(made))
+
+
+@contextlib.contextmanager
+def _without_complaints() -> Iterator[None]:
+    """Keep nbformat's complaints out of the server's log: they quote the notebook, in many lines. What matters is reported here."""
+    from traitlets.log import get_logger
+
+    here, log = threading.get_ident(), get_logger()
+    logger = log.logger if isinstance(log, logging.LoggerAdapter) else log
+
+    def is_others(record: logging.LogRecord) -> bool:
+        return record.thread != here or "nbformat" not in record.pathname
+
+    logger.addFilter(is_others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_others)
 
 
 def shorten_repairs(repairs: list[str]) -> list[str]:
@@ -142,9 +164,9 @@ def repair_message(kind: str, content: Object) -> list[str]:
 
 def _repair(notebook: Object) -> Iterator[str]:
     """Repair a notebook of nbformat 4 in place."""
-    notebook.setdefault("nbformat", 4)
+    notebook["nbformat"] = 4  # 4.0 is the same to Python, but not to nbformat
     minor = notebook.get("nbformat_minor")
-    if not isinstance(minor, int):
+    if not isinstance(minor, int) or minor < 0:
         notebook["nbformat_minor"] = minor = MINOR_WITH_IDS
     yield from _repair_object(notebook, "metadata", "The notebook")
     yield from _repair_notebook_metadata(notebook["metadata"])

@@ -14,12 +14,12 @@ from decimal import ROUND_CEILING, Decimal
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _SUFFIXES = {power: suffix for suffix, power in _DECIMAL.items()}
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d{1,3})", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d{1,3})", re.ASCII)
 
 MOST = 2**63 - 1
 """What Kubernetes counts up to."""
 
-_HUB_MEMORY = re.compile(r"(\d+\.?\d*|\.\d+)([KMGT])", re.ASCII)
+_HUB_MEMORY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([KMGT])", re.ASCII)
 """JupyterHub's own form, in which a letter stands for a power of 1024 (``jupyterhub.traitlets.ByteSpecification``)."""
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
-from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod
+from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod, validation
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
 from argo_jupyter_scheduler.engines.argo.settings import PodSettings
 
@@ -63,6 +63,7 @@ def check(settings: PodSettings) -> None:
         with _of_compute_type(name):
             PodShape.read(_expand(traits, _template_names(settings)))
     helper_resources(settings)
+    find_executor_account(settings)
 
 
 def build_shape(settings: PodSettings, inherited: PodShape) -> PodShape:
@@ -130,6 +131,21 @@ def helper_resources(settings: PodSettings) -> KubernetesObject:
     if settings.nebari:  # resources are merged with the user's there, ours win
         resources = {side: {**(resources.get(side) or {}), GPU: "0"} for side in ("requests", "limits")}
     return resources
+
+
+def find_executor_account(settings: PodSettings) -> str:
+    """Return the service account of Argo's own containers, with its templates expanded; empty for that of the pod.
+
+    Raises
+    ------
+    InvalidPod
+        It is not a name.
+    """
+    try:
+        name = names.expand_templates(settings.executor_service_account, _template_names(settings))
+        return validation.read_name(name) if name else ""
+    except ValueError as error:
+        raise InvalidPod("executor_service_account", str(error)) from None
 
 
 def _shape_of_server(nebari: bool, working_dir: str) -> PodShape:

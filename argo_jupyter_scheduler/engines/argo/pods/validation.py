@@ -29,8 +29,8 @@ from argo_jupyter_scheduler.engines.argo.pods.fields import read_fields, read_pa
 from argo_jupyter_scheduler.engines.argo.pods.names import DNS_SUBDOMAIN, LABEL_VALUE
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
 
-ARGO_CONTAINERS = frozenset({"init", "main", "wait"})
-"""Names of the containers that Argo puts into each pod."""
+ARGO_CONTAINERS = frozenset({"init", "main", "supervisor", "wait"})
+"""Names of the containers that Argo puts into each pod. ``supervisor`` is there with Argo's ``initlessPod``."""
 
 _OWN_CONTAINER_FIELDS = ("name", "command", "args")
 _OWN_POD_FIELDS = ("containers", "ephemeralContainers", "restartPolicy", "activeDeadlineSeconds")

@@ -1,0 +1,221 @@
+"""``apply``: makes job definitions what files say."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traitlets import Bool
+
+from argo_jupyter_scheduler.cli.arguments import Text, WrongArguments
+from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.tables import render_json
+from argo_jupyter_scheduler.domain.errors import InvalidDefinitions
+from argo_jupyter_scheduler.domain.text import one_line, shorten
+
+if TYPE_CHECKING:  # imported once they are needed: pydantic takes its time
+    from argo_jupyter_scheduler.jobs.definition_documents import Document
+    from argo_jupyter_scheduler.jobs.definition_files import Change
+
+SUFFIXES = (".yaml", ".yml")
+
+TERMINAL_ROOT_DIR = "JUPYTER_SERVER_ROOT"
+"""The environment variable that has the root folder in a terminal of JupyterLab."""
+
+SHOWN_CHARACTERS = 200
+"""How much of a value is shown."""
+
+_SIGNS = {"create": "+", "change": "~", "delete": "-"}
+
+_PAST = {"create": "created", "change": "changed", "delete": "deleted", "keep": "unchanged"}
+
+
+class WithRootDir(SchedulerCommand):
+    """A command that knows JupyterLab's root folder."""
+
+    root_dir = Text(
+        config=True,
+        help="JupyterLab's root folder. By default the configured one, in a terminal of JupyterLab its own, else the current one.",
+    )
+
+    def find_root_dir(self) -> Path:
+        """Return JupyterLab's root folder; call it once the configuration is loaded."""
+        configured = self.config.ServerApp.get("root_dir") or self.config.FileContentsManager.get("root_dir")
+        found = self.root_dir or configured or os.environ.get(TERMINAL_ROOT_DIR) or os.getcwd()
+        return Path(os.path.realpath(os.path.expanduser(str(found))))
+
+
+class ApplyCommand(WithRootDir):
+    """Makes job definitions what files say."""
+
+    name = "jupyter argo-scheduler apply"
+    description = """Make job definitions what YAML files say: created, changed, paused, and with --prune deleted.
+
+    jupyter argo-scheduler apply FOLDER|FILE... [options]
+
+    Of a folder, all files that end with .yaml or .yml are read, also those in folders below. All files are checked before the
+    first change. Applied once more, they change nothing. The exit code is 1 if anything was refused or failed.
+    """
+    examples = "\n".join(
+        (
+            "jupyter argo-scheduler apply schedules --dry-run",
+            "jupyter argo-scheduler apply schedules --prune",
+            "jupyter argo-scheduler apply --schema > definitions.schema.json",
+        )
+    )
+
+    origin = Text(
+        "files",
+        config=True,
+        help="Name of where the files come from: --prune deletes only definitions of this origin.",
+    )
+    prune = Bool(False, config=True, help="Delete definitions of this origin that are in none of the files.")
+    dry_run = Bool(False, config=True, help="Show what would be changed; change nothing.")
+    schema = Bool(False, config=True, help="Print the JSON schema of the files; do nothing.")
+
+    aliases = {  # noqa: RUF012
+        **ALIASES,
+        "origin": "ApplyCommand.origin",
+        "root-dir": "ApplyCommand.root_dir",
+    }
+    flags = {  # noqa: RUF012
+        **FLAGS,
+        "prune": ({"ApplyCommand": {"prune": True}}, "Delete definitions of this origin that no file has."),
+        "dry-run": ({"ApplyCommand": {"dry_run": True}}, "Show what would be changed; change nothing."),
+        "schema": ({"ApplyCommand": {"schema": True}}, "Print the JSON schema of the files; do nothing."),
+        "json": ({"ApplyCommand": {"as_json": True}}, "Print what was changed as JSON."),
+    }
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Read the command line.
+
+        Raises
+        ------
+        WrongArguments
+            With the reason.
+        """
+        self.parse_command_line(argv)
+        if not self.extra_args and not self.schema:
+            raise WrongArguments(f"FOLDER or FILE is missing. See: {self.name} --help")
+
+    def execute(self) -> int:
+        """Apply the files; return the exit code.
+
+        Raises
+        ------
+        InvalidConfiguration, InvalidDefinitions
+            Nothing was changed; says why.
+        """
+        from argo_jupyter_scheduler.jobs.definition_documents import make_schema
+        from argo_jupyter_scheduler.jobs.definition_files import change_as_json
+
+        if self.schema:
+            print(make_schema(), end="")
+            return 0
+        self.load_configuration()
+        root = self.find_root_dir()
+        documents = read_files(find_files(map(Path, self.extra_args)), root)
+        scheduler = self.make_scheduler(root, create=not self.dry_run)
+        try:
+            if not self.dry_run:
+                scheduler.jobs.engine.start()
+            changes = scheduler.definition_files.apply(documents, self.origin, self.prune, self.dry_run)
+        finally:
+            scheduler.close()
+        if self.as_json:
+            print(
+                render_json(
+                    {"dry_run": self.dry_run, "changes": [change_as_json(change) for change in changes]}
+                )
+            )
+        else:
+            print("\n".join([*render_changes(changes), summarize(changes, self.dry_run)]))
+        failures = [change for change in changes if change.failure]
+        for change in failures:
+            print(f"{change.place or change.name}: {change.failure}", file=sys.stderr)
+        return int(bool(failures))
+
+
+def find_files(paths: Sequence[Path] | Iterator[Path]) -> list[Path]:
+    """Return the files that are named, and those of the folders that are named, each once.
+
+    Raises
+    ------
+    InvalidDefinitions
+        One does not exist.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            below = (file for file in sorted(path.rglob("*")) if file.suffix in SUFFIXES and file.is_file())
+            visible = [
+                file
+                for file in below
+                if not any(part.startswith(".") for part in file.relative_to(path).parts)
+            ]
+            found |= dict.fromkeys(visible)
+        elif path.is_file():
+            found[path] = None
+        else:
+            raise InvalidDefinitions([f"File '{path}' not found."])
+    return list({os.path.realpath(path): path for path in found}.values())
+
+
+def read_files(files: Sequence[Path], root: Path) -> list[Document]:
+    """Return the job definitions of files.
+
+    Raises
+    ------
+    InvalidDefinitions
+        With all that is wrong in all of them.
+    """
+    from argo_jupyter_scheduler.jobs.definition_documents import read_documents
+
+    documents: list[Document] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            folder = os.path.relpath(os.path.realpath(file.parent), root)
+            documents += read_documents(file.read_text(encoding="utf-8-sig"), str(file), folder)
+        except InvalidDefinitions as error:
+            problems += error.problems
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{file}: The file cannot be read: {error}.")
+    if problems:
+        raise InvalidDefinitions(problems)
+    return documents
+
+
+def render_changes(changes: Sequence[Change]) -> list[str]:
+    """Return a line for each definition that changes, and one for each of its keys."""
+    lines = []
+    for change in changes:
+        if change.action == "keep":
+            continue
+        where = f" ({change.place})" if change.place else ""
+        failed = ": FAILED" if change.failure else ""
+        lines.append(f"{_SIGNS[change.action]} {one_line(change.name)}{where}{failed}")
+        for key, value in change.fields.items():
+            before = "" if change.action == "create" else f"{_show(value.before)} → "
+            lines.append(f"    {key}: {before}{_show(value.after)}")
+    return lines
+
+
+def summarize(changes: Sequence[Change], dry_run: bool) -> str:
+    """Return how many definitions were changed, in a sentence."""
+    counts = {
+        action: sum(change.action == action and not change.failure for change in changes) for action in _PAST
+    }
+    parts = [f"{counts[action]} {past}" for action, past in _PAST.items()]
+    failed = sum(bool(change.failure) for change in changes)
+    parts += [f"{failed} failed"] if failed else []
+    return f"{'Would be' if dry_run else 'Job definitions'}: {', '.join(parts)}."
+
+
+def _show(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shorten(one_line(text), SHOWN_CHARACTERS)

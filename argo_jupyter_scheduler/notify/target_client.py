@@ -1,0 +1,93 @@
+"""Sends one message with Apprise, which knows the services, and says why it could not."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import apprise
+from apprise.attachment.file import AttachFile
+
+from argo_jupyter_scheduler.domain import messages
+from argo_jupyter_scheduler.domain.errors import MessageNotSent
+from argo_jupyter_scheduler.domain.text import one_line
+from argo_jupyter_scheduler.notify.target_message import TargetMessage
+
+HIDDEN = "…"
+"""Stands for each part of an address in a reason: a webhook's path is a secret too."""
+
+E_MAIL = ("mailto:", "mailtos:")
+"""How addresses begin whose services get files."""
+
+SHORTEST_SECRET = 4
+"""Parts of an address with fewer characters are no secrets, and would be found in many words."""
+
+logging.getLogger("apprise").propagate = False
+# Its lines name recipients, and a run's log is seen by others. `MessageNotSent` has what it says of a failure.
+
+_ASSET = apprise.AppriseAsset(
+    app_id="argo-jupyter-scheduler",
+    app_desc="Runs of notebooks",
+    app_url="",
+    async_mode=False,
+    interpret_emojis=False,  # a job's name may contain :colons:
+    pgp_autogen=False,
+    pem_autogen=False,
+    service_timeout=0,  # `SendOnce` limits the time; Apprise's own limit leaves a thread that keeps the process from ending
+)
+
+
+def is_understood(address: str) -> bool:
+    """Return whether Apprise knows the service of an address, and finds in it all that the service needs."""
+    return _read(address) is not None
+
+
+def send(message: TargetMessage, address: str, file_limit: float, claim: Callable[[], None]) -> None:
+    """Send a message.
+
+    Parameters
+    ----------
+    file_limit
+        Megabytes of the largest file that is attached.
+    claim
+        Called once, just before the service. What it raises is passed on.
+
+    Raises
+    ------
+    MessageNotSent
+        Apprise does not understand the address, or the service refused or cannot be reached. No part of the address is shown.
+    """
+    service = _read(address)
+    if service is None:
+        raise MessageNotSent(messages.TARGET_ADDRESS_UNKNOWN)
+    text, attachment = message.text, None
+    if message.path and address.lower().startswith(E_MAIL):
+        megabytes = message.path.stat().st_size / 1e6
+        if megabytes <= file_limit:
+            attachment = AttachFile(str(message.path), name=message.filename)  # type: ignore[no-untyped-call]
+        else:
+            note = messages.file_not_attached(message.filename, megabytes, file_limit)
+            text = f"{text}\n\n{note}"
+    sender = apprise.Apprise(service, asset=_ASSET)
+    claim()
+    result = sender.notify(
+        text, message.title, message.kind, body_format=apprise.NotifyFormat.TEXT.value, attach=attachment
+    )
+    if not result:
+        reasons = dict.fromkeys(one_line(entry.message) for one in result for entry in one.logs())
+        raise MessageNotSent(hide_address(" ".join(reasons), address) or messages.TARGET_REFUSED)
+
+
+def hide_address(text: str, address: str) -> str:
+    """Return a text without any part of an address, such as a host, a password or an id of a webhook."""
+    rest = address.partition("://")[2]
+    parts = {part for found in re.split(r"[/?&=@:,;#]", rest) for part in (found, unquote(found))}
+    for part in sorted((part for part in parts if len(part) >= SHORTEST_SECRET), key=len, reverse=True):
+        text = text.replace(part, HIDDEN)
+    return text
+
+
+def _read(address: str) -> apprise.NotifyBase | None:
+    return apprise.Apprise.instantiate(address, asset=_ASSET)
