@@ -15,19 +15,21 @@ import pytest
 from hypothesis import settings
 from jupyter_scheduler.orm import create_tables
 
-from argo_jupyter_scheduler.engines.local import kill_run
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import PLACES, Jobs, real_argo, start_all
+from tests.support.jobs import PLACES, Jobs, Minutes, real_argo
 from tests.support.processes import started_runs
 
-settings.register_profile("any machine", deadline=None)  # a busy one takes long for what is quick
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 30))
+settings.register_profile(
+    "any machine", deadline=None, max_examples=EXAMPLES
+)  # a busy one takes long for what is quick
 settings.load_profile("any machine")
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.support.machine", "tests.faults.table"]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,7 @@ def no_run_is_left() -> Iterator[None]:
     """End the runs on this machine that a test did not wait for."""
     yield
     for pid, job_id in started_runs().items():
-        kill_run(job_id, psutil.Process(pid))
+        local_queue.kill_run(job_id, psutil.Process(pid))
     local_queue.reap_children()
 
 
@@ -132,10 +134,11 @@ def scheduler_config(request: pytest.FixtureRequest, place: str, jp_environ: Non
 
 @pytest.fixture
 def jp_server_config(staging_path: Path, db_url: str, scheduler_config: dict[str, Any]) -> dict[str, Any]:
-    installed = Path(__file__).parent.parent / "jupyter-config" / "jupyter_jupyter_scheduler_config.json"
-    config: dict[str, Any] = json.loads(installed.read_text())
+    config: dict[str, Any] = {}
+    for installed in (Path(__file__).parent.parent / "jupyter-config").iterdir():
+        config.update(json.loads(installed.read_text()))
     config["SchedulerApp"]["db_url"] = db_url
-    config["ServerApp"] = {"jpserver_extensions": {"jupyter_scheduler": True}}
+    config["ServerApp"]["jpserver_extensions"]["jupyter_scheduler"] = True
     config["ArgoScheduler"] = {"staging_path": str(staging_path), **scheduler_config}
     # Tests of schedules move the time themselves.
     config["ArgoTaskRunner"] = {"mend_interval": 0.3, "poll_interval": 3600.0}
@@ -174,14 +177,9 @@ def next_minute(
 ) -> Callable[[], Awaitable[None]]:
     """Let a minute pass: at once, but on a real Argo."""
     if place == "local":
-        moment = [int(time.time() * 1000)]
-        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=lambda: moment[0])
-
-        async def local() -> None:
-            moment[0] += 60_000
-            await asyncio.to_thread(start_all, schedules)
-
-        return local
+        minutes = Minutes()
+        schedules = LocalSchedules(scheduler.jobs, scheduler.reconciler, clock=minutes)
+        return lambda: minutes.pass_one(schedules)
 
     if place == "real-argo":
         return lambda: asyncio.sleep(65 - time.time() % 60)

@@ -132,7 +132,7 @@ def reload_until(page: Any, text: str, timeout: float = 60) -> None:
     def is_shown() -> bool:
         page.get_by_role("button", name="Reload", exact=True).click()
         page.wait_for_timeout(500)
-        return bool(page.get_by_text(text, exact=True).count())
+        return bool(page.locator("#notebook-jobs-panel").get_by_text(text, exact=True).count())
 
     eventually(is_shown, timeout, state=page.locator("body").inner_text)
 
@@ -142,7 +142,7 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
 ) -> None:
     root = lab[1]
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
-    page.get_by_role("checkbox", name="Markdown").uncheck()
+    page.get_by_role("checkbox", name="Log").check()
     picture(page, "create-job")
     page.get_by_role("button", name="Create", exact=True).click()
     reload_until(page, "Completed")
@@ -156,7 +156,7 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
     assert {".html", ".ipynb", ".log"} <= set(suffixes)
     assert ".markdown" not in suffixes
     page.get_by_title('Open detail view for "bike-rides"').click()
-    page.get_by_text("Job ID", exact=True).wait_for()
+    page.get_by_role("region", name="Log").get_by_text("INFO Job: bike-rides").wait_for()
     picture(page, "job-detail")
 
 
@@ -166,7 +166,7 @@ def test_a_failing_notebook_shows_its_error(page: Any, lab: tuple[str, Path]) ->
     page.get_by_role("button", name="Create", exact=True).click()
     reload_until(page, "Failed")
     page.get_by_title('Open detail view for "failing"').click()
-    page.get_by_text("ZeroDivisionError: division by zero (cell 4, In [3])").wait_for()
+    page.get_by_role("alert").filter(has_text="ZeroDivisionError: division by zero (cell 4, In [").wait_for()
     picture(page, "job-failed")
 
 
@@ -175,24 +175,25 @@ def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
         return page.get_by_role("button", name=name, exact=True)
 
     create_from(page, lab, "analysis.ipynb", name="every-minute")
-    page.get_by_role("checkbox", name="PDF").uncheck()  # takes long
     page.get_by_text("Run on a schedule").click()
     page.get_by_label("Interval").click()
     page.get_by_role("option", name="Custom schedule").click()
     page.get_by_label("cron expression").fill("* * * * * *")
     button("Create").click()
-    page.get_by_text("has 6 fields").wait_for()
+    page.get_by_role("alert").filter(has_text="has 6 fields").wait_for()
     page.get_by_label("cron expression").fill("* * * * *")
     picture(page, "create-job-definition")
     button("Create").click()
 
     page.get_by_title('Open detail view for "every-minute"').click()
     reload_until(page, "Completed", 120)
+    button("Reload Job Definition").click()
+    page.locator(".jp-argo-Square").first.wait_for()
     picture(page, "job-definition")
     button("Pause").click()
-    page.get_by_text("Paused").wait_for()
+    page.get_by_text("Paused", exact=True).wait_for()
     button("Resume").click()
-    page.get_by_text("Active").wait_for()
+    page.get_by_text("Active", exact=True).wait_for()
     button("Edit Job Definition").click()
     page.get_by_label("cron expression").fill("0 6 * * *")
     shutil.copy(ROOT / "examples" / "hello.ipynb", lab[1])
@@ -201,6 +202,7 @@ def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
     drag(page, file, page.locator(".jp-input-file-snapshot"))
     sync_api.expect(page.get_by_label("Input file snapshot")).to_have_value("hello.ipynb")
     button("Save Changes").click()
+    button("Edit Job Definition").wait_for()  # the form, too, says when the schedule is
     page.get_by_text("At 06:00 AM").wait_for()
     assert list((lab[1].parent / "data" / "scheduler_staging_area").glob("*/hello.ipynb"))
     button("Delete Job Definition").click()
@@ -227,11 +229,10 @@ def add_parameter(page: Any, number: int, name: str, value: str) -> None:
 
 def test_a_refusal_is_shown_in_the_dialog_and_can_be_mended(page: Any, lab: tuple[str, Path]) -> None:
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
-    for slow in page.get_by_role("checkbox", name="PDF").all():
-        slow.uncheck()
-    add_parameter(page, 0, "dayz", "30")
+    page.locator("input[name='parameter-0-name']").fill("dayz")
     page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_text("The notebook has no parameter 'dayz'. Did you mean 'days'?").wait_for()
+    refusal = "The notebook has no parameter 'dayz'. Did you mean 'days'?"
+    page.get_by_role("alert").filter(has_text=refusal).wait_for()
     assert request(lab, "jobs")["jobs"] == []
     page.locator("input[name='parameter-0-name']").fill("days")
     page.locator("input[name='parameter-0-name']").blur()
@@ -241,9 +242,8 @@ def test_a_refusal_is_shown_in_the_dialog_and_can_be_mended(page: Any, lab: tupl
 
 def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[str, Path]) -> None:
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
-    for slow in page.get_by_role("checkbox", name="PDF").all():
-        slow.uncheck()
-    for number, parameter in enumerate((("SLACK_CHANNEL", "#reports"), ("SLACK_NOTIFY", "always"))):
+    page.locator("input[name='parameter-2-name']").wait_for()  # the notebook's own three
+    for number, parameter in enumerate((("SLACK_CHANNEL", "#reports"), ("SLACK_NOTIFY", "always")), 3):
         add_parameter(page, number, *parameter)
     picture(page, "create-job-slack")
     page.get_by_role("button", name="Create", exact=True).click()
@@ -294,13 +294,13 @@ def test_environment_compute_type_and_options(environments: Path, page: Any, lab
     create_from(page, lab, "where.ipynb", name="where")
     pick("environment", "analytics")
     pick("computeType", "big")
-    page.get_by_role("checkbox", name="PDF").uncheck()  # takes long
     picture(page, "pickers")
     page.get_by_role("button", name="Additional options").click()
+    page.get_by_text("Expert").click()
     page.get_by_title("Add new tag").click()
-    page.get_by_label("Tag 1").fill("timeout:soon")
+    page.get_by_label("Tag 1").fill("timeout:500d")
     page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_text("Option timeout: 'soon' is not a duration").wait_for()
+    page.get_by_role("alert").filter(has_text="Option timeout:").wait_for()
     page.get_by_role("button", name="Additional options").click()
     page.get_by_label("Tag 1").fill("timeout:2h")
     page.get_by_role("button", name="Create", exact=True).click()

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,21 +16,26 @@ from typing import Any
 import psutil
 import pytest
 from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tables
-from sqlalchemy import make_url, text
+from sqlalchemy import inspect, make_url, text
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.domain.status import LIVE
+from argo_jupyter_scheduler.jobs.answers import Changes
+from argo_jupyter_scheduler.jobs.changes import ChangeWatcher
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import PASSWORD_VARIABLE, Database
+from argo_jupyter_scheduler.storage.schema import INDICES, DefinitionRow
+from argo_jupyter_scheduler.storage.statistics import count_failures
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually, eventually_async
 from tests.support.jobs import Jobs, Story, notebook, outputs, refusal
 from tests.support.machine import Machine, machine, of  # noqa: F401 (a fixture)
 from tests.support.postgresql import PASSWORD, PostgreSQL, started
 from tests.support.rows import job_row
+from tests.support.services import Services
 
 LOCAL = pytest.mark.parametrize("place", ["local"], indirect=True)
 ON_ARGO = pytest.mark.parametrize("place", ["argo"], indirect=True)
@@ -192,7 +198,7 @@ async def test_a_database_that_goes_away_ends_nothing(
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb")
     assert "is not currently accepting connections" in refusal(error)
-    assert [path.name for path in staging_path.iterdir()] == [job_id]
+    assert [path.name for path in staging_path.glob("[!.]*")] == [job_id]
     postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     job = await jobs.wait(job_id)
     assert job["status"] == "COMPLETED", job
@@ -301,3 +307,106 @@ def test_the_doctor(machine: Machine, postgresql: PostgreSQL) -> None:  # noqa: 
     assert 'password authentication failed for user "jupyter"' in found_one["message"]
     assert "\n" not in found_one["message"]
     assert "pässword" not in machine.output
+
+
+@LOCAL
+class TestWatched:
+    @pytest.fixture
+    def scheduler_config(self, scheduler_config: dict[str, Any]) -> dict[str, Any]:
+        return {**scheduler_config, "serve_metrics": True, "metrics_with_names": True}
+
+    async def test_metrics_failures_and_late_runs(
+        self,
+        jobs: Jobs,
+        jp_fetch: Callable[..., Any],
+        scheduler: ArgoScheduler,
+        database: Database,
+        db_url: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        tags = ["late:10m", "concurrency:forbid"]
+        definition_id = await jobs.define("n.ipynb", notebook("1"), schedule="0 6 * * *", tags=tags)
+        begin = now_ms() - 3 * 86_400_000
+        ended = {"job_definition_id": definition_id, "start_time": begin + 5_000, "end_time": begin + 25_000}
+        token = run_token(definition_id, begin // 1000)
+        insert(
+            db_url,
+            {**ended, "job_id": "a", "status": "COMPLETED", "idempotency_token": token, "pid": 4711},
+            {**ended, "job_id": "b", "status": "FAILED", "end_time": begin + 30_000},
+            {"job_id": "c", "pid": None},
+        )
+        assert count_failures(database, definition_id) == (1, begin + 25_000)
+        database.update_definition(definition_id, update_time=begin)
+        await eventually_async(lambda: "did not start within 10 min" in caplog.text)
+        lines = (await jp_fetch("argo-scheduler", "metrics")).body.decode().splitlines()
+        prefix = "argo_scheduler_"
+        assert f'{prefix}jobs{{engine="local",status="COMPLETED"}} 1.0' in lines
+        assert f'{prefix}queue_length{{engine="argo"}} 1.0' in lines
+        duration = f"{prefix}job_duration_seconds_bucket"
+        assert f'{duration}{{engine="local",le="10.0",status="COMPLETED"}} 0.0' in lines
+        assert f'{duration}{{engine="local",le="30.0",status="COMPLETED"}} 1.0' in lines
+        [waiting] = [line for line in lines if line.startswith(f"{prefix}schedule_waiting_seconds{{")]
+        assert float(waiting.split()[-1]) > 86_400
+
+
+def test_what_the_panel_shows_follows_the_rows(database: Database, tmp_path: Path) -> None:
+    watcher = ChangeWatcher(Services(database, tmp_path).jobs)
+
+    def collect(token: str) -> Changes:
+        answers = eventually(lambda: watcher.collect(token, even_if_empty=False))
+        assert answers
+        return answers
+
+    answer = watcher.collect()
+    assert answer
+    database.insert_definition(DefinitionRow(job_definition_id="d", schedule="0 0 * * *"))
+    answer = collect(answer["token"])
+    assert [one["job_definition_id"] for one in answer["definitions"]] == ["d"]
+    database.insert_run("a", "d", now_ms(), run_token("d", 1))
+    answer = collect(answer["token"])
+    assert [job["status"] for job in answer["jobs"]] == ["QUEUED"]
+    assert [run["job_id"] for run in answer["definitions"][0]["runs"]] == ["a"]
+    database.mark_started("a")
+    answer = collect(answer["token"])
+    assert [job["status"] for job in answer["jobs"]] == ["IN_PROGRESS"]
+    assert watcher.collect(answer["token"], even_if_empty=False) is None
+    database.delete_job("a")
+    assert collect(answer["token"])["deleted_jobs"] == ["a"]
+
+
+def test_servers_that_start_together_create_the_indices(
+    db_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    servers = [Database(db_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for started in [pool.submit(server.create_indices) for server in servers]:
+            started.result()
+    found = {
+        index["name"]
+        for table in ("jobs", "job_definitions")
+        for index in inspect(servers[0].engine).get_indexes(table)
+    }
+    assert found == set(INDICES)
+    for server in servers:
+        server.dispose()
+    caplog.clear()
+    servers[0].create_indices()
+    assert caplog.text == ""
+    servers[0].dispose()
+
+
+def test_tables_of_another_user_are_left_as_they_are(
+    db_url: str, postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = f"reader_{uuid.uuid4().hex}"
+    owner = Database(db_url)
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {user} LOGIN PASSWORD 'p'"))
+        connection.execute(text(f"GRANT SELECT ON jobs, job_definitions TO {user}"))
+    reader = Database(make_url(db_url).set(username=user, password="p").render_as_string(hide_password=False))
+    reader.create_indices()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "must be owner" in caplog.text
+    assert reader.list_live_jobs() == []
+    for database in (reader, owner):
+        database.dispose()

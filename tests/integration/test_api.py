@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import text
 from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.schema import INDICES
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs
+from tests.support.eventually import eventually_async
+from tests.support.jobs import REAL_ARGO, Jobs, Story, notebook, outputs, reconcile_twice
+from tests.support.statements import no_scan_of_jobs
 
 STOCK_FIELDS: dict[str, Any] = {
     "timeout_seconds": 0,
@@ -267,7 +275,7 @@ async def test_an_engine_that_is_away_is_500_and_one_line(
     argo.fail_next(503, "busy", times=9, path="/workflows", method="POST")
     refusal = await refused("POST", "jobs", body=await job(jobs))
     assert (refusal.status, len(refusal.lines)) == (500, 1), refusal.lines
-    assert list(staging_path.iterdir()) == []
+    assert list(staging_path.glob("[!.]*")) == []  # but a mark, until Argo has said that there is no workflow
 
 
 @local
@@ -434,3 +442,81 @@ class TestKernels:
         assert list(staging_path.iterdir()) == []
         job_id = await jobs.create("n.ipynb", notebook("1"))
         assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+
+
+@local
+async def test_the_server_answers_while_rows_cannot_be_read(
+    jobs: Jobs, db_url: str, jp_fetch: Callable[..., Any]
+) -> None:
+    job = await jobs.get(await jobs.create("n.ipynb", notebook("1")))
+    await jobs.wait(job["job_id"])
+    definition_id = await jobs.define("n.ipynb", schedule="0 6 * * *")
+    requests = {
+        "list": ("GET", "jobs"),
+        "count": ("GET", "jobs", "count"),
+        "job": ("GET", "jobs", job["job_id"]),
+        "rename": ("PATCH", "jobs", job["job_id"]),
+        "definitions": ("GET", "job_definitions"),
+        "definition": ("GET", "job_definitions", definition_id),
+        "download": ("GET", "jobs", job["job_id"], "download_files"),
+    }
+    locked = sqlite3.connect(db_url.removeprefix("sqlite:///"), isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    tasks = {
+        name: asyncio.create_task(jobs.request(*path, body={"name": "b"} if path[0] == "PATCH" else None))
+        for name, path in requests.items()
+    }
+    for _ in range(10):
+        await jp_fetch("api", "status")
+    assert not any(task.done() for task in tasks.values())
+    locked.execute("ROLLBACK")
+    locked.close()
+    await asyncio.gather(*tasks.values())
+
+
+@both
+async def test_no_request_and_no_look_reads_all_jobs(
+    jobs: Jobs, scheduler: ArgoScheduler, next_minute: Callable[[], Awaitable[None]]
+) -> None:
+    database = scheduler.jobs.database
+    await eventually_async(lambda: asyncio.to_thread(has_indices, database))
+    newest = {"sort_by": "desc(create_time)", "max_items": "25"}
+    with no_scan_of_jobs(database) as seen:
+        definition_id = await jobs.define("n.ipynb", notebook("1"))
+        story = Story(jobs, next_minute, definition_id)
+        await story.next_run()
+        job_id = await jobs.create("n.ipynb", idempotency_token="t")
+        await jobs.wait(job_id)
+        await jobs.create("n.ipynb", name="found by its name")
+        await jobs.download(job_id)
+        await jobs.request("GET", "jobs", **newest)
+        for column in ("name", "input_filename", "status"):
+            await jobs.request("GET", "jobs", sort_by=f"asc({column})", max_items="25")
+        await jobs.request("GET", "jobs", name="a", tags="b", status="COMPLETED", start_time="5")
+        await jobs.request("GET", "jobs", "count", status="COMPLETED")
+        await jobs.request("GET", "job_definitions", **newest)
+        await jobs.request("GET", "job_definitions", definition_id)
+        await jobs.request("GET", "jobs", job_definition_id=definition_id, **newest)
+        await story.change(active=False)
+        await jobs.request("POST", "job_definitions", definition_id, "jobs", body={})
+        await jobs.request("PATCH", "jobs", job_id, body={"name": "b"})
+        running = await jobs.create("n.ipynb", notebook("import time; time.sleep(600)"))
+        await jobs.request("PATCH", "jobs", running, body={"status": "STOPPED"})
+        await reconcile_twice(scheduler)
+        await asyncio.to_thread(scheduler.reconciler.repair_schedules)
+        await jobs.request("DELETE", "jobs", running)
+        await jobs.request("DELETE", "job_definitions", definition_id)
+    assert len(seen) > 30
+
+
+def has_indices(database: Database) -> bool:
+    """Return whether the server, which begins with that, has created the last one."""
+    with database.engine.connect() as connection:
+        rows = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'"))
+        return list(INDICES)[-1] in set(rows.scalars())
+
+
+@local
+async def test_what_a_server_has_loaded_is_not_collected_again(jobs: Jobs) -> None:
+    """A collection that looks at all of it stops the event loop for a fifth of a second."""
+    await eventually_async(gc.get_freeze_count)

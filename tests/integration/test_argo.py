@@ -16,7 +16,7 @@ from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
 from argo_jupyter_scheduler.domain.argo_failures import read_failures
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
+from argo_jupyter_scheduler.domain.messages import POD_LOST, PROCESS_GONE
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.jupyter.models import read_job
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
@@ -34,7 +34,7 @@ def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
     assert read_failures(recorded) == "OOMKilled (exit code 137)"
     success = [{"displayName": "success", "message": "main: Error (exit code 1)"}]
-    assert read_failures(json.dumps(success)) == "Error (exit code 1)"
+    assert read_failures(json.dumps(success)) == POD_LOST
     assert (
         read_failures(json.dumps([*json.loads(json.loads(recorded)), *success]))
         == "OOMKilled (exit code 137)"
@@ -155,6 +155,7 @@ def recorded_error(status: int) -> tuple[int, dict[str, Any]]:
         (503, "<html>busy</html>", "has a problem (503): Service Unavailable"),
         (200, "not json", "is not Argo's API"),
         (200, "[]", "is not Argo's API"),
+        (200, {}, "is not Argo's API"),
         (302, "", "redirects this (302) to"),
     ],
 )
@@ -257,5 +258,5 @@ async def refused(jobs: Jobs, staging_path: Path, words: str) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("good.ipynb", notebook("1"))
     assert words in refusal(error)
-    assert list(staging_path.iterdir()) == []
+    assert list(staging_path.glob("[!.]*")) == []
     assert (await jobs.request("GET", "jobs"))["jobs"] == []

@@ -64,6 +64,10 @@ def test_nothing_was_stored_yet(machine: Machine) -> None:
     assert machine.command("jobs") == "No jobs.\n"
     assert machine.command("jobs", "--json") == "[]\n"
     assert machine.command("definitions") == "No job definitions.\n"
+    for options in ((), ("--orphans",), ("--older-than", "1d"), ("--dry-run",)):
+        assert machine.command("purge", *options) == "Nothing to delete.\n"
+        assert machine.exit_code == 0
+    assert json.loads(machine.command("purge", "--json"))["freed_bytes"] == 0
     for command in ("logs", "outputs", "stop", "rerun"):
         assert machine.command(command, "3f2a") == ""
         assert machine.exit_code == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,13 +10,12 @@ from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
-from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import Jobs, Story, notebook, refusal, restarted, start_all
+from tests.support.jobs import Jobs, Minutes, Story, notebook, refusal, restarted
 
 GIGABYTE = 1024**3
 TYPES: dict[str, dict[str, Any]] = {
@@ -171,16 +169,11 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 async def test_a_scheduled_run_here_has_the_limits_of_now(jobs: Jobs, scheduler: ArgoScheduler) -> None:
-    moment = [now_ms()]
+    minutes = Minutes()
 
     def minutes_of(server: ArgoScheduler) -> Callable[[], Awaitable[None]]:
-        schedules = LocalSchedules(server.jobs, server.reconciler, clock=lambda: moment[0])
-
-        async def next_minute() -> None:
-            moment[0] += 60_000
-            await asyncio.to_thread(start_all, schedules)
-
-        return next_minute
+        schedules = LocalSchedules(server.jobs, server.reconciler, clock=minutes)
+        return lambda: minutes.pass_one(schedules)
 
     after = restarted(scheduler, compute_types={"small": {"mem_limit": "2G"}})
     story = Story(jobs, minutes_of(after), await jobs.define("n.ipynb", notebook(SHOWS)))

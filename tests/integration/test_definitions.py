@@ -205,7 +205,7 @@ async def test_the_list_is_the_one_of_jupyter_scheduler(jobs: Jobs, scheduler: A
         {"create_time": int(time.time() * 1000) + 60_000},
     ):
         query = ListJobDefinitionsQuery(**fields)
-        ours = scheduler.list_job_definitions(query)
+        ours = await scheduler.list_job_definitions(query)
         theirs = Scheduler.list_job_definitions(scheduler, query)
         assert ours.dict() == theirs.dict()
         for options in ({"exclude_none": True}, {}):

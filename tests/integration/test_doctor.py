@@ -90,7 +90,7 @@ def test_the_command_as_a_user_calls_it(machine: Machine) -> None:
 def test_a_run_on_this_machine(machine: Machine) -> None:
     found = machine.doctor("--run")
     assert of(found)["run"] == of(found)["stop"] == of(found)["schedule"] == ["ok"]
-    assert machine.files() == ["data/scheduler.sqlite"]
+    assert machine.files() == ["data/scheduler.sqlite", "data/scheduler.sqlite.id"]
     assert found == {
         **machine.doctor(),
         **{check: found[check] for check in ("run", "stop", "schedule", "rows", "staging", "database")},
@@ -493,6 +493,24 @@ def test_kubernetes_tells_the_rights_that_argo_does_not(
     assert told == ([f"not allowed in namespace dev: {missing}"] if missing else [])
 
 
+def test_targets_on_argo(
+    machine: Machine, kubernetes: KubernetesStandIn, on_argo: Callable[..., None]
+) -> None:
+    secrets = {name: {"name": "notifications", "key": name} for name in ("team", "ops")}
+    account = str(kubernetes.service_account)
+    on_argo(
+        service_account_path=account, notification_secrets=secrets, notification_targets={"boss": "json://a"}
+    )
+    kubernetes.objects["secrets/notifications"] = {"kind": "Secret", "data": {"team": "anNvbjovL2g="}}
+    assert [one["message"] for one in machine.doctor()["notifications"]] == [
+        "runs on Argo cannot notify target 'boss', since no Secret has its address.",
+        "target 'ops': Kubernetes has no Secret 'notifications' with the key 'ops'.",
+    ]
+    kubernetes.refused.add("secrets")
+    on_argo(service_account_path=account, notification_secrets=secrets)
+    assert [one["message"] for one in machine.doctor()["notifications"]] == ["targets: ops, team"]
+
+
 def test_a_kubernetes_that_does_not_tell(
     machine: Machine, kubernetes: KubernetesStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -592,7 +610,10 @@ def test_a_real_argo(machine: Machine) -> None:
     traits["environment"].update(pods(machine)["environment"])
     machine.configure(ArgoScheduler=traits)
     found = machine.doctor("--run")
-    assert {check: status for check, status in of(found).items() if set(status) != {"ok"}} == {}
+    status = of(found)
+    if "no version number" in str(found["version"]):  # an Argo that was built without a number
+        assert status.pop("version") == ["warning"]
+    assert {check: grade for check, grade in status.items() if set(grade) != {"ok"}} == {}
     assert {"argo", "version", "token", "rights", "pods", "run", "image", "stop", "schedule"} <= set(found)
 
 
@@ -618,6 +639,8 @@ def test_a_manifest_is_what_is_posted(
     on_argo(**traits)
     monkeypatch.chdir("/")
     (machine.home / "n.ipynb").write_text(notebook("1"))
+    machine.data.mkdir()
+    Database(f"sqlite:///{machine.data}/scheduler.sqlite").make_id()  # as the first job does
     arguments = ["manifest", str(machine.home / "n.ipynb"), "--argo-version", version]
     workflow = yaml.safe_load(machine.command(*arguments))
     cron_workflow = yaml.safe_load(
@@ -626,7 +649,7 @@ def test_a_manifest_is_what_is_posted(
     assert (machine.exit_code, argo.posted, machine.files()) == (
         0,
         [],
-        ["config/jupyter_server_config.json", "n.ipynb"],
+        ["config/jupyter_server_config.json", "data/scheduler.sqlite.id", "n.ipynb"],
     )
 
     monkeypatch.chdir(machine.home)

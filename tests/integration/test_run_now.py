@@ -229,7 +229,7 @@ async def test_a_database_that_fails_leaves_no_folder(jobs: Jobs, staging_path: 
     with pytest.raises(HTTPClientError) as error:
         await jobs.create("n.ipynb", notebook("1"))
     assert "database cannot be used" in refusal(error)
-    assert list(staging_path.iterdir()) == []
+    assert list(staging_path.glob("[!.]*")) == []
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from collections.abc import Callable, Iterator
@@ -10,37 +11,36 @@ from typing import Any
 
 import psutil
 import pytest
-from jupyter_scheduler.extension import JOB_DEFINITION_ID_REGEX, JOB_ID_REGEX, SchedulerApp
+from jupyter_scheduler.extension import SchedulerApp
 from tornado.httpclient import HTTPClientError
-from tornado.web import RequestHandler
 
 from argo_jupyter_scheduler.storage.folders import SETTINGS, RunFolder
 from tests.stand_ins.argo import ArgoStandIn
+from tests.support.hostile import is_one_line
 from tests.support.jobs import Jobs, notebook, outputs
+from tests.support.machine import Machine
+from tests.support.routes import ID, OWN_ROUTES, list_requests
 
 local = pytest.mark.parametrize("place", ["local"], indirect=True)
-ID = "00000000-0000-4000-8000-000000000000"
-
-
-def list_requests() -> Iterator[tuple[str, str]]:
-    """Return method and path of everything that Jupyter-Scheduler's handlers answer, whichever version is installed."""
-    for route, handler, *_ in SchedulerApp.handlers:
-        path = route.replace(JOB_ID_REGEX, ID).replace(JOB_DEFINITION_ID_REGEX, ID)
-        assert "(" not in path
-        for method in RequestHandler.SUPPORTED_METHODS:
-            if getattr(handler, method.lower()) is not getattr(RequestHandler, method.lower()):
-                yield method, path
 
 
 @local
 async def test_each_route_demands_a_login(jobs: Jobs, jp_fetch: Callable[..., Any]) -> None:
     job_id = await jobs.create("n.ipynb", notebook("1"))
     before = await jobs.wait(job_id)
-    requests = [(m, p.replace(ID, job_id)) for m, p in list_requests() if m != "OPTIONS"]  # CORS' preflight
+    requests = [
+        (m, p.replace(ID, job_id))
+        for m, p in list_requests([*SchedulerApp.handlers, *OWN_ROUTES])
+        if m != "OPTIONS"
+    ]  # CORS' preflight
     assert {"GET", "POST", "PATCH", "DELETE"} <= {method for method, _ in requests}
-    assert len(requests) > 12
+    assert len(requests) > 20
+    assert ("GET", "argo-scheduler/metrics") in requests
     forgery = {"Cookie": "_xsrf=x", "X-XSRFToken": "x"}  # passes the check that comes before the login's
     answers = {}
+    links = {
+        f"argo-scheduler/jobs/{job_id}/result": 302
+    }  # a person who follows a link gets the page to log in
     for method, path in requests:
         body = "{}" if method in ("POST", "PATCH", "PUT") else None
         for token in ("", "token wrong"):
@@ -55,7 +55,9 @@ async def test_each_route_demands_a_login(jobs: Jobs, jp_fetch: Callable[..., An
             assert error.value.response
             assert b"_xsrf" not in error.value.response.body
             answers[method, path, token] = error.value.code
-    assert {request: code for request, code in answers.items() if code not in (401, 403)} == {}
+    assert {
+        request: code for request, code in answers.items() if code not in (401, 403, links.get(request[1]))
+    } == {}
     assert await jobs.get(job_id) == before
 
 
@@ -92,6 +94,66 @@ async def test_a_download_of_no_job_brings_nothing(jobs: Jobs, job_id: str) -> N
         await jobs.request("GET", "jobs", job_id, "download_files")
     assert error.value.code in (404, 500)
     assert sorted(jobs.root.rglob("*")) == before
+
+
+SHELL = "$(touch pwned-1) `touch pwned-2` ; touch pwned-3 ; ' ; touch pwned-4 ; \" ; touch pwned-5 ; "
+
+
+@pytest.mark.parametrize("place", ["local", "argo"], indirect=True)
+async def test_what_a_user_types_reaches_no_shell_template_or_line_of_a_log(
+    jobs: Jobs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steering = "\x1b[31m\x1b]0;title\x07\r\n2026-01-01 00:00:00,000 INFO COMPLETED after 0.1 s\u2028"
+    typed = f"{SHELL} {{{{workflow.name}}}} {{0.__class__}} %(x)s %s"
+    fields = {
+        "name": f"{typed}{steering}",
+        "tags": [typed, f"timeouts:1h{steering}", f"retry{steering}:3", "retry:3"],
+        "parameters": {"a": f"{typed}{steering}"},
+        "output_formats": ["ipynb", "html", "log"],
+    }
+    code = "print(repr(a)); print('\\x1b]0;title\\x07\\x1b[31mred\\x85\\u2028\\rend')"
+    job_id = await jobs.create(
+        f"n {SHELL}{{{{x}}}} %s\n.ipynb".replace("/", ""), notebook(code, parameters="a = ''"), **fields
+    )
+    row = await jobs.wait(job_id)
+    assert (row["status"], row["name"]) == ("COMPLETED", fields["name"])
+    files = await jobs.download(job_id)
+    assert outputs(files["ipynb"]).startswith(f"{fields['parameters']['a']!r}\n")  # type: ignore[index]
+    assert list(tmp_path.rglob("pwned*")) + list(Path.cwd().glob("pwned*")) == []
+    lines = files["log"].read_text(encoding="utf-8").split("\n")
+    assert all(is_one_line(line.replace("\t", "")) for line in lines), lines
+    assert not [line for line in lines if line.startswith("2026-01-01 00:00:00")]
+    [near_miss] = [record.getMessage() for record in caplog.records if "Did you mean" in record.getMessage()]
+    assert is_one_line(near_miss)
+
+
+def test_no_secret_is_in_what_the_commands_print(
+    machine: Machine, argo: ArgoStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"slack": "xoxb-slack-secret-1", "conda": "conda-secret-2", "database": "database-secret-3"}
+    monkeypatch.setenv("ARGO_TOKEN", argo.token)
+    monkeypatch.setenv("CONDA_STORE_TOKEN", secrets["conda"])
+    traits = {
+        "argo_server": argo.url,
+        "argo_timeout": 2,
+        "image": "a",
+        "slack_token": secrets["slack"],
+        "slack_channel": "#team",
+        "conda_store_url": "http://127.0.0.1:9",
+        "use_conda_store_env": True,
+    }
+    for db_url in (f"postgresql://me:{secrets['database']}@127.0.0.1:9/x", ""):
+        machine.configure(ArgoScheduler=traits, SchedulerApp={"db_url": db_url} if db_url else {})
+        (machine.home / "n.ipynb").write_text(notebook("1"))
+        monkeypatch.chdir(machine.home)
+        machine.command("doctor")
+        machine.command("doctor", "--json")
+        for arguments in (["jobs"], ["definitions"], ["manifest", "n.ipynb"]):
+            with contextlib.suppress(SystemExit):
+                machine.command(*arguments)
+    assert "conda-store" in machine.output
+    assert "database" in machine.output
+    assert not [secret for secret in (*secrets.values(), argo.token) if secret in machine.output]
 
 
 @pytest.fixture

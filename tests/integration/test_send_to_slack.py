@@ -279,6 +279,7 @@ NOTIFY = [
     ("success", "c"),
     ("failure", "f"),
     ("Failure ", "f"),
+    ("change", "f"),  # of a job without a definition
 ]
 
 

@@ -9,13 +9,14 @@ import html
 import itertools
 import json
 import re
-import socket
 import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.stand_ins.address import own_address
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 SCOPES = frozenset({"files:write", "chat:write", "channels:read", "groups:read"})
@@ -137,7 +138,7 @@ class SlackStandIn:
 
         self._server = ThreadingHTTPServer(("0.0.0.0" if real_pods else "127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        host = _own_address() if real_pods else "127.0.0.1"
+        host = own_address() if real_pods else "127.0.0.1"
         self.url = f"http://{host}:{self._server.server_port}/"
         self.base_url = f"{self.url}api/"
 
@@ -350,12 +351,6 @@ class SlackStandIn:
     def _page(self, name: str) -> str:
         shown = [message for message in self.messages if message.channel == name]
         return PAGE.replace("{name}", html.escape(name)).replace("{messages}", "".join(map(_drawn, shown)))
-
-
-def _own_address() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outward:
-        outward.connect(("192.0.2.1", 9))  # sends nothing
-        return str(outward.getsockname()[0])
 
 
 def _arguments(method: str, http: BaseHTTPRequestHandler, query: str, body: bytes) -> dict[str, str]:

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
@@ -70,12 +71,12 @@ class Jobs:
     """The panel's requests, sent to a real Jupyter server."""
 
     def __init__(self, fetch: Callable[..., Any], root: Path) -> None:
-        self._fetch = fetch
+        self.fetch = fetch
         self.root = root
 
     async def request(self, method: str, *path: str, body: Any = None, **query: str) -> Any:
         text = None if body is None else json.dumps(body)
-        response = await self._fetch("scheduler", *path, method=method, body=text, params=query)
+        response = await self.fetch("scheduler", *path, method=method, body=text, params=query)
         return json.loads(response.body) if response.body else None
 
     def write(self, path: str, content: str) -> str:
@@ -137,7 +138,7 @@ class Jobs:
 
     async def download(self, job_id: str) -> dict[str, Path]:
         """Download the outputs as the panel does; return where they are."""
-        await self._fetch("scheduler", "jobs", job_id, "download_files", method="GET")
+        await self.fetch("scheduler", "jobs", job_id, "download_files", method="GET")
         files = (await self.get(job_id))["job_files"]
         return {f["file_format"]: self.root / f["file_path"] for f in files if f["file_path"]}
 
@@ -146,6 +147,24 @@ def start_all(schedules: LocalSchedules) -> None:
     """Start what is due, and wait until it is lined up."""
     for start in schedules.start_due():
         start.result(60)
+
+
+class Minutes:
+    """A clock that is never behind this machine's: what a busy machine changed long ago lies in its past.
+
+    Called, it returns milliseconds since 1970.
+    """
+
+    def __init__(self) -> None:
+        self.moment = now_ms()
+
+    def __call__(self) -> int:
+        return self.moment
+
+    async def pass_one(self, schedules: LocalSchedules) -> None:
+        """Let a minute pass, and start what is due."""
+        self.moment = max(self.moment, now_ms()) + 60_000
+        await asyncio.to_thread(start_all, schedules)
 
 
 class Story:

@@ -11,7 +11,8 @@ from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import Bounds
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
-from argo_jupyter_scheduler.engines.base import Engine, Snapshot
+from argo_jupyter_scheduler.engines.base import Engine, EngineObject, Snapshot
+from argo_jupyter_scheduler.jobs.definition_files import DefinitionFiles
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.service import JobService
@@ -32,6 +33,10 @@ class SmallEngine(Engine):
         Definitions whose schedule was made with another configuration.
     unknown
         Jobs that it does not know.
+    objects
+        What it has made.
+    deleted
+        Jobs that it deleted.
     """
 
     name: Literal["local", "argo"] = "argo"
@@ -46,6 +51,8 @@ class SmallEngine(Engine):
         self.snapshot = Snapshot()
         self.outdated: list[str] = []
         self.unknown: set[str] = set()
+        self.objects: list[EngineObject] = []
+        self.deleted: list[str] = []
         self.looked_for_others = False
 
     def _called(self) -> None:
@@ -73,6 +80,7 @@ class SmallEngine(Engine):
 
     def delete(self, job: JobRow) -> None:
         self._called()
+        self.deleted.append(job.job_id)
 
     def observe(
         self, jobs: Sequence[JobRow], definition_ids: Sequence[str], look_for_others: bool = False
@@ -97,6 +105,13 @@ class SmallEngine(Engine):
     def find_unscheduled(self, definition_ids: Sequence[str]) -> list[str]:
         self._raise_failure()
         return [id_ for id_ in definition_ids if id_ not in self.schedules]
+
+    def list_objects(self) -> list[EngineObject]:
+        return list(self.objects)
+
+    def delete_object(self, found: EngineObject) -> None:
+        self._called()
+        self.objects.remove(found)
 
 
 class SmallLocalEngine(SmallEngine):
@@ -163,9 +178,11 @@ class Services:
             slack=lambda: self.jobs.slack_settings(),
             bounds=Bounds(),
             shares_machine=False,
+            targets=lambda: self.jobs.notification_settings().targets,
         )
         self.jobs = JobService(job_settings, database, self.engine, self.local_engine, validation)
         self.definitions = DefinitionService(self.jobs)
+        self.definition_files = DefinitionFiles(self.jobs, self.definitions)
         self.reconciler = Reconciler(self.jobs, self.definitions)
 
     def write(self, name: str, text: str) -> str:

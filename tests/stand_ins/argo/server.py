@@ -112,6 +112,10 @@ class ArgoStandIn(CronController):
         text = body if isinstance(body, str) else json.dumps(body)
         self._failures.append(Failure(status, text, times, path, method, done))
 
+    def forget_failures(self) -> None:
+        """Take back what `fail_next` asked for."""
+        self._failures.clear()
+
     def handle(self, http: BaseHTTPRequestHandler) -> None:
         length = int(http.headers.get("Content-Length") or 0)
         body = http.rfile.read(length)

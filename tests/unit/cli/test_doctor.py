@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from argo_jupyter_scheduler.cli.doctor.finding import as_json, ok, problem, show, warning
 from argo_jupyter_scheduler.cli.doctor.formats import check_formats
+from argo_jupyter_scheduler.cli.doctor.schedules import check_reports
 from argo_jupyter_scheduler.cli.doctor.storage import describe_unreadable, find_lock_trouble
 from argo_jupyter_scheduler.cli.manifest import is_before_schedules
+from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
+from argo_jupyter_scheduler.storage.database import Database
+from tests.support.jobs import notebook
+from tests.support.services import Services, SmallEngine
 
 FINDINGS = [ok("a", "fine"), warning("b", "perhaps", "look"), problem("c", "bad", "act")]
 
@@ -42,6 +48,45 @@ def test_formats_that_cannot_be_made() -> None:
     )
     assert check_formats({"html": ()}).message == "html"
     assert "html" in check_formats().message
+
+
+@pytest.mark.parametrize(
+    ("tags", "parameters", "settings", "names"),
+    [
+        (("late:10m",), {"SLACK_CHANNEL": "a"}, {}, ["nightly"]),
+        ((), {"SLACK_CHANNEL": "a"}, {"late_after_seconds": 60}, ["nightly"]),
+        ((), {"SLACK_CHANNEL": "a"}, {}, []),
+        (("late:10m",), {}, {}, []),
+        (("late:10m",), {"SLACK_CHANNEL": "a", "SLACK_TOKEN": "xoxb-1"}, {}, []),
+        (("late:10m",), {"SLACK_CHANNEL": "a"}, {"slack_token": "xoxb-1"}, []),
+    ],
+)
+def test_late_runs_that_only_pods_could_report(
+    database: Database,
+    tmp_path: Path,
+    tags: tuple[str, ...],
+    parameters: dict[str, str],
+    settings: dict[str, Any],
+    names: list[str],
+) -> None:
+    class PodsHaveAToken(SmallEngine):
+        has_slack_token = True
+
+    services = Services(database, tmp_path, PodsHaveAToken(), **settings)
+    services.write("n.ipynb", notebook("1"))
+    request = DefinitionRequest(
+        input_uri="n.ipynb",
+        input_filename="n.ipynb",
+        runtime_environment_name="venv",
+        name="nightly",
+        schedule="@daily",
+        tags=tags,
+        parameters=parameters,
+    )
+    services.definitions.create(request)
+    findings = list(check_reports(services.jobs))
+    assert [name for finding in findings for name in names if name in finding.message] == names
+    assert len(findings) == len(names)
 
 
 def test_a_file_system_without_locks(tmp_path: Path) -> None:

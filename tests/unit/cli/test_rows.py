@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from argo_jupyter_scheduler.cli.definitions import definition_as_cells, definition_as_json, next_run_ms
-from argo_jupyter_scheduler.cli.job_queries import find_job, list_definitions, list_jobs
+from argo_jupyter_scheduler.cli.job_queries import find_definition, find_job, list_jobs
 from argo_jupyter_scheduler.cli.jobs import job_as_cells, job_as_json
 from argo_jupyter_scheduler.cli.tables import duration_seconds, render_duration, render_table
-from argo_jupyter_scheduler.domain.errors import InvalidJob, JobNotFound
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
@@ -138,9 +139,42 @@ def test_definitions(database: Database) -> None:
     ]
     for row in rows:
         database.insert_definition(row)
-    found = list_definitions(database)
+    found = database.list_definitions()
     assert [row.name for row in found] == ["second", "first"]
     cells = definition_as_cells(found[0])
     assert (cells[0], *cells[1:5], cells[5]) == ("second-1", "paused", "@daily", "UTC", "-", "second")
     assert definition_as_json(found[1])["active"] is True
     assert definition_as_json(found[1])["next_run_time"]
+
+
+class TestDefinitions:
+    @pytest.fixture
+    def definitions(self, database: Database) -> Database:
+        for id_, name in (
+            ("aa1", "Daily"),
+            ("aa2", "Weekly"),
+            ("bb1", "Twice"),
+            ("bb2", "Twice"),
+            ("cc1", "aa"),
+        ):
+            database.insert_definition(DefinitionRow(job_definition_id=id_, name=name))
+        return database
+
+    @pytest.mark.parametrize(
+        ("text", "id_"), [("Daily", "aa1"), ("aa2", "aa2"), ("AA2", "aa2"), ("bb1", "bb1"), ("aa", "cc1")]
+    )
+    def test_one_is_found_by_its_name_or_id(self, definitions: Database, text: str, id_: str) -> None:
+        assert find_definition(definitions, text).job_definition_id == id_
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("Twice", "Several job definitions are called 'Twice'. Give an id. Available: bb1, bb2."),
+            ("b", "Several job definitions have an id that begins with 'b'."),
+            ("Dayly", "Job definition 'Dayly' not found. Available: Daily."),
+            ("", "Job definition '' not found."),
+        ],
+    )
+    def test_what_is_not_certain_is_refused(self, definitions: Database, text: str, words: str) -> None:
+        with pytest.raises(ArgoSchedulerError, match=re.escape(words)):
+            find_definition(definitions, text)

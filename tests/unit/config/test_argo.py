@@ -62,3 +62,27 @@ def test_what_is_not_configured_is_the_pods_own(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "file").write_text("Bearer file")
     monkeypatch.setenv("ARGO_TOKEN_FILE", str(tmp_path / "file"))
     assert connection().token.header() == "Bearer file"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("argo.example.org/workflows/{workflow}", "does not begin with https://"),
+        ("javascript:alert('{workflow}')", "does not begin with https://"),
+        ("https:///workflows/{workflow}", "does not begin with https://"),
+        ("https://[::1/{workflow}", "IPv6"),
+        ("https://argo.example.org/{namespace}", "{workflow} is missing"),
+        ("https://argo.example.org/{user}/{workflow}", "{user} is not known"),
+    ],
+)
+def test_what_is_no_page_of_a_run_is_refused_with_the_trait(url: str, reason: str) -> None:
+    with pytest.raises(TraitError, match=r"c\.ArgoScheduler\.argo_ui_url is") as refused:
+        ArgoTraits(argo_ui_url=url)
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", " https://argo.example.org:8443/argo/workflows/{namespace}/{workflow}?tab=x "]
+)
+def test_a_page_of_a_run(url: str) -> None:
+    assert ArgoTraits(argo_ui_url=url).argo_ui_url == url.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from argo_jupyter_scheduler.config.settings import (
     make_job_settings,
 )
 from argo_jupyter_scheduler.config.traits import SchedulerTraits
+from argo_jupyter_scheduler.domain.retention import Keep
 from argo_jupyter_scheduler.domain.run_settings import ComputeLimits
 from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 from argo_jupyter_scheduler.engines.factory import EngineSettings, make_engines
@@ -106,6 +108,27 @@ def test_the_settings_of_jobs_and_environments(tmp_path: Path) -> None:
     environments = make_environment_settings(traits)
     assert environments.compute_types == ("small", "large")
     assert environments.default_compute_type == "small"
+
+
+def test_how_long_jobs_are_kept(tmp_path: Path) -> None:
+    jobs = make_job_settings(SchedulerTraits(), str(tmp_path), str(tmp_path), "jobs")
+    assert (jobs.keep_runs, jobs.keep_jobs) == (Keep(), Keep())
+    jobs = make_job_settings(SchedulerTraits(keep_runs=" 20 ", keep_jobs="4w"), str(tmp_path), "", "jobs")
+    assert (jobs.keep_runs, jobs.keep_jobs) == (Keep(runs=20), Keep(seconds=28 * 86400))
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "words"),
+    [
+        ("keep_runs", "forever", "keep_runs: Option keep: 'forever' is not valid"),
+        ("keep_runs", "0", "is not valid"),
+        ("keep_jobs", "20", "these jobs have no definition. Write a time such as 30d."),
+        ("keep_jobs", "5m", "at least an hour"),
+    ],
+)
+def test_rules_that_are_not_valid_are_refused(trait: str, value: str, words: str) -> None:
+    with pytest.raises(TraitError, match=re.escape(words)):
+        SchedulerTraits(**{trait: value})
 
 
 def test_this_machine_does_not_pay_for_kubernetes() -> None:

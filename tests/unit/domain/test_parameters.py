@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters, read_value
+from argo_jupyter_scheduler.domain.parameters import (
+    find_kinds,
+    is_expression,
+    list_defaults,
+    read_parameters,
+    read_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +140,46 @@ def test_leading_zeros_are_text_unless_a_number_is_expected(number: int, zeros: 
 @given(st.text(), st.sampled_from(["python", "R", "bash", ""]))
 def test_any_cell_can_be_read(source: str, language: str) -> None:
     find_kinds(source, language)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a = 1  # how often", ("a", "int", "1", "how often")),
+        ("a = -1.5", ("a", "float", "-1.5", "")),
+        ("a = 'b # c'", ("a", "str", "'b # c'", "")),
+        ("a = f'{1}'", ("a", "str", "f'{1}'", "")),
+        ("a = True", ("a", "bool", "True", "")),
+        ("a = [\n  1,  # one\n  x,\n]  # list", ("a", "list", "[\n  1,  # one\n  x,\n]", "list")),
+        ("a = {'b': x}", ("a", "dict", "{'b': x}", "")),
+        ("a = None", ("a", "other", "None", "")),
+        ("a = now()", ("a", "other", "now()", "")),
+        ("a: float = 1", ("a", "float", "1", "")),
+        ("a: list[int] = None", ("a", "list", "None", "")),
+        ("a: int  # no default", ("a", "int", "", "no default")),
+        ("ä = 'ö'  # ü", ("ä", "str", "'ö'", "ü")),
+        ("a = 1\na = 'b'", ("a", "str", "'b'", "")),
+        ("%matplotlib inline\na = 1  # after a magic", ("a", "int", "1", "after a magic")),
+    ],
+)
+def test_defaults_in_python(source: str, expected: tuple[str, str, str, str]) -> None:
+    [found] = list_defaults(source, "python")
+    assert (found.name, found.type, found.default, found.comment) == expected
+
+
+def test_defaults_in_other_languages() -> None:
+    source = "a <- 1 # one\nb <- 'x'\nc = [1, 2];\nlet d = true\nlibrary(e)"
+    found = [(one.name, one.type, one.default, one.comment) for one in list_defaults(source, "R")]
+    assert found == [
+        ("a", "int", "1", "one"),
+        ("b", "str", "'x'", ""),
+        ("c", "list", "[1, 2]", ""),
+        ("d", "bool", "true", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["a = [1,", "a = '''", "a = 1\n  b = 2", "a = (" * 300, "\0", "a = 1\\", "#"]
+)
+def test_defaults_in_a_cell_that_does_not_parse(source: str) -> None:
+    assert [one.name for one in list_defaults(source, "python")] in ([], ["a"], ["a", "b"])

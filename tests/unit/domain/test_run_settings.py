@@ -18,6 +18,8 @@ from argo_jupyter_scheduler.domain.run_settings import (
     NOTIFY_ON,
     VERSION,
     ComputeLimits,
+    LinkedInput,
+    NotificationSettings,
     RunSettings,
     SlackSettings,
 )
@@ -28,6 +30,7 @@ GOLDEN = DATA / "run-settings.json"
 COMMON: dict[str, Any] = {
     "timezone": "Europe/Berlin",
     "slack": SlackSettings("#team", "failure", True, 30.0, 10.0, "https://slack.example"),
+    "notifications": NotificationSettings(("ops", "team"), "change", 30.0, 5.0, "https://hub.example"),
     "environment": Environment(
         "r", "", {"name": "ir", "argv": ["R", "-f", "{connection_file}"], "language": "R"}
     ),
@@ -37,7 +40,14 @@ COMMON: dict[str, Any] = {
     "run_papermill_in_environment": True,
     "origin": "reports/daily.ipynb",
     "beside": ("helper.py", "data/"),
+    "database": "0123456789abcdef0123456789abcdef",
+    "root_dir": "/home/ada",
+    "output": "results/{name}",
+    "linked": LinkedInput((".git",), ("/home/ada/jobs",), 100, 10**6),
+    "scheduled_time": "2026-03-02T06:00:00+01:00",
 }
+NO_PLACES: dict[str, Any] = {"root_dir": "", "output": "", "linked": None, "scheduled_time": ""}
+NO_NOTIFICATIONS: dict[str, Any] = {"notifications": NotificationSettings(), **NO_PLACES}
 CURRENT = {
     LOCAL: RunSettings(
         engine=LOCAL,
@@ -67,7 +77,28 @@ def test_what_this_version_writes_is_read(engine: str) -> None:
 def test_what_version_2_wrote_is_read(engine: str) -> None:
     """It did not say what lies beside the notebook."""
     settings = RunSettings.from_json(read(DATA / "older" / "run-settings-2.json")[engine])
-    assert settings == replace(CURRENT[engine], version=2, beside=())
+    assert settings == replace(CURRENT[engine], version=2, beside=(), database="", **NO_NOTIFICATIONS)
+
+
+@pytest.mark.parametrize("engine", list(CURRENT))
+def test_what_version_3_wrote_is_read(engine: str) -> None:
+    """It did not say which database has the run's row."""
+    settings = RunSettings.from_json(read(DATA / "older" / "run-settings-3.json")[engine])
+    assert settings == replace(CURRENT[engine], version=3, database="", **NO_NOTIFICATIONS)
+
+
+@pytest.mark.parametrize("engine", list(CURRENT))
+def test_what_version_4_wrote_is_read(engine: str) -> None:
+    """It notified no targets."""
+    settings = RunSettings.from_json(read(DATA / "older" / "run-settings-4.json")[engine])
+    assert settings == replace(CURRENT[engine], version=4, **NO_NOTIFICATIONS)
+
+
+@pytest.mark.parametrize("engine", list(CURRENT))
+def test_what_version_5_wrote_is_read(engine: str) -> None:
+    """It neither delivered outputs, nor took a linked input, nor knew its moment."""
+    settings = RunSettings.from_json(read(DATA / "older" / "run-settings-5.json")[engine])
+    assert settings == replace(CURRENT[engine], version=5, **NO_PLACES)
 
 
 VERSION_1: dict[str, Any] = {
@@ -135,7 +166,9 @@ def test_what_a_later_version_adds_is_ignored(engine: str) -> None:
     content = read(GOLDEN)[engine]
     content |= {"version": VERSION + 1, "later": {"a": 1}}
     content["slack"] = {**content["slack"], "thread": "1"}
+    content["notifications"] = {**content["notifications"], "priority": 1}
     content["environment"] = {**content["environment"], "modules": ["cuda"]}
+    content["linked"] = {**content["linked"], "depth": 1}
     for limits in content.get("compute_types", {}).values():
         limits["disk"] = 1
     found = RunSettings.from_json(content)
@@ -156,12 +189,21 @@ SHARED = {
     "slack": st.builds(
         SlackSettings, TEXT, st.sampled_from(NOTIFY_ON), st.booleans(), NUMBERS, NUMBERS, TEXT
     ),
+    "notifications": st.builds(
+        NotificationSettings,
+        st.lists(TEXT, max_size=3).map(tuple),
+        st.sampled_from(NOTIFY_ON),
+        NUMBERS,
+        NUMBERS,
+        TEXT,
+    ),
     "environment": st.none() | st.builds(Environment, TEXT, TEXT, KERNELS),
     "own_environment": st.none() | TEXT,
     "environment_patterns": st.lists(TEXT, max_size=3).map(tuple),
     "kernel": KERNELS,
     "run_papermill_in_environment": st.booleans(),
     "origin": st.none() | TEXT,
+    "database": TEXT,
 }
 LIMITS = st.builds(
     ComputeLimits,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.schedules import normalize, parse
+from argo_jupyter_scheduler.domain.schedules import find_clock_change, normalize, parse
 from tests.support import cron_reference
 
 
@@ -90,6 +90,47 @@ def test_a_minute_is_due_exactly_when_it_is_for_argo(schedule: str, minute: int,
     expected = next((at for at in window if cron_reference.matches(schedule, zone, at)), None)
     found = (parse(schedule, zone).after(begin * 1000 - 1) or 0) // 1000
     assert (found if found in window else None) == expected
+
+
+@given(
+    st.builds(
+        "{} {} {} {} {}".format,
+        field(0, 59),
+        st.just("*") | field(0, 23),
+        st.just("*") | field(1, 31, "1-31"),
+        st.just("*") | field(1, 12),
+        st.just("*") | field(0, 6, "mon"),
+    ),
+    st.sampled_from([1_774_746_000, 1_792_890_000, 1_767_225_600]),  # clocks forward, back, and neither
+    st.integers(-6 * 3600, 6 * 3600),
+    st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+def test_the_last_time_is_the_one_after_which_no_other_came(
+    schedule: str, begin: int, seconds: int, zone: str
+) -> None:
+    moment = (begin + seconds) * 1000
+    parsed = parse(schedule, zone)
+    found = parsed.latest(moment)
+    if found is None:
+        assert parsed.after(moment) is None
+        return
+    assert found <= moment
+    assert parsed.after(found - 1) == found
+    following = parsed.after(found)
+    assert following is None or following > moment
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"), [(0, None), (599, None), (600, 600), (1199, 600), (1200, 1200), (1201, 1200)]
+)
+def test_the_last_time_of_every_counts_from_where_it_is_told(late: int, expected: int | None) -> None:
+    begin = 1_000_000_000
+    found = parse("@every 10m", None).latest(begin + late * 1000, begin)
+    assert found == (None if expected is None else begin + expected * 1000)
+
+
+def test_a_day_that_never_comes_has_never_been() -> None:
+    assert parse("0 0 31 2 *", None).latest(1_774_746_000_000) is None
 
 
 def test_a_time_zone_has_its_own_midnight_and_its_own_summer() -> None:
@@ -221,3 +262,24 @@ def test_the_examples_of_the_page_about_schedules(schedule: str, day: str, hours
     ]
     assert due == [one.strftime("%H:%M") for one in reference if one.date().isoformat() == day]
     assert due[: len(hours)] == hours
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "expected"),
+    [
+        ("2026-03-29T12:00:00+02:00", "Europe/Berlin", "forward"),
+        ("2026-03-29T00:30:00+01:00", "Europe/Berlin", "forward"),
+        ("2026-03-28T12:00:00+01:00", "Europe/Berlin", ""),
+        ("2026-03-30T00:00:00+02:00", "Europe/Berlin", ""),
+        ("2026-10-25T02:30:00+02:00", "Europe/Berlin", "back"),
+        ("2026-10-25T02:30:00+01:00", "Europe/Berlin", "back"),
+        ("2026-03-08T12:00:00-04:00", "America/Havana", "forward"),  # from midnight to 1:00
+        ("2026-11-01T00:30:00-04:00", "America/Havana", "back"),  # from 1:00 to midnight
+        ("2026-11-01T00:30:00-05:00", "America/Havana", "back"),
+        ("2026-04-05T12:00:00+10:30", "Australia/Lord_Howe", "back"),  # by half an hour
+        ("2026-03-29T12:00:00+00:00", "UTC", ""),
+    ],
+)
+def test_days_when_clocks_change(moment: str, zone: str, expected: str) -> None:
+    milliseconds = int(datetime.fromisoformat(moment).timestamp() * 1000)
+    assert find_clock_change(milliseconds, zone) == expected

@@ -18,7 +18,7 @@ from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, DefinitionRow, JobRow
 from tests.support.eventually import eventually
 from tests.support.jobs import notebook, start_all
 from tests.support.rows import definition_row
@@ -218,7 +218,7 @@ def test_a_run_whose_input_is_gone_is_a_failed_job_that_says_why(machine: Machin
     machine.minute(server)
     due = machine.moment - machine.moment % 60_000
     job = machine.services.jobs.get_job(local_run_id(definition_id, due))
-    assert job.status == "FAILED"
+    assert (job.status, job.pid) == ("FAILED", LOCAL_WAITING)
     assert job.status_message
     assert machine.services.engine.submitted == []
 

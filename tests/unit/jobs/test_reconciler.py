@@ -10,7 +10,7 @@ import pytest
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND
+from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND, outputs_missing
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import Observation, ScheduledRun, Snapshot
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
@@ -170,9 +170,13 @@ class TestFinishRun:
         assert published.read_text() == "so far"
 
     def test_its_files_say_more_than_the_engine(self, services: Services) -> None:
-        job = add_job(services, "a")
-        services.jobs.folder("a").write("result.json", {"succeeded": True})
+        job, folder = add_job(services, "a"), services.jobs.folder("a")
+        folder.write("result.json", {"succeeded": True})
+        folder.output("ipynb").write_text("all of it")
         assert self.finish(services, job).status == "COMPLETED"
+        job = add_job(services, "c")
+        services.jobs.folder("c").write("result.json", {"succeeded": True})
+        assert self.finish(services, job).status_message == outputs_missing(["ipynb"])
         job = add_job(services, "b")
         services.jobs.folder("b").write("result.json", {"succeeded": False, "error": "ZeroDivisionError"})
         assert self.finish(services, job).status_message == "ZeroDivisionError"
@@ -204,7 +208,7 @@ class TestFinishRun:
         )
         row = self.finish(services, job)
         assert row.status == "FAILED"
-        assert str(row.status_message).startswith("The outputs could not be published: ")
+        assert str(row.status_message).startswith("The outputs could not be published. ")
 
 
 class TestMissingRows:

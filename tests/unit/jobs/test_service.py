@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
+import uuid
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jupyter_scheduler.utils import create_output_directory
@@ -15,10 +20,14 @@ from argo_jupyter_scheduler.domain.errors import (
     EngineUnavailable,
     InvalidJob,
 )
-from argo_jupyter_scheduler.jobs.requests import JobRequest
+from argo_jupyter_scheduler.domain.identity import run_token
+from argo_jupyter_scheduler.jobs.requests import DefinitionRequest, JobRequest
+from argo_jupyter_scheduler.jobs.rerun import rerun
+from argo_jupyter_scheduler.steps.scheduled_time import find_scheduled_time
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from tests.support.jobs import notebook
+from tests.support.rows import job_row
 from tests.support.services import Services
 from tests.support.statements import statements
 
@@ -70,6 +79,7 @@ REFUSED = [
     ({"input_uri": "no.ipynb"}, "does not exist"),
     ({"input_uri": "a\0.ipynb"}, "NUL"),
     ({"input_uri": "\ud800.ipynb"}, "not valid Unicode"),
+    ({"name": "a\0b"}, "The name contains a NUL character."),
     ({"name": "\ud800"}, "The name contains characters that are not valid Unicode."),
     ({"parameters": {"a": "\udfff"}}, "not valid Unicode"),
     ({"tags": ("\ud800",)}, "not valid Unicode"),
@@ -166,3 +176,70 @@ def test_a_misspelt_parameter_is_refused_with_the_nearest_name(services: Service
     services.jobs.create_job(request(parameters={"days": "7", "day": "1", "REGION": "eu", "city": "Oslo"}))
     services.write("n.ipynb", notebook("1"))
     services.jobs.create_job(request(parameters={"dayz": "7"}))  # without such a cell, anything may be meant
+
+
+def define(services: Services, timezone: str = "Europe/Berlin", **fields: Any) -> str:
+    services.write("n.ipynb", notebook("1"))
+    given: dict[str, Any] = {"input_uri": "n.ipynb", "input_filename": "n.ipynb"}
+    given |= {"runtime_environment_name": "venv", **fields}
+    return services.definitions.create(
+        DefinitionRequest(**given, name="n", schedule="@daily", timezone=timezone)
+    )
+
+
+def moment_of(services: Services, job_id: str) -> str:
+    row = job_row(services.database, job_id)
+    return find_scheduled_time(services.database, row, services.jobs.folder(job_id).read_settings())
+
+
+def test_a_job_of_its_own_has_a_moment_only_if_it_is_asked_for(services: Services) -> None:
+    services.write("n.ipynb", notebook("1"))
+    assert moment_of(services, services.jobs.create_job(request())) == ""
+    asked = services.jobs.create_job(request(scheduled_time="2026-03-02T06:00+01:00"))
+    assert moment_of(services, asked) == "2026-03-02T06:00:00+01:00"
+    assert moment_of(services, rerun(services.jobs, asked)) == "2026-03-02T06:00:00+01:00"
+
+
+def test_a_run_now_is_about_now_or_a_moment_in_the_zone_of_its_definition(services: Services) -> None:
+    definition_id = define(services)
+    asked = services.jobs.run_definition(definition_id, {"scheduled_time": "2026-07-01T23:30Z"})
+    assert moment_of(services, asked) == "2026-07-02T01:30:00+02:00"
+    before = int(time.time())
+    moment = datetime.fromisoformat(moment_of(services, services.jobs.run_definition(definition_id, {})))
+    assert before <= moment.timestamp() <= time.time()
+    assert moment.utcoffset() == datetime.fromtimestamp(before, ZoneInfo("Europe/Berlin")).utcoffset()
+
+
+def test_a_scheduled_run_has_the_moment_of_its_name(services: Services) -> None:
+    """On a day when clocks go back, 2:30 comes twice."""
+    definition_id = define(services)
+    written = {}
+    for due in (1_792_888_200, 1_792_891_800):
+        job_id = str(uuid.uuid4())
+        services.database.insert_run(job_id, definition_id, due * 1000 + 5, run_token(definition_id, due))
+        written[due] = moment_of(services, job_id)
+    assert list(written.values()) == ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"]
+
+    # `argo submit --from cronwf/…` gives a name without a moment.
+    services.database.insert_run("a", definition_id, 1_795_423_080_500, run_token(definition_id, "x7kqp"))
+    assert moment_of(services, "a") == "2026-11-23T09:38:00+01:00"
+    services.database.delete_definition(definition_id)
+    assert moment_of(services, "a") == "2026-11-23T08:38:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"scheduled_time": "soon"}, "'soon' is not a moment."),
+        ({"scheduled_time": "2026-03-29T02:30"}, "2026-03-29T02:30 does not exist in Europe/Berlin"),
+        ({"scheduled_time": "2026-03-02", "parameters": {"scheduled_time": "x"}}, "given twice"),
+    ],
+)
+def test_a_moment_that_is_refused_leaves_nothing(
+    services: Services, overrides: dict[str, object], words: str
+) -> None:
+    definition_id = define(services)
+    with pytest.raises(InvalidJob, match=words):
+        services.jobs.run_definition(definition_id, overrides)
+    assert [path.name for path in services.staging.glob("[!.]*")] == [definition_id]
+    assert services.engine.submitted == []

@@ -12,7 +12,8 @@ from argo_jupyter_scheduler.steps import create_job_id, failure, success
 from argo_jupyter_scheduler.steps.context import PROGRESS, Context, Result
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import NOT_SENT
-from tests.support.runs import Run
+from tests.support.rows import job_row
+from tests.support.runs import FORMATS, Run
 
 
 @pytest.fixture
@@ -71,11 +72,16 @@ def test_a_row_that_is_gone_is_not_missed(run: Run) -> None:
 
 def test_success_needs_a_main_that_succeeded(run: Run) -> None:
     context = context_of(run)
-    with pytest.raises(Exception, match=r"The notebook was not executed\."):
+    with pytest.raises(Exception, match="was lost before it had finished"):
         success.run(context)
     context.write_result(Result(succeeded=True))
-    success.run(context)
+    with pytest.raises(Exception, match="could not be written: ipynb, html, log"):
+        success.run(context)
+    for output_format in FORMATS:
+        run.folder.output(output_format).write_text("made")
+    success.run(context)  # publishes what a killed rename-files left
     assert run.row.status == "COMPLETED"
+    assert len(list(run.folder.path.glob("n-*"))) == 3
 
 
 def test_a_message_that_was_not_sent_is_reported_with_the_reason(run: Run) -> None:
@@ -84,3 +90,12 @@ def test_a_message_that_was_not_sent_is_reported_with_the_reason(run: Run) -> No
     message = run.row.status_message or ""
     assert message.endswith("… (No message was sent to Slack: no channel)")
     assert len(message) == 1024
+
+
+def test_a_long_copy_is_explained_while_the_job_waits(run: Run) -> None:
+    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
+    assert job_row(run.database, run.id).status_message == "The input folder is being copied."
+    run.database.mark_started(run.id)
+    assert job_row(run.database, run.id).status_message is None
+    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
+    assert job_row(run.database, run.id).status_message is None

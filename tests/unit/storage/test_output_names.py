@@ -99,6 +99,6 @@ def test_what_a_notebook_wrote_is_not_taken_for_its_output(tmp_path: Path) -> No
 def test_outputs_of_earlier_versions_have_their_formats_as_suffixes(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, "a")
     folder.create()
-    assert [folder.suffix_of(name) for name in ("script", "slides")] == ["script", "slides"]
+    assert folder.suffixes(["script", "slides"]) == {"script": "script", "slides": "slides"}
     folder.write(SUFFIXES, {"script": "py"})
-    assert [folder.suffix_of(name) for name in ("script", "slides")] == ["py", "slides"]
+    assert folder.suffixes(["script", "slides"]) == {"script": "py", "slides": "slides"}

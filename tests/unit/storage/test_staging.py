@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import stat
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.engines.argo.manifests import literal
+from argo_jupyter_scheduler.storage import markers
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.input_folder import PRIVATE, FolderRules, copy_folder
-from argo_jupyter_scheduler.storage.markers import ChangeMarkers
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE, CopyProgress, FolderRules, copy_folder
+from argo_jupyter_scheduler.storage.markers import CHANGE, DEFINITIONS, JOBS, ChangeMarkers
 
 
 @given(st.text())
@@ -71,7 +76,7 @@ def test_a_password_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     def change(name: str) -> None:
-        unsettled = ChangeMarkers(tmp_path)
+        unsettled = ChangeMarkers(tmp_path, DEFINITIONS)
         for _ in range(100):
             with unsettled.mark_change(name):
                 pass
@@ -82,22 +87,60 @@ def test_changes_of_many_threads_do_not_meet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(tmp_path: Path) -> None:
-    class Hasty(ChangeMarkers):
-        ABANDONED_SECONDS = 0.4
+class HastyMarkers(ChangeMarkers):
+    ABANDONED_SECONDS = 0.4
 
-    unsettled = Hasty(tmp_path)
-    with unsettled.mark_change("a"):
+
+@pytest.mark.parametrize("has_locks", [True, False], ids=["locks", "no-locks"])
+def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
+) -> None:
+    if not has_locks:
+        monkeypatch.setattr(markers, "is_locked", lambda path: None)
+    unsettled = HastyMarkers(tmp_path, JOBS)
+    with unsettled.mark_change("a", "create"):
         time.sleep(0.8)
-        assert unsettled.find_abandoned() == {}
-    with pytest.raises(OSError, match="disk"), unsettled.mark_change("a"):
-        raise OSError("disk full")
-    [[mark]] = unsettled.find_abandoned().values()
+        assert unsettled.find_abandoned() == []
+        assert unsettled.find_in_progress() == {"a"}
+    with pytest.raises(OSError, match="disk"):
+        change_and_fail(unsettled)
+    assert unsettled.find_in_progress() == {"a"}
     with unsettled.mark_change("a"):
         pass
-    assert list(unsettled.find_abandoned()) == ["a"]
-    mark.unlink()
-    assert unsettled.find_abandoned() == {}
+    [left] = unsettled.find_abandoned()
+    assert (left.id, left.action) == ("a", "delete")
+    unsettled.remove(left)
+    assert unsettled.find_abandoned() == []
+
+
+def change_and_fail(unsettled: ChangeMarkers) -> None:
+    with unsettled.mark_change("a", "create") as mark:
+        mark.become("delete")
+        raise OSError("disk full")
+
+
+def test_the_change_of_a_killed_process_is_found_at_once(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from argo_jupyter_scheduler.storage.markers import JOBS, ChangeMarkers
+with ChangeMarkers({str(tmp_path)!r}, JOBS).mark_change("a", "create"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    [left] = ChangeMarkers(tmp_path, JOBS).find_abandoned()
+    assert (left.id, left.action) == ("a", "create")
+
+
+def test_marks_of_earlier_versions_are_judged_by_their_age(tmp_path: Path) -> None:
+    unsettled = ChangeMarkers(tmp_path, DEFINITIONS)
+    folder = tmp_path / ".argo-jupyter-scheduler" / "unsettled"
+    folder.mkdir(parents=True)
+    old = folder / "a.8f2e"
+    old.touch()
+    assert unsettled.find_abandoned() == []
+    os.utime(old, (0, 0))
+    [left] = unsettled.find_abandoned()
+    assert (left.id, left.action) == ("a", CHANGE)
 
 
 def test_a_name_of_all_the_length_that_there_is(tmp_path: Path) -> None:
@@ -170,3 +213,51 @@ def test_links_that_lead_out_of_the_folder_are_not_published(staging_path: Path,
     for name, target in links.items():
         (folder.path / name).symlink_to(target)
     assert folder.find_made_files() == ["data.csv", "inside"]
+
+
+def test_a_run_writes_into_its_own_copies_only(tmp_path: Path) -> None:
+    """Neither a user's file nor a definition's, of which all its later runs are made, is changed by a run."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "n.ipynb").write_text("{}")
+    (tmp_path / "home" / "data.csv").write_text("mine")
+    definition, run = RunFolder(tmp_path, "definition"), RunFolder(tmp_path, "run")
+    for folder, notebook in (
+        (definition, tmp_path / "home" / "n.ipynb"),
+        (run, definition.path / "n.ipynb"),
+    ):
+        folder.create()
+        assert folder.stage(notebook, FolderRules()) == ["data.csv"]
+    for name in ("n.ipynb", "data.csv"):
+        with (run.path / name).open("r+") as file:
+            file.write("changed in place")
+    for original in (tmp_path / "home", definition.path):
+        assert (original / "n.ipynb").read_text() == "{}"
+        assert (original / "data.csv").read_text() == "mine"
+
+
+def test_a_staged_folder_stays_private_and_keeps_empty_folders(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "out").mkdir(parents=True)
+    (source / "n.ipynb").write_text("{}")
+    (source / "n.ipynb").chmod(0o640)
+    source.chmod(0o755)
+    run = RunFolder(tmp_path, "run")
+    run.create()
+    run.stage(source / "n.ipynb", FolderRules())
+    assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((run.path / "n.ipynb").stat().st_mode) == 0o640
+    assert (run.path / "out").is_dir()
+
+
+def test_a_copy_says_how_far_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3):
+        (source / str(number)).write_bytes(b"x" * 1_000_000)
+    said: list[str] = []
+    copy_folder(source, tmp_path / "copy", FolderRules(), CopyProgress(said.append, period=0))
+    assert said[-1] == messages.copying_input_folder(2, 3, 3.0, 3.0)
+    assert len(said) == 3
+    said.clear()
+    copy_folder(source, tmp_path / "another", FolderRules(), CopyProgress(said.append, period=3600))
+    assert said == []

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.engines.argo.pods import names as naming
@@ -50,6 +50,17 @@ def test_any_text_becomes_a_label(text: str) -> None:
     assert naming.LABEL_VALUE.fullmatch(value)
     assert naming.make_label_value(value) == value
     assert bool(value) == bool(re.search(r"[a-zA-Z0-9]", text[-63:]))
+
+
+@given(st.text(min_size=1, max_size=80), st.sampled_from(["safe", "escape"]))
+@example("../alice", "safe")
+@example("../alice", "escape")
+@example("{{workflow.name}}{0.__class__}", "safe")
+@example("{{workflow.name}}{0.__class__}", "escape")
+def test_no_users_folder_is_anothers(user: str, scheme: str) -> None:
+    names = naming.make_template_names(user, scheme=scheme)
+    [home, name] = naming.expand_templates("home/{username}", names).split("/")
+    assert (home, set(name) & set(".{}\\")) == ("home", set())
 
 
 @given(USERS, st.one_of(st.just(""), USERS))

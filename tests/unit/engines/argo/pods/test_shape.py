@@ -468,7 +468,9 @@ GOOD = st.decimals(min_value=Decimal("1e-9"), max_value=10**15, allow_nan=False,
 def test_a_quantity_keeps_its_amount(number: Decimal, suffix: str) -> None:
     text = f"{number:f}{suffix}"
     canonical = quantities.canonical(text)
-    assert quantities.canonical(canonical) == canonical
+    # Kubernetes writes 0.021933556Mi as 23000, and 23000 as 23k: it remembers which kind of suffix there was.
+    if canonical.endswith("i") or not suffix.endswith("i"):
+        assert quantities.canonical(canonical) == canonical
     assert 0 <= quantities.amount(canonical) - quantities.amount(text) < Decimal("1e-9") or suffix.endswith(
         "i"
     )
@@ -500,3 +502,9 @@ def test_logging_has_no_secrets(kubernetes: KubernetesStandIn, caplog: pytest.Lo
     text = caplog.text + str(shape)
     assert "AWS_SECRET_ACCESS_KEY" in caplog.text
     assert not any(secret in text for secret in ("EXAMPLE/0000", "0123456789abcdef", "kubernetes-token"))
+
+
+def test_a_users_name_that_argo_would_expand_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "{{workflow.name}}")
+    with pytest.raises(InvalidPod, match="which Argo would expand"):
+        shape_of(image="a", inherit_pod="off", environment={"USER": "{unescaped_username}"})

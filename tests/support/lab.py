@@ -1,0 +1,125 @@
+"""A real JupyterLab in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.eventually import eventually
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A server that runs.
+
+    Attributes
+    ----------
+    url
+        Its base URL, with a slash at its end.
+    root
+        JupyterLab's root folder.
+    folder
+        What else belongs to it: `config`, `data` and `lab.log`.
+    stop
+        Ends the server.
+    restart
+        Starts it again at the same address.
+    """
+
+    url: str
+    root: Path
+    folder: Path
+    stop: Callable[[], None]
+    restart: Callable[[], None]
+
+    def request(self, path: str, body: object = None, method: str | None = None) -> Any:
+        """Ask the server itself, as the panel does."""
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(self.url + path, data, {"Authorization": "token t"}, method=method)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def page_of(self, path: str = "") -> str:
+        """Return the address of JupyterLab, or of a file in it."""
+        return f"{self.url}lab{path and '/tree/'}{path}?token=t&reset"
+
+    def write_settings(self, plugin: str, settings: object) -> None:
+        """Write the user's settings of a plugin; the page reads them when it is loaded."""
+        package, name = plugin.split(":")
+        folder = self.folder / "config" / "lab" / "user-settings" / package
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
+
+
+@contextlib.contextmanager
+def running_lab(folder: Path, traits: dict[str, Any], **environment: str) -> Iterator[Lab]:
+    """Run a JupyterLab in a folder of its own.
+
+    Parameters
+    ----------
+    traits
+        Traits of `ArgoScheduler`.
+    environment
+        More variables of its environment.
+    """
+    root, config, data, runtime = (folder / name for name in ("root", "config", "data", "runtime"))
+    root.mkdir()
+    config.mkdir()
+    (config / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": traits}))
+    variables = {
+        **os.environ,
+        "HOME": str(folder),
+        "JUPYTER_DATA_DIR": str(data),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_CONFIG_DIR": str(config),
+        **environment,
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--expose-app-in-browser"]
+    log = folder / "lab.log"
+    server: subprocess.Popen[bytes] | None = None
+    lab: Lab | None = None
+
+    def start() -> None:
+        nonlocal server
+        port = urllib.parse.urlsplit(lab.url).port if lab else 0
+        with open(log, "ab") as file:
+            server = subprocess.Popen(
+                [*command, f"--port={port}"], env=variables, stdout=file, stderr=file, cwd=folder
+            )
+        eventually(find_url, 120, state=log.read_text)
+
+    def stop() -> None:
+        assert server
+        server.terminate()
+        server.wait(90)
+
+    def find_url() -> str:
+        assert server
+        assert server.poll() is None, log.read_text()
+        described = runtime / f"jpserver-{server.pid}.json"
+        with contextlib.suppress(OSError, ValueError):  # half written, or not listening yet
+            url = str(json.loads(described.read_text())["url"])
+            urllib.request.urlopen(f"{url}api/status?token=t", timeout=30).close()
+            return url
+        return ""
+
+    try:
+        start()
+        lab = Lab(find_url(), root, folder, stop, start)
+        lab.write_settings(
+            "@jupyterlab/apputils-extension:notification", {"fetchNews": "false", "checkForUpdates": False}
+        )
+        yield lab
+    finally:
+        stop()
