@@ -22,13 +22,13 @@ COMMANDS = "argo_jupyter_scheduler.cli."
 
 HEAD = """# Traits
 
-All that can be configured, in `jupyter_server_config.py`:
+All settings for `jupyter_server_config.py`, such as:
 
 ```python
 c.ArgoScheduler.image = "quay.io/jupyter/scipy-notebook:2025-10-20"
 ```
 
-Made from the help texts by `python docs/make_traits.py`.
+This page is written from the help texts by `python docs/make_traits.py`.
 """
 
 
