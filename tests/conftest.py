@@ -160,7 +160,7 @@ def bash_kernel(jp_data_dir: Path) -> dict[str, str]:
 def jobs(
     jp_fetch: Callable[..., Any], jp_root_dir: Path, scheduler: ArgoScheduler, request: pytest.FixtureRequest
 ) -> Iterator[Jobs]:
-    yield Jobs(jp_fetch, jp_root_dir)
+    yield Jobs(jp_fetch, jp_root_dir, scheduler.jobs.settings.staging_path)
     if request.node.get_closest_marker("argo"):  # whose schedules would go on for ever
         for row in scheduler.jobs.database.list_schedules():
             scheduler.definitions.delete(row.job_definition_id)

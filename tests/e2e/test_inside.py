@@ -53,6 +53,9 @@ def jp_server_cleanup() -> None:
 def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[Any]:
     """JupyterLab with the user's default settings, which takes seconds to load: tests share it."""
     page = load(shared_browser, lab)
+    # JupyterLab writes the kernel's language into a notebook that it opens, and asks whether to save that.
+    discard = page.get_by_role("dialog").get_by_role("button", name="Discard")
+    page.add_locator_handler(discard, lambda button: button.click())
     yield page
     page.close()
 

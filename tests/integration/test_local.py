@@ -23,7 +23,7 @@ from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
 from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, notebook, outputs
-from tests.support.processes import marked
+from tests.support.processes import find_first, marked
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_killed_run_is_failed_and_the_next_one_starts(
     killed = await jobs.create("k.ipynb", notebook("import time; time.sleep(60)"))
     following = await jobs.create("n.ipynb", notebook("print('next')"))
     await jobs.wait(killed, until="IN_PROGRESS")
-    [process] = [p for p in marked(killed) if "argo_jupyter_scheduler.steps" in p.cmdline()]
+    process = find_first(killed)
     folder = RunFolder(staging_path, killed)
     await eventually_async(folder.output("ipynb").exists)
     create_time = row_of(database, killed).create_time

@@ -18,7 +18,9 @@ from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
+from argo_jupyter_scheduler.storage.folders import RunFolder
 from tests.support.eventually import eventually_async
+from tests.support.processes import marked
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -70,9 +72,10 @@ def real_argo() -> dict[str, Any]:
 class Jobs:
     """The panel's requests, sent to a real Jupyter server."""
 
-    def __init__(self, fetch: Callable[..., Any], root: Path) -> None:
+    def __init__(self, fetch: Callable[..., Any], root: Path, staging_path: Path) -> None:
         self.fetch = fetch
         self.root = root
+        self.staging_path = staging_path
 
     async def request(self, method: str, *path: str, body: Any = None, **query: str) -> Any:
         text = None if body is None else json.dumps(body)
@@ -133,8 +136,14 @@ class Jobs:
             job.update(await self.get(job_id))
             return job["status"] == until or job["status"] not in LIVE
 
-        await eventually_async(is_so, timeout, state=lambda: job)
+        await eventually_async(is_so, timeout, state=lambda: f"{job}\n{self._describe_run(job_id)}")
         return job
+
+    def _describe_run(self, job_id: str) -> str:
+        """Return what its log and its processes say of a run that does not end."""
+        log = RunFolder(self.staging_path, job_id).log
+        text = log.read_text(encoding="utf-8") if log.exists() else "no log"
+        return "\n".join([text[-2000:], *map(str, marked(job_id))])
 
     async def download(self, job_id: str) -> dict[str, Path]:
         """Download the outputs as the panel does; return where they are."""

@@ -19,6 +19,11 @@ def marked(job_id: str) -> list[psutil.Process]:
     return found
 
 
+def find_first(job_id: str) -> psutil.Process:
+    """Return the process of a run that started the others, which look the same until they execute their own program."""
+    return min(marked(job_id), key=lambda process: process.create_time())
+
+
 def started_runs() -> dict[int, str]:
     """Return the jobs of the runs that this process started, by the pid of their process."""
     found = {}
