@@ -204,6 +204,16 @@ class Engine(ABC):
         """Return whether the engine knows a run."""
         return True
 
+    def is_executing(self, job: JobRow) -> bool:
+        """Return whether a run whose row has ended still does something, such as writing its outputs.
+
+        Raises
+        ------
+        EngineUnavailable, EngineRefused
+            The engine does not answer.
+        """
+        return False
+
     def schedule(self, definition: DefinitionRow) -> None:  # noqa: B027 (an engine need not keep schedules)
         """Make the engine's schedule what a definition's row says: created, changed, paused or resumed.
 

@@ -25,7 +25,7 @@ from argo_jupyter_scheduler.domain.errors import (
 )
 from argo_jupyter_scheduler.domain.moments import format_moment, read_moment
 from argo_jupyter_scheduler.domain.run_settings import NotificationSettings, RunSettings, SlackSettings
-from argo_jupyter_scheduler.domain.status import QUEUED, WAITING
+from argo_jupyter_scheduler.domain.status import LIVE, QUEUED, WAITING
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.jobs.places import (
@@ -48,6 +48,7 @@ from argo_jupyter_scheduler.jobs.validation import (
     compile_notebook_schema,
     find_input,
 )
+from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps.notebook.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
@@ -57,6 +58,9 @@ from argo_jupyter_scheduler.storage.markers import JOBS, ChangeMarkers, Mark
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.private import make_run_folders_private
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
+
+ENDING_MS = 60_000
+"""How long after its row's end a run's outputs may come, in milliseconds: pods usually have 30 s to end."""
 
 _CREATE, _STOP, _DELETE = "create", "stop", "delete"
 """What is marked while it is done."""
@@ -231,6 +235,23 @@ class JobService:
         with self._markers.mark_change(job_id, _STOP):
             self.database.mark_stopped(job_id)
             self.engine_of(job).stop(job)
+
+    def is_writing_outputs(self, job_id: str) -> bool:
+        """Return whether a run that was stopped a moment ago has yet to publish its outputs.
+
+        Raises
+        ------
+        JobNotFound
+            It does not exist.
+        """
+        job = self.get_job(job_id)
+        has_just_ended = job.status not in LIVE and now_ms() - (job.end_time or 0) < ENDING_MS
+        if not has_just_ended or not rename_files.find_missing(self.folder(job_id), job):
+            return False
+        try:
+            return self.engine_of(job).is_executing(job)
+        except EngineError:  # what there is can be shown without the engine
+            return False
 
     def delete_jobs(self, job_ids: Sequence[str]) -> None:
         """Delete jobs, see `delete_job`.

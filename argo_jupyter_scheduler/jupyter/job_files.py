@@ -16,6 +16,9 @@ from argo_jupyter_scheduler.storage.atomic import copy_whole
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.output_names import find_delivered
 
+LOOK_SECONDS = 0.5
+"""How often it is looked whether a stopped run has written its outputs."""
+
 
 @contextlib.contextmanager
 def offered_files(job: DescribeJob) -> Iterator[None]:
@@ -68,8 +71,11 @@ class ArgoJobFilesManager(JobFilesManager):
     """
 
     async def copy_from_staging(self, job_id: str, redownload: bool | None = False) -> None:
-        """Copy all files of a job to its folder under ``output_directory``."""
+        """Copy all files of a job to its folder under ``output_directory``; those of a stopped run come after a few seconds."""
         job = await ensure_async(self.scheduler.get_job(job_id, False))
+        while await asyncio.to_thread(self.scheduler.jobs.is_writing_outputs, job_id):
+            await asyncio.sleep(LOOK_SECONDS)
+            job = await ensure_async(self.scheduler.get_job(job_id, False))
         await asyncio.to_thread(self._download, job, bool(redownload))
 
     def _download(self, job: DescribeJob, redownload: bool) -> None:

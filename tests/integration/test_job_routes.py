@@ -14,6 +14,7 @@ from argo_jupyter_scheduler.domain.messages import BODY_NOT_AN_OBJECT
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import JobRow
+from tests.support.eventually import eventually_async
 from tests.support.jobs import Jobs, notebook, on_each_engine, outputs, refusal
 
 local = pytest.mark.parametrize("place", ["local"], indirect=True)
@@ -78,6 +79,33 @@ async def test_a_job_is_described_fetched_and_run_again(jobs: Jobs, request_job:
     assert (progress["status"], progress["cell"], progress["cells"]) == ("COMPLETED", 3, 3)
     assert progress["source"] == "open('beside').close()"
     assert progress["elapsed_seconds"] == (second["end_time"] - second["start_time"]) / 1000
+
+
+@on_each_engine
+async def test_outputs_of_a_stopped_run_are_waited_for(jobs: Jobs, request_job: Request) -> None:
+    """Argo's pod writes them in the seconds after the stop."""
+    job_id = await jobs.create(
+        "n.ipynb", notebook("print('partial', flush=True)\nimport time\ntime.sleep(600)")
+    )
+
+    async def has_printed() -> bool:
+        return "partial" in (await request_job("GET", job_id, "log"))["text"]
+
+    await eventually_async(has_printed)
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    fetched = (await request_job("POST", job_id, "outputs"))["outputs"]
+    paths = {output["format"]: jobs.root / output["path"] for output in fetched if output["path"]}
+    assert outputs(paths["ipynb"]) == "partial\n"
+    assert "partial" in paths["html"].read_text()
+
+
+@on_each_engine
+async def test_a_run_that_was_stopped_before_it_began_has_no_outputs(
+    jobs: Jobs, request_job: Request
+) -> None:
+    job_id = await jobs.create("n.ipynb", notebook("1"))
+    await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
+    await request_job("POST", job_id, "outputs")  # answers, whatever there is
 
 
 @local

@@ -217,6 +217,11 @@ class ArgoEngine(Engine):
         path = f"/{job.workflow_name}"
         return bool(self.api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
 
+    def is_executing(self, job: JobRow) -> bool:  # noqa: D102
+        query = {"fields": "status.phase"}
+        workflow = self.api.call("GET", WORKFLOWS, f"/{job.workflow_name}", query=query, accepted=(404,))
+        return bool(workflow) and not observations.has_ended(workflow)
+
     def _settings_for(self, row: JobRow | DefinitionRow) -> ManifestSettings:
         """Return the settings for the manifest of one job or definition; raises as `build_workflow`."""
         settings = settings_for(self.manifest_settings, row)
