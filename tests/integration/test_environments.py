@@ -57,7 +57,7 @@ def place(request: pytest.FixtureRequest) -> str:
 
 
 async def printed(jobs: Jobs, job_id: str) -> str:
-    job = await jobs.wait(job_id, timeout=120)
+    job = await jobs.wait(job_id)
     assert (job["status"], job["status_message"]) == ("COMPLETED", None)
     return outputs((await jobs.download(job_id))["ipynb"])
 

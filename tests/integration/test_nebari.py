@@ -57,7 +57,7 @@ class Panel:
                 return None
             return found if condition(found) else None
 
-        return eventually(answer, 90)
+        return eventually(answer)
 
 
 @pytest.fixture

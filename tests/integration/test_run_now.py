@@ -90,7 +90,7 @@ async def test_every_offered_format_is_made(jobs: Jobs) -> None:
     assert {"ipynb", "html", "markdown", "script", "slides", "log"} <= set(formats)
     source = notebook(f"import base64\nfrom IPython.display import Image\nImage(base64.b64decode('{PIXEL}'))")
     job_id = await jobs.create("formats.ipynb", source, output_formats=formats)
-    job = await jobs.wait(job_id, timeout=120)
+    job = await jobs.wait(job_id)
     assert job["status"] == "COMPLETED", job
     files = await jobs.download(job_id)
     assert set(files) == {*formats, "input"}

@@ -10,11 +10,16 @@ from typing import TypeVar, overload
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 150
+"""Only a test that fails waits so long, and a busy machine takes its time."""
+
 INTERVAL_SECONDS = 0.1
 """A request to a server takes 7 ms of the processor that the run needs."""
 
 
-def eventually(condition: Callable[[], T], timeout: float = 60, state: Callable[[], object] = str) -> T:
+def eventually(
+    condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, state: Callable[[], object] = str
+) -> T:
     """Return what `condition` returns once that is true; fail after `timeout` seconds, and show `state`."""
     end = time.monotonic() + timeout
     while not (value := condition()):
@@ -25,18 +30,22 @@ def eventually(condition: Callable[[], T], timeout: float = 60, state: Callable[
 
 @overload
 async def eventually_async(
-    condition: Callable[[], Awaitable[T]], timeout: float = 60, state: Callable[[], object] = str
+    condition: Callable[[], Awaitable[T]],
+    timeout: float = PATIENCE_SECONDS,
+    state: Callable[[], object] = str,
 ) -> T: ...
 
 
 @overload
 async def eventually_async(
-    condition: Callable[[], T], timeout: float = 60, state: Callable[[], object] = str
+    condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, state: Callable[[], object] = str
 ) -> T: ...
 
 
 async def eventually_async(
-    condition: Callable[[], T | Awaitable[T]], timeout: float = 60, state: Callable[[], object] = str
+    condition: Callable[[], T | Awaitable[T]],
+    timeout: float = PATIENCE_SECONDS,
+    state: Callable[[], object] = str,
 ) -> T:
     """Do the same while the loop, and the server in it, go on; `condition` may be a coroutine function."""
     end = time.monotonic() + timeout

@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from tests.support.eventually import eventually_async
+from tests.support.eventually import PATIENCE_SECONDS, eventually_async
 from tests.support.processes import marked
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -127,7 +127,9 @@ class Jobs:
     async def get(self, job_id: str) -> dict[str, Any]:
         return dict(await self.request("GET", "jobs", job_id))
 
-    async def wait(self, job_id: str, timeout: float = 60, until: str | None = None) -> dict[str, Any]:
+    async def wait(
+        self, job_id: str, timeout: float = PATIENCE_SECONDS, until: str | None = None
+    ) -> dict[str, Any]:
         """Return the job once it has ended, or has the status `until`."""
         job: dict[str, Any] = {}
 
@@ -182,7 +184,7 @@ class Story:
     def __init__(self, jobs: Jobs, next_minute: Callable[[], Awaitable[None]], definition_id: str) -> None:
         self.jobs, self.next_minute, self.id = jobs, next_minute, definition_id
 
-    async def next_run(self, timeout: float = 90) -> dict[str, Any]:
+    async def next_run(self, timeout: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Let a minute pass and return its run once it has ended."""
         before = {job["job_id"] for job in await self.jobs.runs(self.id)}
         await self.next_minute()

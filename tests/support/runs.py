@@ -18,6 +18,7 @@ from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
+from tests.support.eventually import PATIENCE_SECONDS
 
 FORMATS = ("ipynb", "html", "log")
 
@@ -68,7 +69,7 @@ class Run:
         environment = {**os.environ, JOB_VARIABLE: self.id}
         return subprocess.Popen([*command, *(["--local"] if local else [])], env=environment)
 
-    def finish(self, timeout: float = 60) -> JobRow:
+    def finish(self, timeout: float = PATIENCE_SECONDS) -> JobRow:
         """Let it run to its end; return its row."""
         with self.start() as process:
             process.wait(timeout)

@@ -21,6 +21,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.engines.argo.pods import quantities
 from tests.stand_ins.argo.rules import LABELS, Refused, expand, holds
+from tests.support.eventually import PATIENCE_SECONDS
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Controller:
         """Lose a pod without its command having ended, so that Argo takes it for a success (``kubectl delete --force``)."""
         self.kill_pod(name, "")
 
-    def wait(self, name: str, timeout: float = 60) -> dict[str, Any]:
+    def wait(self, name: str, timeout: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Return a workflow once it is over, exit handler included."""
         run = self.runs[name]
         assert run.thread
