@@ -74,7 +74,7 @@ def test_deleted_row(world: World, verdict: Verdict, choose: random.Random) -> N
     with closing(sqlite3.connect(path, timeout=30)) as database:
         database.execute("DELETE FROM jobs")
         database.commit()
-    eventually(lambda: not marked(job_id), timeout=30)
+    eventually(lambda: not marked(job_id))
     world.reconcile()
     assert world.row(job_id) is None
     assert world.words(job_id).count("begun") <= 1

@@ -84,7 +84,7 @@ def test_stop(
     row = world.row(job_id)
     assert row
     if row.status == STOPPED:
-        eventually(lambda: not runs_on(world, job_id, stand_in), timeout=30)
+        eventually(lambda: not runs_on(world, job_id, stand_in))
     elif answered:
         verdict.blame("lost", "the stop was confirmed, and the job goes on")
     gate.touch()

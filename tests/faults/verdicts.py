@@ -96,7 +96,7 @@ def find_bad_outputs(world: World, row: JobRow, all_: bool) -> Iterator[str]:
 def judge_leftovers(verdict: Verdict, world: World, job_id: str) -> None:
     """Judge what is left of a run that is over: no process, no half file, no mark, no folder without a row or the reverse."""
     try:
-        eventually(lambda: not marked(job_id), timeout=20)
+        eventually(lambda: not marked(job_id))
     except AssertionError:
         verdict.blame("left over", f"processes {[process.cmdline() for process in marked(job_id)]}")
     judge_files(verdict, world, job_id)
