@@ -9,7 +9,7 @@ from pathlib import Path
 
 from traitlets import Bool
 
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -31,16 +31,11 @@ class LogsCommand(SchedulerCommand):
     operands = ("JOB",)
 
     follow = Bool(False, config=True, help="Continue until the job has ended.")
-
-    aliases = ALIASES
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Continue until the job has ended."),
-        "json": (
-            {"LogsCommand": {"as_json": True}},
-            "Print the job's id, its status and the lines as JSON; with --follow once the job has ended.",
-        ),
-    }
+    as_json = Bool(
+        False,
+        config=True,
+        help="Print the job's id, its status and the lines as JSON; with --follow once the job has ended.",
+    )
 
     def execute(self) -> int:
         """Print the log; return 0.
@@ -79,10 +74,10 @@ class LogsCommand(SchedulerCommand):
     def _print_pods_log(self, row: JobRow) -> str:
         from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 
-        scheduler = self.make_scheduler(Path.cwd(), create=False)
-        engine = scheduler.jobs.engine
-        text = "".join(f"{line}\n" for line in engine.read_log(row)) if isinstance(engine, ArgoEngine) else ""
-        scheduler.close()
+        with self.open_scheduler(Path.cwd(), create=False) as scheduler:
+            engine = scheduler.jobs.engine
+            lines = engine.read_log(row) if isinstance(engine, ArgoEngine) else ()
+            text = "".join(f"{line}\n" for line in lines)
         if not self.as_json:
             print(text, end="")
         return text
