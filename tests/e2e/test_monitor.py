@@ -340,9 +340,9 @@ def nothing_is_asked(page: sync_api.Page) -> None:
 def test_nothing_is_asked_while_nothing_runs_and_a_change_is_seen_at_once(
     page: sync_api.Page, lab: Lab, database: Database
 ) -> None:
-    definition = DefinitionRow(job_definition_id="idle", name="idle", schedule="0 3 * * *", timezone="UTC")
+    definition = DefinitionRow(job_definition_id="idle-1", name="idle", schedule="0 3 * * *", timezone="UTC")
     with stored(database, definition):
-        execute(page, "scheduling:restore-layout", jobsView=6, jobDetailModel={"id": "idle"})
+        execute(page, "scheduling:restore-layout", jobsView=6, jobDetailModel={"id": "idle-1"})
         page.get_by_text("No run yet.").wait_for()
         page.get_by_role("region", name="Next runs").get_by_role("listitem").first.wait_for()
         nothing_is_asked(page)
