@@ -101,6 +101,9 @@ export class Changes {
   }
 }
 
+/** The page's only one: the monitor lets it run, and every other part listens. */
+export const pageChanges = new Changes();
+
 function merge<T>(
   before: ReadonlyMap<string, T>,
   changed: T[],

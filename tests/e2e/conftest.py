@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright import sync_api
@@ -21,6 +22,25 @@ def browser() -> Iterator[sync_api.Browser]:
 def shared_browser() -> Iterator[sync_api.Browser]:
     """A browser for all tests of a module. Playwright runs a loop meanwhile, so none of them may run another."""
     yield from _launch()
+
+
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop(request: pytest.FixtureRequest) -> Any:
+    """No loop for tests that share a browser."""
+    return _unless_shared(request)
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup(request: pytest.FixtureRequest) -> Any:
+    """Nothing for tests that share a browser: their server is a process of its own."""
+    return _unless_shared(request)
+
+
+def _unless_shared(request: pytest.FixtureRequest) -> Any:
+    """Return what a fixture of this name is elsewhere, if no browser is shared."""
+    if "shared_browser" in request.fixturenames:
+        return None
+    return request.getfixturevalue(str(request.fixturename))
 
 
 def _launch() -> Iterator[sync_api.Browser]:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +14,9 @@ from playwright import sync_api
 from tests.stand_ins.slack import SlackStandIn
 from tests.support.environments import with_ipykernel
 from tests.support.eventually import eventually
-from tests.support.jobs import notebook, outputs
+from tests.support.jobs import notebook
+from tests.support.lab import Lab, running_lab
+from tests.support.page import new_page, press
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.browser
@@ -32,64 +29,18 @@ def traits(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[tuple[str, Path]]:
-    """A JupyterLab; its address and its root folder."""
-    root = tmp_path / "root"
-    root.mkdir()
-    (tmp_path / "config").mkdir()
-    config = tmp_path / "config" / "jupyter_server_config.json"
-    config.write_text(json.dumps({"ArgoScheduler": traits}))
-    shutil.copy(ROOT / "examples" / "analysis.ipynb", root)
-    news = tmp_path / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
-    environment |= {
-        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--allow-root",
-        "--ip=127.0.0.1",
-        "--port=0",
-    ]
-    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
-    with open(tmp_path / "lab.log", "wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
-    try:
-        yield _address(server, tmp_path), root
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
-    log = tmp_path / "lab.log"
-
-    def find() -> str:
-        assert server.poll() is None, log.read_text()
-        for file in (tmp_path / "runtime").glob("jpserver-*.json"):
-            with contextlib.suppress(OSError, ValueError):  # it may be half written, and not be listening yet
-                url = str(json.loads(file.read_text())["url"])
-                urllib.request.urlopen(f"{url}api/status?token=t", timeout=30).close()
-                return url
-        return ""
-
-    return eventually(find, state=log.read_text)
+def lab(tmp_path: Path, traits: dict[str, Any]) -> Iterator[Lab]:
+    with running_lab(tmp_path, traits) as lab:
+        shutil.copy(ROOT / "examples" / "analysis.ipynb", lab.root)
+        yield lab
 
 
 @pytest.fixture
 def page(browser: sync_api.Browser) -> Any:
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(60_000)
-    return page
+    return new_page(browser, closes_dialogs=False)
 
 
-def picture(page: Any, name: str) -> None:
+def picture(page: sync_api.Page, name: str) -> None:
     """Keep what the page shows, for the README where it is asked for."""
     folder = ROOT / "assets" if os.environ.get("UPDATE_ASSETS") else None
     image = page.screenshot()
@@ -98,11 +49,11 @@ def picture(page: Any, name: str) -> None:
         (folder / f"{name}.png").write_bytes(image)
 
 
-def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> None:
+def create_from(page: sync_api.Page, lab: Lab, notebook: str, name: str) -> None:
     """Open a notebook, press the calendar icon in its toolbar, and name the job."""
     field = page.get_by_label("Job name")
     for last in (False, False, True):
-        page.goto(f"{lab[0]}lab/tree/{notebook}?token=t&reset")
+        page.goto(lab.page_of(notebook))
         page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
         page.locator("[data-jp-item-name='create-job'] jp-button").click()
         try:  # the dialog fills itself in when it has the notebook, also over what was typed before
@@ -117,7 +68,7 @@ def create_from(page: Any, lab: tuple[str, Path], notebook: str, name: str) -> N
     field.fill(name)
 
 
-def drag(page: Any, what: Any, where: Any) -> None:
+def drag(page: sync_api.Page, what: Any, where: Any) -> None:
     """Drag as a hand does, in steps: JupyterLab follows the mouse."""
     begin, end = what.bounding_box(), where.bounding_box()
     page.mouse.move(begin["x"] + 20, begin["y"] + begin["height"] / 2)
@@ -126,11 +77,11 @@ def drag(page: Any, what: Any, where: Any) -> None:
     page.mouse.up()
 
 
-def reload_until(page: Any, text: str, timeout: float = 60) -> None:
+def reload_until(page: sync_api.Page, text: str, timeout: float = 60) -> None:
     """Press *Reload* until the panel shows a text."""
 
     def is_shown() -> bool:
-        page.get_by_role("button", name="Reload", exact=True).click()
+        press(page, "Reload")
         page.wait_for_timeout(500)
         return bool(page.locator("#notebook-jobs-panel").get_by_text(text, exact=True).count())
 
@@ -138,20 +89,19 @@ def reload_until(page: Any, text: str, timeout: float = 60) -> None:
 
 
 def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
-    page: Any, lab: tuple[str, Path]
+    page: sync_api.Page, lab: Lab
 ) -> None:
-    root = lab[1]
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
     page.get_by_role("checkbox", name="Log").check()
     picture(page, "create-job")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     reload_until(page, "Completed")
     page.get_by_title('Download output files for "bike-rides"').click()
     page.wait_for_timeout(500)
-    page.get_by_role("button", name="Reload", exact=True).click()
+    press(page, "Reload")
     page.get_by_role("link", name="HTML").wait_for()
     picture(page, "jobs-completed")
-    [folder] = (root / "jobs").iterdir()
+    [folder] = (lab.root / "jobs").iterdir()
     suffixes = sorted(path.suffix for path in folder.iterdir())
     assert {".html", ".ipynb", ".log"} <= set(suffixes)
     assert ".markdown" not in suffixes
@@ -160,17 +110,17 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
     picture(page, "job-detail")
 
 
-def test_a_failing_notebook_shows_its_error(page: Any, lab: tuple[str, Path]) -> None:
-    shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
+def test_a_failing_notebook_shows_its_error(page: sync_api.Page, lab: Lab) -> None:
+    shutil.copy(ROOT / "examples" / "failing.ipynb", lab.root)
     create_from(page, lab, "failing.ipynb", name="failing")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     reload_until(page, "Failed")
     page.get_by_title('Open detail view for "failing"').click()
     page.get_by_role("alert").filter(has_text="ZeroDivisionError: division by zero (cell 4, In [").wait_for()
     picture(page, "job-failed")
 
 
-def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
+def test_the_life_of_a_definition(page: sync_api.Page, lab: Lab) -> None:
     def button(name: str) -> Any:
         return page.get_by_role("button", name=name, exact=True)
 
@@ -196,7 +146,7 @@ def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
     page.get_by_text("Active", exact=True).wait_for()
     button("Edit Job Definition").click()
     page.get_by_label("cron expression").fill("0 6 * * *")
-    shutil.copy(ROOT / "examples" / "hello.ipynb", lab[1])
+    shutil.copy(ROOT / "examples" / "hello.ipynb", lab.root)
     page.get_by_role("button", name="Refresh").first.click()
     file = page.locator(".jp-DirListing-item", has_text="hello.ipynb")
     drag(page, file, page.locator(".jp-input-file-snapshot"))
@@ -204,7 +154,7 @@ def test_the_life_of_a_definition(page: Any, lab: tuple[str, Path]) -> None:
     button("Save Changes").click()
     button("Edit Job Definition").wait_for()  # the form, too, says when the schedule is
     page.get_by_text("At 06:00 AM").wait_for()
-    assert list((lab[1].parent / "data" / "scheduler_staging_area").glob("*/hello.ipynb"))
+    assert list((lab.folder / "data" / "scheduler_staging_area").glob("*/hello.ipynb"))
     button("Delete Job Definition").click()
     button("Delete").click()
     page.get_by_text("There are no job definitions.").wait_for()
@@ -219,7 +169,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackStandIn]:
         yield slack
 
 
-def add_parameter(page: Any, number: int, name: str, value: str) -> None:
+def add_parameter(page: sync_api.Page, number: int, name: str, value: str) -> None:
     page.get_by_title("Add new parameter").click()
     for field, text in (("name", name), ("value", value)):
         box = page.locator(f"input[name='parameter-{number}-{field}']")
@@ -227,51 +177,41 @@ def add_parameter(page: Any, number: int, name: str, value: str) -> None:
         box.blur()
 
 
-def test_a_refusal_is_shown_in_the_dialog_and_can_be_mended(page: Any, lab: tuple[str, Path]) -> None:
+def test_a_refusal_is_shown_in_the_dialog_and_can_be_mended(page: sync_api.Page, lab: Lab) -> None:
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
     page.locator("input[name='parameter-0-name']").fill("dayz")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     refusal = "The notebook has no parameter 'dayz'. Did you mean 'days'?"
     page.get_by_role("alert").filter(has_text=refusal).wait_for()
-    assert request(lab, "jobs")["jobs"] == []
+    assert lab.request("scheduler/jobs")["jobs"] == []
     page.locator("input[name='parameter-0-name']").fill("days")
     page.locator("input[name='parameter-0-name']").blur()
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     reload_until(page, "Completed")
 
 
-def test_a_channel_of_slack_is_told(page: Any, slack: SlackStandIn, lab: tuple[str, Path]) -> None:
+def test_a_channel_of_slack_is_told(page: sync_api.Page, slack: SlackStandIn, lab: Lab) -> None:
     create_from(page, lab, "analysis.ipynb", name="bike-rides")
     page.locator("input[name='parameter-2-name']").wait_for()  # the notebook's own three
     for number, parameter in enumerate((("SLACK_CHANNEL", "#reports"), ("SLACK_NOTIFY", "always")), 3):
         add_parameter(page, number, *parameter)
     picture(page, "create-job-slack")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     reload_until(page, "Completed")
 
-    shutil.copy(ROOT / "examples" / "failing.ipynb", lab[1])
-    model: dict[str, Any] = {
-        "name": "monthly-report",
-        "input_uri": "failing.ipynb",
-        "output_formats": ["html"],
-    }
-    model["parameters"] = {"SLACK_CHANNEL": "#reports"}
-    model["runtime_environment_name"] = request(lab, "runtime_environments")[0]["name"]
-    request(lab, "jobs", model)
+    shutil.copy(ROOT / "examples" / "failing.ipynb", lab.root)
+    lab.submit(
+        "monthly-report",
+        "failing.ipynb",
+        output_formats=["html"],
+        parameters={"SLACK_CHANNEL": "#reports"},
+    )
     reload_until(page, "Failed")
     page.set_viewport_size({"width": 900, "height": 370})
     page.goto(slack.page_of("reports"))
     page.get_by_text("ZeroDivisionError: division by zero (cell 4, In [3])").wait_for()
     assert [message.files[0].name.rpartition(".")[2] for message in slack.messages] == ["html", "ipynb"]
     picture(page, "slack-output")
-
-
-def request(lab: tuple[str, Path], path: str, body: Any = None) -> Any:
-    """Ask the server itself, as the panel does."""
-    data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(f"{lab[0]}scheduler/{path}", data, {"Authorization": "token t"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        return json.load(answer)
 
 
 @pytest.fixture
@@ -284,13 +224,13 @@ def environments(tmp_path: Path, traits: dict[str, Any]) -> Path:
     return envs
 
 
-def test_environment_compute_type_and_options(environments: Path, page: Any, lab: tuple[str, Path]) -> None:
+def test_environment_compute_type_and_options(environments: Path, page: sync_api.Page, lab: Lab) -> None:
     def pick(field: str, option: str) -> None:
         page.locator(f"#jp-create-job-{field}").click()
         page.get_by_role("option", name=option, exact=True).click()
 
     code = "import sys, resource; print(sys.prefix, resource.getrlimit(resource.RLIMIT_DATA)[0])"
-    (lab[1] / "where.ipynb").write_text(notebook(code))
+    (lab.root / "where.ipynb").write_text(notebook(code))
     create_from(page, lab, "where.ipynb", name="where")
     pick("environment", "analytics")
     pick("computeType", "big")
@@ -299,13 +239,12 @@ def test_environment_compute_type_and_options(environments: Path, page: Any, lab
     page.get_by_text("Expert").click()
     page.get_by_title("Add new tag").click()
     page.get_by_label("Tag 1").fill("timeout:500d")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     page.get_by_role("alert").filter(has_text="Option timeout:").wait_for()
     page.get_by_role("button", name="Additional options").click()
     page.get_by_label("Tag 1").fill("timeout:2h")
-    page.get_by_role("button", name="Create", exact=True).click()
+    press(page, "Create")
     reload_until(page, "Completed")
     page.get_by_title('Open detail view for "where"').click()
     page.get_by_text("analytics", exact=True).wait_for()
-    [executed] = (lab[1].parent / "data" / "scheduler_staging_area").glob("*/where-*.ipynb")
-    assert outputs(executed) == f"{environments / 'analytics'} {2 * 1024**3}\n"
+    assert lab.read_outputs(lab.wait_for_job("where")) == f"{environments / 'analytics'} {2 * 1024**3}\n"

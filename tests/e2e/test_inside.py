@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright import sync_api
 
+from tests.stand_ins.argo import ArgoStandIn
 from tests.support.accessibility import check_accessibility
-from tests.support.eventually import eventually
-from tests.support.jobs import notebook, outputs
+from tests.support.jobs import notebook
 from tests.support.lab import Lab, running_lab
+from tests.support.page import (
+    HOSTILE,
+    execute,
+    file,
+    load,
+    new_page,
+    open_notebook,
+    open_tab,
+    press,
+    press_calendar,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -24,14 +35,23 @@ expect = sync_api.expect
 OURS = "argo-jupyter-scheduler"
 SETTINGS = f"{OURS}:plugin"
 JOBS, DEFINITIONS = 3, 4  # the lists, by the stock frontend's numbers
-HOSTILE = "<img src=x onerror=document.title='hacked'> \u202ename"
 CITY = 'days = 7  # how far back\ncity: str = "Oslo"\nwhen = str(days)'
+TRAITS = {
+    "notification_targets": {"team": "json://127.0.0.1:9/"},
+    "notification_secrets": {"team": {"name": "notifications", "key": "team"}},
+    "argo_ui_url": "https://argo.example.org/{namespace}/{workflow}",
+}
+
+in_one_place = pytest.mark.parametrize("lab", ["local"], indirect=True)
+"""Marks tests of what is the same wherever runs are."""
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("inside")
-    with running_lab(folder, {"notification_targets": {"team": "json://127.0.0.1:9/"}}) as lab:
+@pytest.fixture(scope="module", params=["local", "argo"])
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp(f"inside-{request.param}")
+    with contextlib.ExitStack() as stack:
+        argo = stack.enter_context(ArgoStandIn()) if request.param == "argo" else None
+        lab = stack.enter_context(running_lab(folder, TRAITS, argo))
         for name in ("edited", "asked", "plain"):
             (lab.root / f"{name}.ipynb").write_text(notebook("print(city, days)", parameters=CITY))
         slow = "import time\nprint('\\x1b[31mred <b>bold</b>')\nfor n in range(600):\n    print('line', n, flush=True)\n    time.sleep(0.1)"
@@ -39,119 +59,57 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """Nothing: Playwright's loop runs during all tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: the server is a process of its own."""
-
-
 @pytest.fixture(scope="module")
-def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[Any]:
+def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[sync_api.Page]:
     """JupyterLab with the user's default settings, which takes seconds to load: tests share it."""
-    page = load(shared_browser, lab)
-    # JupyterLab writes the kernel's language into a notebook that it opens, and asks whether to save that.
-    discard = page.get_by_role("dialog").get_by_role("button", name="Discard")
-    page.add_locator_handler(discard, lambda button: button.click())
+    page = load(new_page(shared_browser), lab)
     yield page
     page.close()
 
 
 @pytest.fixture
-def page(shared_page: Any) -> Any:
+def page(shared_page: sync_api.Page) -> sync_api.Page:
     """JupyterLab without a document, in the light theme."""
     execute(shared_page, "application:close-all")
     execute(shared_page, "apputils:change-theme", theme="JupyterLab Light")
     return shared_page
 
 
-def load(browser: sync_api.Browser, lab: Lab, path: str = "", broken: str = "") -> Any:
-    """Load JupyterLab, with a bundle that is broken on purpose if it is named."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(60_000)
-    if broken:
-        body = "throw new Error('broken on purpose')"
-        page.route(
-            f"**/{broken}/static/*", lambda route: route.fulfill(body=body, content_type="text/javascript")
-        )
-    page.goto(lab.page_of(path))
-    page.locator(".jp-DirListing-item", has_text="plain.ipynb").wait_for()
-    return page
-
-
-def execute(page: Any, command: str, **arguments: object) -> None:
-    page.evaluate(
-        "([command, given]) => jupyterapp.commands.hasCommand(command) && jupyterapp.commands.execute(command, given)",
-        [command, arguments],
-    )
-
-
-def open_form(page: Any, name: str) -> None:
+def open_form(page: sync_api.Page, name: str) -> None:
     """Open the create form from the file browser, which needs no kernel."""
-    execute(page, "filebrowser:activate")
-    page.locator(".jp-DirListing-item", has_text=f"{name}.ipynb").click()
+    file(page, f"{name}.ipynb").click()
     execute(page, "scheduling:create-from-filebrowser")
     expect(page.get_by_role("checkbox", name="HTML")).to_be_checked()
 
 
-def edit_and_press_calendar(page: Any, name: str) -> None:
+def edit_and_press_calendar(page: sync_api.Page, name: str) -> None:
     """Open a notebook, write at the end of its last cell, and press the calendar icon in its toolbar."""
-    execute(page, "filebrowser:activate")
-    page.locator(
-        ".jp-DirListing-item", has_text=f"{name}.ipynb"
-    ).dblclick()  # the form is about the selected file
+    open_notebook(page, f"{name}.ipynb")
     write(page)
-    page.locator("[data-jp-item-name='create-job'] jp-button").click()
-    expect(page.get_by_role("checkbox", name="HTML")).to_be_checked()
+    press_calendar(page)
 
 
-def write(page: Any) -> None:
+def write(page: sync_api.Page) -> None:
     page.locator(".jp-Notebook .jp-Cell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+End")
     page.keyboard.type("; print('unsaved')")
 
 
-def open_options(page: Any) -> None:
-    page.get_by_role("button", name="Additional options").click()
-
-
-def create(page: Any) -> None:
-    page.get_by_role("button", name="Create", exact=True).click()
-
-
-def open_page(page: Any, name: str, view: int) -> None:
+def open_page(page: sync_api.Page, name: str, view: int) -> None:
     """Open the page of a job or a definition from its list."""
     execute(page, "scheduling:restore-layout", jobsView=view)
     page.get_by_title(f'Open detail view for "{name}"').first.click()
 
 
-def picture(page: Any, name: str) -> None:
+def picture(page: sync_api.Page, name: str) -> None:
     """Keep what the page shows, for the documentation where it is asked for."""
     if os.environ.get("UPDATE_ASSETS"):
         page.screenshot(path=Path(__file__).parents[2] / "assets" / f"{name}.png")
 
 
-def submit(lab: Lab, path: str, **values: object) -> Any:
-    """Create a job or a definition by the REST API."""
-    [environment] = lab.request("scheduler/runtime_environments")
-    model = {"runtime_environment_name": environment["name"], "output_formats": ["ipynb"], **values}
-    return lab.request(f"scheduler/{path}", model)
-
-
-def find_job(lab: Lab, name: str) -> Any:
-    """Return the job of a name as Jupyter-Scheduler describes it, once it has ended."""
-
-    def find() -> Any:
-        jobs = lab.request(f"scheduler/jobs?name={name}")["jobs"]
-        return jobs and jobs[0]["status"] in ("COMPLETED", "FAILED", "STOPPED") and jobs[0]
-
-    return eventually(find, 60)
-
-
-def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(page: Any, lab: Lab) -> None:
+def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(
+    page: sync_api.Page, lab: Lab
+) -> None:
     edit_and_press_calendar(page, "edited")
     name, value = (page.locator(f"input[name='parameter-1-{part}']") for part in ("name", "value"))
     expect(name).to_have_value("city")
@@ -169,7 +127,7 @@ def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(pag
     expect(name).to_have_attribute("aria-invalid", "false")
     value.fill("Bergen")
 
-    open_options(page)
+    press(page, "Additional options")
     limit = page.get_by_label("Time limit")
     limit.fill("soon")
     page.get_by_text("'soon' is not valid. Write it such as 1h30m.").wait_for()
@@ -184,38 +142,36 @@ def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(pag
     page.get_by_label("Idempotency token").wait_for()
     check_accessibility(page, ".jp-argo-Options", ".jp-argo-Hints")
 
-    page.locator(".lm-TabBar-tab", has_text="edited.ipynb").click()
+    open_tab(page, "edited.ipynb")
     write(page)
-    page.locator(".lm-TabBar-tab", has_text="Jobs").click()
-    create(page)
-    job = find_job(lab, "edited")
+    open_tab(page, "Jobs")
+    press(page, "Create")
+    job = lab.wait_for_job("edited")
     assert job["status"] == "COMPLETED"
     assert job["tags"] == ["timeout:2h", "retries:1"]
-    [executed] = (lab.folder / "data" / "scheduler_staging_area" / job["job_id"]).glob("edited-*.ipynb")
-    assert outputs(executed) == "Bergen 7\nunsaved\nunsaved\n"
+    assert lab.read_outputs(job) == "Bergen 7\nunsaved\nunsaved\n"
 
 
+@in_one_place
 def test_a_setting_asks_before_the_notebook_is_saved(shared_browser: sync_api.Browser, lab: Lab) -> None:
     lab.write_settings(SETTINGS, {"saveBeforeScheduling": "ask"})
-    page = load(shared_browser, lab)
+    page = load(new_page(shared_browser, closes_dialogs=False), lab)
     lab.write_settings(SETTINGS, {})
     edit_and_press_calendar(page, "asked")
     expect(page.locator("input[name='parameter-1-value']")).to_have_value("Oslo")
-    create(page)
-    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    press(page, "Create")
+    press(page.get_by_role("dialog"), "Cancel")
     assert lab.request("scheduler/jobs?name=asked")["jobs"] == []
-    create(page)
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
-    job = find_job(lab, "asked")
-    [executed] = (lab.folder / "data" / "scheduler_staging_area" / job["job_id"]).glob("asked-*.ipynb")
-    assert outputs(executed) == "Oslo 7\nunsaved\n"
+    press(page, "Create")
+    press(page.get_by_role("dialog"), "Save")
+    assert lab.read_outputs(lab.wait_for_job("asked")) == "Oslo 7\nunsaved\n"
     page.close()
 
 
-def test_the_next_times_are_shown_and_a_refusal_stays_in_sight(page: Any, lab: Lab) -> None:
+def test_the_next_times_are_shown_and_a_refusal_stays_in_sight(page: sync_api.Page, lab: Lab) -> None:
     execute(page, "apputils:change-theme", theme="JupyterLab Dark")
     open_form(page, "plain")
-    open_options(page)
+    press(page, "Additional options")
     page.get_by_label("Time limit").fill("soon")
     page.get_by_text("Run on a schedule").click()
     check_accessibility(page, ".jp-argo-Options", ".jp-argo-Hints")
@@ -235,16 +191,16 @@ def test_the_next_times_are_shown_and_a_refusal_stays_in_sight(page: Any, lab: L
     preview.get_by_text("has 6 fields").wait_for()
     button = page.get_by_role("button", name="Create", exact=True)
     button.scroll_into_view_if_needed()
-    create(page)
+    press(page, "Create")
     refusal = page.get_by_role("alert").filter(has_text="has 6 fields")
     refusal.wait_for()
     expect(refusal).to_be_in_viewport(ratio=1)
     expect(button).to_be_in_viewport()
-    assert lab.request("scheduler/job_definitions")["job_definitions"] == []
+    assert lab.request("scheduler/job_definitions?name=plain")["job_definitions"] == []
 
 
-def test_a_job_is_followed_until_its_time_limit(page: Any, lab: Lab) -> None:
-    submit(lab, "jobs", name=HOSTILE, input_uri="slow.ipynb", tags=["timeout:12s"])
+def test_a_job_is_followed_until_its_time_limit(page: sync_api.Page, lab: Lab) -> None:
+    lab.submit(HOSTILE, "slow.ipynb", tags=["timeout:12s"])
     open_page(page, HOSTILE, JOBS)
     page.get_by_text("Cell 2 of 2", exact=True).wait_for()
     log = page.get_by_label("Text of the log")
@@ -257,29 +213,38 @@ def test_a_job_is_followed_until_its_time_limit(page: Any, lab: Lab) -> None:
     page.get_by_label("Search the log").press("Enter")
     page.get_by_text(re.compile(r"^2 of \d+$")).wait_for()
     check_accessibility(page, ".jp-argo-Live")
+    press(page, "Copy")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert re.search(r" red <b>bold</b>\n.* line 0\n", copied)
+    assert "\x1b" not in copied
     page.get_by_role("alert").filter(
         has_text="the limit that its option timeout sets"
     ).wait_for()  # the stock page is shown again
     page.get_by_text("Outputs so far:").wait_for()
-    page.get_by_role("button", name="Notebook", exact=True).click()
+    press(page, "Notebook")
     page.locator(".lm-TabBar-tab", has_text=re.compile(r"slow-.*\.ipynb")).wait_for()
     assert "hacked" not in page.title()
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_a_definition_shows_next_runs_and_history_and_can_be_edited(page: Any, lab: Lab) -> None:
-    values = {"input_uri": "plain.ipynb", "schedule": "0 6 * * *", "timezone": "Europe/Oslo"}
-    made = submit(
-        lab, "job_definitions", name="report", tags=["keep:20", "mine"], parameters={"days": "3"}, **values
+def test_a_definition_shows_next_runs_and_history_and_can_be_edited(page: sync_api.Page, lab: Lab) -> None:
+    id_ = lab.submit(
+        "report",
+        "plain.ipynb",
+        "job_definitions",
+        schedule="0 6 * * *",
+        timezone="Europe/Oslo",
+        tags=["keep:20", "mine"],
+        parameters={"days": "3"},
     )
-    path = f"scheduler/job_definitions/{made['job_definition_id']}"
-    lab.request(f"{path}/jobs", {})
-    find_job(lab, "report")
+    path = f"scheduler/job_definitions/{id_}"
     execute(page, "apputils:change-theme", theme="JupyterLab Dark High Contrast")
     open_page(page, "report", DEFINITIONS)
     next_runs = page.get_by_role("region", name="Next runs")
     expect(next_runs.get_by_role("listitem")).to_have_count(5)
-    expect(page.get_by_role("button", name=re.compile("^Completed, "))).to_have_count(1)
+    page.get_by_text("No run yet.").wait_for()
+    lab.request(f"{path}/jobs", {})
+    expect(page.get_by_role("button", name=re.compile("^Completed, "))).to_have_count(1)  # seen by itself
     page.get_by_text("days = 3", exact=True).wait_for()
     page.get_by_text("Edit all settings").click()
     page.get_by_label("Name", exact=True).fill("weekly")
@@ -289,10 +254,10 @@ def test_a_definition_shows_next_runs_and_history_and_can_be_edited(page: Any, l
     page.get_by_label("If the previous run is still going").select_option("Skip the new run")
     page.get_by_role("checkbox", name="HTML").check()
     check_accessibility(page, ".jp-argo-Live")
-    page.get_by_role("button", name="Save", exact=True).click()
+    press(page, "Save")
     expect(page.get_by_role("alert").filter(has_text="has 6 fields")).to_be_in_viewport()
     page.get_by_label("Schedule (cron)").fill("0 7 * * 1")
-    page.get_by_role("button", name="Save", exact=True).click()
+    press(page, "Save")
     page.get_by_role("button", name="Save", exact=True).wait_for(state="detached")
     changed = lab.request(path)
     assert (changed["name"], changed["schedule"], changed["parameters"]) == (
@@ -309,16 +274,74 @@ def test_a_definition_shows_next_runs_and_history_and_can_be_edited(page: Any, l
     page.get_by_role("heading", name="Job Detail").wait_for()
 
 
-def has_stock_options(page: Any) -> bool:
+def test_a_retried_run_shows_its_attempts_and_leads_to_argo(
+    page: sync_api.Page, lab: Lab, request: pytest.FixtureRequest
+) -> None:
+    failed, may_end = lab.folder / "failed", lab.folder / "may-end"
+    code = f"""
+import pathlib, time
+if not pathlib.Path({str(failed)!r}).exists():
+    pathlib.Path({str(failed)!r}).touch()
+    raise OSError("once")
+while not pathlib.Path({str(may_end)!r}).exists():
+    time.sleep(0.1)"""
+    (lab.root / "twice.ipynb").write_text(notebook(code))
+    id_ = lab.submit("twice", "twice.ipynb", tags=["retries:1"])
+    execute(page, "argo-jupyter-scheduler:show-monitor")
+    monitor = page.locator(".jp-argo-Row", has=page.get_by_role("button", name="twice", exact=True))
+    monitor.get_by_text("cell 1 of 1, attempt 2 of 2").wait_for()
+    open_page(page, "twice", JOBS)
+    page.get_by_text("Cell 1 of 1, attempt 2 of 2", exact=True).wait_for()
+    link = page.get_by_role("link", name="Open in Argo")
+    if request.node.callspec.params["lab"] == "argo":
+        expect(link).to_have_attribute("href", f"https://argo.example.org/dev/job-{id_}")
+    else:
+        expect(link).to_have_count(0)
+    may_end.touch()
+    page.get_by_text("Attempts: 2", exact=True).wait_for()
+    assert lab.wait_for_job("twice")["status"] == "COMPLETED"
+
+
+def test_the_stock_form_to_edit_previews_its_schedule(page: sync_api.Page, lab: Lab) -> None:
+    id_ = lab.submit(
+        "previewed", "plain.ipynb", "job_definitions", schedule="0 6 * * *", timezone="Europe/Oslo"
+    )
+    open_page(page, "previewed", DEFINITIONS)
+    press(page, "Edit Job Definition")
+    cron = page.get_by_label("cron expression")
+    preview = page.get_by_role("region", name="Next runs")
+    expect(preview.get_by_role("listitem").first).to_contain_text("06:00")
+    cron.fill("0 7 * * 1")
+    expect(preview.get_by_role("listitem").first).to_contain_text("07:00")
+    expect(preview.get_by_role("listitem")).to_have_count(5)
+    preview.get_by_text("Next runs in Europe/Oslo").wait_for()
+    cron.fill("* * * * * *")
+    preview.get_by_text("has 6 fields").wait_for()
+    check_accessibility(page, ".jp-argo-Preview")
+    press(page, "Cancel")
+    expect(page.get_by_role("region", name="Next runs").get_by_role("listitem")).to_have_count(5)
+    press(page, "Edit Job Definition")
+    cron.fill("0 8 * * *")
+    expect(preview.get_by_role("listitem").first).to_contain_text("08:00")
+    press(page, "Save Changes")
+    page.get_by_role("heading", name="Job Definition", exact=True).wait_for()
+    assert lab.request(f"scheduler/job_definitions/{id_}")["schedule"] == "0 8 * * *"
+
+
+def has_stock_options(page: sync_api.Page) -> bool:
     """Return whether the form has the stock additional options, and nothing of ours."""
     open_form(page, "plain")
-    open_options(page)
+    press(page, "Additional options")
     page.get_by_title("Add new tag").wait_for()
     return bool(page.get_by_label("Time limit").count() == 0 and page.get_by_text("Expert").count() == 0)
 
 
+@in_one_place
 def test_the_stock_panel_lives_when_our_bundle_is_broken(shared_browser: sync_api.Browser, lab: Lab) -> None:
-    page = load(shared_browser, lab, broken=OURS)
+    page = new_page(shared_browser)
+    body = "throw new Error('broken on purpose')"
+    page.route(f"**/{OURS}/static/*", lambda route: route.fulfill(body=body, content_type="text/javascript"))
+    load(page, lab)
     assert has_stock_options(page)
     page.get_by_title("Add new tag").click()
     page.get_by_label("Tag 1").fill("timeout:1h")
@@ -327,26 +350,33 @@ def test_the_stock_panel_lives_when_our_bundle_is_broken(shared_browser: sync_ap
         box := page.locator("[id^='jp-create-job-outputFormat']:checked:not([value=ipynb])").first
     ).count():
         box.uncheck()
-    create(page)
-    assert find_job(lab, "stock")["tags"] == ["timeout:1h"]
+    press(page, "Create")
+    assert lab.wait_for_job("stock")["tags"] == ["timeout:1h"]
     page.close()
 
 
+@in_one_place
 def test_a_setting_gives_the_stock_options_back(shared_browser: sync_api.Browser, lab: Lab) -> None:
     lab.write_settings(SETTINGS, {"explainedOptions": False})
-    page = load(shared_browser, lab)
+    page = load(new_page(shared_browser), lab)
     lab.write_settings(SETTINGS, {})
     assert has_stock_options(page)
+    lab.submit("unexplained", "plain.ipynb", "job_definitions", schedule="0 6 * * *", timezone="UTC")
+    open_page(page, "unexplained", DEFINITIONS)
+    press(page, "Edit Job Definition")
+    page.get_by_label("cron expression").wait_for()
+    assert page.get_by_role("region", name="Next runs").count() == 0
     page.close()
 
 
+@in_one_place
 def test_the_stock_frontend_is_back_when_ours_is_disabled(shared_browser: sync_api.Browser, lab: Lab) -> None:
     config = lab.folder / "config" / "labconfig" / "page_config.json"
     config.parent.mkdir(exist_ok=True)
     config.write_text(
         json.dumps({"disabledExtensions": {OURS: True}})
     )  # as "jupyter labextension disable" does
-    page = load(shared_browser, lab)
+    page = load(new_page(shared_browser), lab)
     config.unlink()
     assert has_stock_options(page)
     page.close()

@@ -24,11 +24,11 @@ from tests.support.accessibility import check_accessibility
 from tests.support.eventually import eventually
 from tests.support.jobs import notebook
 from tests.support.lab import Lab, running_lab
+from tests.support.page import HOSTILE, execute, load, new_page, open_notebook, press, press_calendar
 
 pytestmark = pytest.mark.browser
 
 ASSETS = Path(__file__).parents[2] / "assets"
-HOSTILE = "<img src=x onerror=document.title='hacked'> \u202ename"
 MANY = 1000
 
 expect = sync_api.expect
@@ -62,20 +62,10 @@ def database(lab: Lab) -> Iterator[Database]:
     database.dispose()
 
 
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """Nothing: Playwright's loop runs during all tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: the server is a process of its own."""
-
-
 @pytest.fixture(scope="module")
 def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[sync_api.Page]:
     """JupyterLab, which takes seconds to load: tests share it."""
-    page = new_page(shared_browser, lab)
+    page = load(new_page(shared_browser), lab)
     yield page
     page.close()
 
@@ -89,24 +79,6 @@ def page(shared_page: sync_api.Page) -> sync_api.Page:
     show(shared_page, "Jobs")
     filter_jobs(shared_page, "")
     return shared_page
-
-
-def new_page(browser: sync_api.Browser, lab: Lab) -> sync_api.Page:
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(60_000)
-    # JupyterLab tells of a restart at some moment, and asks whether a notebook that is closed is to be saved.
-    dialogs = page.locator(".jp-Dialog")
-    page.add_locator_handler(dialogs, lambda dialog: dialog.get_by_role("button").last.click())
-    page.goto(lab.page_of())
-    page.locator(".jp-SideBar.jp-mod-left [data-id='argo-job-monitor']").wait_for()
-    return page
-
-
-def execute(page: sync_api.Page, command: str, **arguments: object) -> None:
-    page.evaluate(
-        "([command, given]) => jupyterapp.commands.hasCommand(command) && jupyterapp.commands.execute(command, given)",
-        [command, arguments],
-    )
 
 
 def show(page: sync_api.Page, view: str) -> None:
@@ -124,33 +96,15 @@ def row(page: sync_api.Page, name: str) -> sync_api.Locator:
     return page.locator(".jp-argo-Row", has=named).first
 
 
-def press(inside: sync_api.Locator, name: str) -> None:
-    inside.get_by_role("button", name=name, exact=True).click()
-
-
 def status(inside: sync_api.Locator, text: str) -> None:
     """Wait for a status."""
     expect(inside.get_by_role("img")).to_have_attribute("aria-label", text, timeout=60_000)
 
 
-def submit(lab: Lab, name: str, input_uri: str, path: str = "jobs", **values: object) -> str:
-    """Create a job or a definition by the REST API; return its id."""
-    environment = lab.request("scheduler/runtime_environments")[0]["name"]
-    model = {"runtime_environment_name": environment, "output_formats": ["ipynb", "html"], **values}
-    answer = lab.request(f"scheduler/{path}", {"name": name, "input_uri": input_uri, **model})
-    return str(next(iter(answer.values())))
-
-
 def run_with_three_clicks(page: sync_api.Page) -> None:
-    execute(page, "filebrowser:activate")
-    page.locator(".jp-DirListing-item", has_text="fine.ipynb").dblclick()
-    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-    page.locator(
-        ".jp-DirListing-item.jp-mod-selected"
-    ).wait_for()  # the form is about the file that is selected
+    open_notebook(page, "fine.ipynb")
     page.evaluate("window.isSamePage = true")
-    page.locator("[data-jp-item-name='create-job'] jp-button").click()
-    expect(page.get_by_role("checkbox", name="HTML")).to_be_checked()
+    press_calendar(page)
     press(page.locator("#notebook-jobs-panel"), "Create")
     toast = page.locator(".Toastify__toast", has_text="fine")
     expect(toast).to_contain_text("has completed.", timeout=60_000)
@@ -165,7 +119,7 @@ def run_with_three_clicks(page: sync_api.Page) -> None:
 
 
 def watch_and_stop(page: sync_api.Page, lab: Lab) -> None:
-    submit(lab, "slow-job", "slow.ipynb")
+    lab.submit("slow-job", "slow.ipynb")
     job = row(page, "slow-job")
     job.get_by_text("cell 2 of 3").wait_for(timeout=60_000)
     assert job.get_by_role("progressbar").get_attribute("value") == "2"
@@ -193,18 +147,10 @@ def test_a_running_job_shows_its_cell_and_its_log_and_can_be_stopped(page: sync_
 
 
 def test_the_same_on_argo(shared_browser: sync_api.Browser, tmp_path: Path) -> None:
-    folders = {f"JUPYTER_{name.upper()}_DIR": str(tmp_path / name) for name in ("data", "runtime", "config")}
     with ArgoStandIn() as argo:
-        traits = {
-            "argo_server": argo.url,
-            "image": "stand-in",
-            "environment": {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **folders},
-            "volumes": [{"name": "home", "hostPath": {"path": str(tmp_path)}}],
-            "volume_mounts": [{"name": "home", "mountPath": str(tmp_path)}],
-        }
-        with running_lab(tmp_path, traits, ARGO_TOKEN=f"Bearer {argo.token}") as lab:
+        with running_lab(tmp_path, {}, argo) as lab:
             write_notebooks(lab)
-            page = new_page(shared_browser, lab)
+            page = load(new_page(shared_browser), lab)
             execute(page, "argo-jupyter-scheduler:show-monitor")
             run_with_three_clicks(page)
             watch_and_stop(page, lab)
@@ -213,7 +159,7 @@ def test_the_same_on_argo(shared_browser: sync_api.Browser, tmp_path: Path) -> N
 
 
 def test_a_failed_job_shows_its_reason_and_runs_again(page: sync_api.Page, lab: Lab) -> None:
-    submit(lab, "broken-job", "failing.ipynb", parameters={"nights": "0"})
+    lab.submit("broken-job", "failing.ipynb", parameters={"nights": "0"})
     toast = page.locator(".Toastify__toast", has_text="broken-job")
     expect(toast).to_contain_text("has failed.", timeout=60_000)
     show(page, "Job definitions")
@@ -245,7 +191,7 @@ def test_a_failed_job_shows_its_reason_and_runs_again(page: sync_api.Page, lab: 
 
 
 def test_a_definition_is_paused_resumed_run_and_edited(page: sync_api.Page, lab: Lab) -> None:
-    id_ = submit(lab, "nightly", "fine.ipynb", "job_definitions", schedule="0 3 * * *", timezone="UTC")
+    id_ = lab.submit("nightly", "fine.ipynb", "job_definitions", schedule="0 3 * * *", timezone="UTC")
 
     def is_active() -> bool:
         return bool(lab.request(f"scheduler/job_definitions/{id_}")["active"])
@@ -277,6 +223,20 @@ def test_a_definition_is_paused_resumed_run_and_edited(page: sync_api.Page, lab:
     lab.request(f"scheduler/job_definitions/{id_}", method="DELETE")
     show(page, "Job definitions")
     expect(definition).to_have_count(0)
+
+
+def test_the_palette_and_the_run_menu_open_the_monitor(page: sync_api.Page) -> None:
+    monitor = page.get_by_role("region", name="Job monitor")
+    execute(page, "filebrowser:activate")
+    expect(monitor).to_be_hidden()
+    execute(page, "apputils:activate-command-palette")
+    page.locator(".lm-CommandPalette-input").fill("jobs: show")
+    page.locator(".lm-CommandPalette-item", has_text="Jobs: Show Monitor").click()
+    expect(monitor).to_be_visible()
+    execute(page, "filebrowser:activate")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Jobs: Show Monitor").click()
+    expect(monitor).to_be_visible()
 
 
 OPEN = """async () => {
@@ -337,11 +297,11 @@ def test_what_users_write_is_shown_as_text_in_all_pages(
     page: sync_api.Page, shared_browser: sync_api.Browser, lab: Lab
 ) -> None:
     lab.write_settings("argo-jupyter-scheduler:plugin", {"notifications": False})
-    quiet = new_page(shared_browser, lab)
+    quiet = load(new_page(shared_browser), lab)
     lab.write_settings("argo-jupyter-scheduler:plugin", {})
     quiet.locator("[data-id='argo-job-monitor']").click()
     (lab.root / "hostile.ipynb").write_text(notebook(f"raise ValueError({HOSTILE!r})"))
-    submit(lab, HOSTILE, "hostile.ipynb")
+    lab.submit(HOSTILE, "hostile.ipynb")
     for each in (page, quiet):
         job = each.locator(".jp-argo-Row", has_text="hacked").first
         status(job, "Failed")
@@ -369,13 +329,23 @@ def test_a_restart_of_the_server_is_survived(page: sync_api.Page, lab: Lab, data
     expect(row(page, "meanwhile")).to_have_count(0)
 
 
-def test_nothing_is_asked_while_nothing_runs_and_a_change_is_seen_at_once(
-    page: sync_api.Page, lab: Lab, database: Database
-) -> None:
+def nothing_is_asked(page: sync_api.Page) -> None:
+    """Fail if the page asks more within seconds than once whether anything has changed."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "argo-scheduler" in request.url else None)
     page.wait_for_timeout(6000)
     assert len(asked) <= 1, asked
+
+
+def test_nothing_is_asked_while_nothing_runs_and_a_change_is_seen_at_once(
+    page: sync_api.Page, lab: Lab, database: Database
+) -> None:
+    definition = DefinitionRow(job_definition_id="idle-1", name="idle", schedule="0 3 * * *", timezone="UTC")
+    with stored(database, definition):
+        execute(page, "scheduling:restore-layout", jobsView=6, jobDetailModel={"id": "idle-1"})
+        page.get_by_text("No run yet.").wait_for()
+        page.get_by_role("region", name="Next runs").get_by_role("listitem").first.wait_for()
+        nothing_is_asked(page)
     delays = []
     for number in range(3):
         new = JobRow(job_id=f"new-{number}", name=f"new-{number}", status="QUEUED", pid=0)
@@ -458,7 +428,7 @@ def test_a_picture(
     ]
     clip: Any = {"x": 0, "y": 28, "width": 300, "height": 500}
     with stored(database, *own, *runs, *definitions):
-        submit(lab, "train-model", "slow.ipynb")
+        lab.submit("train-model", "slow.ipynb")
         row(page, "train-model").get_by_text("cell 2 of 3").wait_for(timeout=60_000)
         jobs = page.screenshot(clip=clip)
         show(page, "Job definitions")
@@ -482,7 +452,8 @@ def stored(database: Database, *rows: JobRow | DefinitionRow) -> Iterator[None]:
     jobs = [row for row in rows if isinstance(row, JobRow)]
     definitions = [row for row in rows if isinstance(row, DefinitionRow)]
     with database.engine.begin() as connection:
-        connection.execute(schema.jobs.insert(), [schema.encode(asdict(job)) for job in jobs])
+        if jobs:
+            connection.execute(schema.jobs.insert(), [schema.encode(asdict(job)) for job in jobs])
     for definition in definitions:
         database.insert_definition(definition)
     try:

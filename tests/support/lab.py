@@ -1,4 +1,4 @@
-"""A real JupyterLab in a process of its own."""
+"""A real JupyterLab in a process of its own, whose runs are on this machine or on the stand-in for Argo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually
+from tests.support.jobs import outputs
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,28 @@ class Lab:
             text = answer.read()
         return json.loads(text) if text else None
 
+    def submit(self, name: str, input_uri: str, path: str = "jobs", **values: object) -> str:
+        """Create a job or a definition by the REST API; return its id."""
+        [environment, *_] = self.request("scheduler/runtime_environments")
+        model = {"name": name, "input_uri": input_uri, "runtime_environment_name": environment["name"]}
+        answer = self.request(f"scheduler/{path}", {**model, "output_formats": ["ipynb"], **values})
+        return str(next(iter(answer.values())))
+
+    def wait_for_job(self, name: str) -> Any:
+        """Return the newest job of a name as Jupyter-Scheduler describes it, once it has ended."""
+
+        def find() -> Any:
+            jobs = self.request(f"scheduler/jobs?name={name}")["jobs"]
+            return jobs and jobs[0]["status"] in ("COMPLETED", "FAILED", "STOPPED") and jobs[0]
+
+        return eventually(find, 60)
+
+    def read_outputs(self, job: Any) -> str:
+        """Return what the cells of a job's executed notebook printed."""
+        staged = self.folder / "data" / "scheduler_staging_area" / job["job_id"]
+        [executed] = staged.glob(f"{job['name']}-*.ipynb")
+        return outputs(executed)
+
     def page_of(self, path: str = "") -> str:
         """Return the address of JupyterLab, or of a file in it."""
         return f"{self.url}lab{path and '/tree/'}{path}?token=t&reset"
@@ -62,29 +86,35 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, traits: dict[str, Any], **environment: str) -> Iterator[Lab]:
+def running_lab(
+    folder: Path, traits: dict[str, Any], argo: ArgoStandIn | None = None, program: str = "jupyterlab"
+) -> Iterator[Lab]:
     """Run a JupyterLab in a folder of its own.
 
     Parameters
     ----------
     traits
         Traits of `ArgoScheduler`.
-    environment
-        More variables of its environment.
+    argo
+        Where runs are; by default on this machine.
+    program
+        The Python module that is the server's application.
     """
     root, config, data, runtime = (folder / name for name in ("root", "config", "data", "runtime"))
     root.mkdir()
     config.mkdir()
-    (config / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": traits}))
     variables = {
         **os.environ,
         "HOME": str(folder),
         "JUPYTER_DATA_DIR": str(data),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_CONFIG_DIR": str(config),
-        **environment,
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    if argo:
+        variables["ARGO_TOKEN"] = f"Bearer {argo.token}"
+        traits = {**describe_argo(argo, variables, folder), **traits}
+    (config / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": traits}))
+    command = [sys.executable, "-m", program, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--expose-app-in-browser"]
     log = folder / "lab.log"
     server: subprocess.Popen[bytes] | None = None
@@ -123,3 +153,15 @@ def running_lab(folder: Path, traits: dict[str, Any], **environment: str) -> Ite
         yield lab
     finally:
         stop()
+
+
+def describe_argo(argo: ArgoStandIn, variables: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Return traits with which runs are on the stand-in, whose pods see a server's folder and programs."""
+    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
+    return {
+        "argo_server": argo.url,
+        "image": "stand-in",
+        "environment": {name: variables[name] for name in kept},
+        "volumes": [{"name": "home", "hostPath": {"path": str(folder)}}],
+        "volume_mounts": [{"name": "home", "mountPath": str(folder)}],
+    }

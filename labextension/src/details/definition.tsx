@@ -7,7 +7,7 @@ import { OptionFields } from '../form/option-fields';
 import { usePlace } from '../form/place';
 import { SchedulePreview } from '../form/schedule-preview';
 import { useAnswer, useServices } from '../form/services';
-import { Problem, formatTime, statusText, useAction } from '../monitor/parts';
+import { Problem, formatTime, statusText, useAction, useChanges } from '../monitor/parts';
 import type { OfferedProps } from '../options/offer';
 import { asRequest } from './changes';
 import { formatDuration } from './duration';
@@ -15,27 +15,29 @@ import { beforeCards } from './job';
 
 /** The last runs, newest first; each opens its page. */
 function History({ model }: { model: IModel }): JSX.Element {
-  const { actions, trans } = useServices();
-  const { answer, problem } = useAnswer(() => api.getHistory(model.definitionId ?? ''), [model]);
+  const { actions, changes, trans } = useServices();
+  const id = model.definitionId ?? '';
+  const newestRuns = useChanges(changes, () => changes.definitions.get(id)?.runs); // another object if one has changed
+  const { answer, problem } = useAnswer(() => api.getHistory(id), [model, newestRuns]);
   return (
     <section>
       <h3>{trans.__('History')}</h3>
       {problem && <Problem text={problem} />}
       {answer?.runs.length === 0 && <p>{trans.__('No run yet.')}</p>}
       <ol className="jp-argo-Runs" aria-label={trans.__('Last runs, newest first')}>
-        {answer?.runs.map(({ job_id: id, status, start_time: start, duration_seconds: seconds }) => {
+        {answer?.runs.map(({ job_id: jobId, status, start_time: start, duration_seconds: seconds }) => {
           const when = start === null ? '' : `, ${formatTime(start)}`;
           const took = seconds === null ? '' : `, ${formatDuration(seconds)}`;
           const label = statusText(trans, status) + when + took;
           return (
-            <li key={id}>
+            <li key={jobId}>
               <button
                 type="button"
                 className="jp-argo-Square"
                 data-status={status}
                 aria-label={label}
                 title={label}
-                onClick={() => void actions.openJob(id)}
+                onClick={() => void actions.openJob(jobId)}
               />
             </li>
           );

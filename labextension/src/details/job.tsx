@@ -30,7 +30,7 @@ function useJob(jobId: string, home: React.RefObject<HTMLElement>) {
     };
     const timer = setInterval(look, PAUSE_MS);
     return () => clearInterval(timer);
-  }, [found]);
+  }, [found, isWanted, home]);
   return found;
 }
 
@@ -89,7 +89,7 @@ export function JobDetail({ model, stock }: OfferedProps): JSX.Element {
     if (job?.job_id === jobId && job.status !== model.status && home.current?.offsetParent) {
       void actions.openJob(jobId);
     }
-  }, [job?.status]);
+  }, [actions, job?.job_id, job?.status, jobId, model.status]);
 
   return (
     <div ref={home}>

@@ -64,7 +64,7 @@ export function Log({ jobId, status }: { jobId: string; status: string }): JSX.E
     } else if (follows && shown.current) {
       shown.current.scrollTop = shown.current.scrollHeight;
     }
-  }, [parts, current, follows]);
+  }, [parts, search, current, follows]);
 
   return (
     <section className="jp-argo-Log" aria-label={trans.__('Log')}>

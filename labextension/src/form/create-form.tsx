@@ -54,7 +54,7 @@ function useSaveBeforeCreate(home: React.RefObject<HTMLElement>, path: string): 
     };
     form?.addEventListener('click', save, true);
     return () => form?.removeEventListener('click', save, true);
-  }, [path]);
+  }, [home, path, saveChanges]);
 }
 
 /** Additional options in the create form; it also fills in parameters, previews the schedule, and saves the notebook. */
@@ -86,7 +86,7 @@ export function CreateForm(props: OfferedProps): JSX.Element {
     if (chosen) {
       change(chooseFormats);
     }
-  }, [chosen]);
+  }, [chosen, change]);
 
   const isReady = model.environment !== '' && model.inputFile !== '';
   useEffect(() => {
@@ -107,7 +107,7 @@ export function CreateForm(props: OfferedProps): JSX.Element {
     return () => {
       isCurrent = false;
     };
-  }, [isReady, model.inputFile]);
+  }, [isReady, model.inputFile, asksBeforeSaving, saveChanges, change]);
 
   return (
     <div ref={home} className="jp-argo-Options">

@@ -1,4 +1,4 @@
-import React, { useEffect, useId } from 'react';
+import React, { useEffect, useId, useRef } from 'react';
 import * as api from '../api';
 import type { IOption } from '../api';
 import { Checks, Select } from './inputs';
@@ -82,7 +82,10 @@ export function OptionFields({ tags, forDefinition, onChange, onErrors }: IProps
     const isValid = !value || !pattern || new RegExp(`^(?:${pattern})$`, 'i').test(value.replace(/ /g, ''));
     errors[name] = isValid ? '' : trans.__("'%1' is not valid. Write it such as %2.", value, example);
   }
-  useEffect(() => onErrors(errors), [JSON.stringify(errors)]);
+  const report = useRef(onErrors); // the stock form hands over another function each time
+  report.current = onErrors;
+  const reported = JSON.stringify(errors);
+  useEffect(() => report.current(JSON.parse(reported) as typeof errors), [reported]);
   return (
     <div className="jp-argo-Fields">
       {problem && <p className="jp-argo-Error">{problem}</p>}

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import type { RefObject } from 'react';
 
 /**
@@ -11,14 +11,15 @@ export function usePlace(
   insert: (home: HTMLElement, place: HTMLElement) => void,
 ): HTMLElement {
   const [place] = useState(() => document.createElement('div'));
+  const insertOnce = useRef(insert);
   useLayoutEffect(() => {
     if (home.current) {
-      insert(home.current, place);
+      insertOnce.current(home.current, place);
       if (!place.isConnected) {
         home.current.append(place);
       }
     }
     return () => place.remove();
-  }, []);
+  }, [home, place]);
   return place;
 }

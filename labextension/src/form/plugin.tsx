@@ -6,10 +6,12 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import React from 'react';
 import { DefinitionDetail } from '../details/definition';
 import { JobDetail } from '../details/job';
+import { pageChanges as changes } from '../changes';
 import { Actions } from '../monitor/actions';
 import { offer } from '../options/offer';
 import type { OfferedProps } from '../options/offer';
 import { CreateForm } from './create-form';
+import { previewEdits } from './edit-preview';
 import { Services } from './services';
 import type { IServices } from './services';
 
@@ -82,10 +84,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const saveChanges = (path: string) => (saved = saved.then(() => save(path)));
 
     const actions = new Actions(app, trans, 'argo-job-monitor');
-    const component = makeComponent({ actions, trans, saveChanges, asksBeforeSaving });
-    const choose = () => offer(settings.get('explainedOptions').composite === false ? undefined : component);
+    const services = { actions, changes, trans, saveChanges, asksBeforeSaving };
+    const component = makeComponent(services);
+    const explains = () => settings.get('explainedOptions').composite !== false;
+    const choose = () => offer(explains() ? component : undefined);
     settings.changed.connect(choose);
     choose();
+    previewEdits(app, services, explains);
   },
 };
 

@@ -1,10 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { createContext, useContext, useEffect, useState } from 'react';
+import type { Changes } from '../changes';
 import type { Actions } from '../monitor/actions';
 
 /** What the components need of JupyterLab. */
 export interface IServices {
   actions: Actions;
+  changes: Changes;
   trans: TranslationBundle;
   /** Save a notebook's unsaved changes. Return whether it may be scheduled now. */
   saveChanges: (path: string) => Promise<boolean>;
@@ -35,6 +37,8 @@ export function useAnswer<T>(
       isCurrent = false;
       clearTimeout(timer);
     };
+    // The caller names what the answer depends on: `send` is another function each time.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, keys);
   return found;
 }

@@ -4,7 +4,9 @@ import { Signal } from '@lumino/signaling';
 import * as api from '../api';
 import type { IDefinition, IJob } from '../api';
 
-/** The pages of Jupyter-Scheduler, by its numbers. */
+/** Jupyter-Scheduler's command that shows any of its pages. */
+const OPEN_PAGE = 'scheduling:restore-layout';
+/** Its pages, by its numbers. */
 const PAGES = { create: 1, job: 5, definition: 6, edit: 7 };
 
 /** What Jupyter-Scheduler's forms begin with. */
@@ -31,6 +33,11 @@ export class Actions {
     private readonly trans: TranslationBundle,
     private readonly monitorId: string,
   ) {}
+
+  /** Whether Jupyter-Scheduler draws its pages here: in JupyterLab, not in Jupyter Notebook. */
+  get hasPages(): boolean {
+    return this.app.commands.hasCommand(OPEN_PAGE);
+  }
 
   /** Show the monitor, and in it a job, if it has an id. */
   showJob(id: string): void {
@@ -108,7 +115,12 @@ export class Actions {
   }
 
   private open(jobsView: number, model: string, value: object): Promise<unknown> {
-    return this.app.commands.execute('scheduling:restore-layout', {
+    if (!this.hasPages) {
+      return Promise.reject(
+        new Error(this.trans.__('This page is in JupyterLab. Choose Open JupyterLab in the View menu.')),
+      );
+    }
+    return this.app.commands.execute(OPEN_PAGE, {
       jobsView,
       [model]: { ...FORM, ...value },
     });

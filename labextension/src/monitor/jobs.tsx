@@ -191,7 +191,9 @@ export function Jobs(): JSX.Element {
             ? trans.__('Loading …')
             : jobs.size
               ? trans.__('No job matches the filter.')
-              : trans.__('No jobs yet. The calendar icon in the toolbar of a notebook creates one.')
+              : actions.hasPages
+                ? trans.__('No jobs yet. The calendar icon in the toolbar of a notebook creates one.')
+                : trans.__('No jobs yet. Create one in JupyterLab.')
         }
         draw={(job) => <JobRow key={job.job_id} job={job} isShown={job.job_id === shownJob} />}
       />

@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 import type { IJob } from '../api';
-import { Changes } from '../changes';
+import { pageChanges as changes } from '../changes';
 import { Actions, startedJobs } from './actions';
 import { calendarIcon } from './icons';
 import { MonitorPanel } from './panel';
@@ -71,7 +71,6 @@ const plugin: JupyterFrontEndPlugin<void> = {
     registry: ISettingRegistry | null,
   ) => {
     const trans = (translator ?? nullTranslator).load('argo_jupyter_scheduler');
-    const changes = new Changes();
     const monitor = { trans, changes, actions: new Actions(app, trans, PANEL_ID) };
     const panel = new MonitorPanel(monitor);
     panel.id = PANEL_ID;
