@@ -98,7 +98,7 @@ def row(page: sync_api.Page, name: str) -> sync_api.Locator:
 
 def status(inside: sync_api.Locator, text: str) -> None:
     """Wait for a status."""
-    expect(inside.get_by_role("img")).to_have_attribute("aria-label", text, timeout=60_000)
+    expect(inside.locator(".jp-argo-Status")).to_have_attribute("aria-label", text, timeout=60_000)
 
 
 def run_with_three_clicks(page: sync_api.Page) -> None:
