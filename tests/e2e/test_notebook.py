@@ -28,8 +28,8 @@ def test_jobs_are_followed_and_their_outputs_opened(browser: sync_api.Browser, t
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto(f"{server.url}tree?token=t")
         page.get_by_role("menuitem", name="View", exact=True).click()
-        page.get_by_role("menuitem", name="Left Sidebar").hover()
-        page.get_by_role("menuitemcheckbox", name="Show Job monitor").click()
+        page.locator(".lm-Menu-item", has_text="Left Sidebar").hover()
+        page.get_by_role("menuitem", name="Show Job monitor").click()
         page.get_by_text("No jobs yet. Create one in JupyterLab.").wait_for()
 
         server.submit("failing", "failing.ipynb")
@@ -48,4 +48,5 @@ def test_jobs_are_followed_and_their_outputs_opened(browser: sync_api.Browser, t
         expect(opened.value).to_have_url(re.compile(r"/notebooks/jobs/.*fine-.*\.ipynb"))
         execute(opened.value, "argo-jupyter-scheduler:show-monitor")
         opened.value.locator(".jp-argo-Row", has_text="fine").wait_for()
+        opened.value.locator("[data-status='idle']").wait_for()  # a server does not end while a kernel starts
         assert not [error for error in errors if "argo" in error]
