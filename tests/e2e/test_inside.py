@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright import sync_api
 
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.accessibility import check_accessibility
-from tests.support.jobs import notebook
+from tests.support.jobs import REAL_ARGO, notebook
 from tests.support.lab import Lab, running_lab
 from tests.support.page import (
     HOSTILE,
@@ -46,11 +47,15 @@ in_one_place = pytest.mark.parametrize("lab", ["local"], indirect=True)
 """Marks tests of what is the same wherever runs are."""
 
 
-@pytest.fixture(scope="module", params=["local", "argo"])
+@pytest.fixture(scope="module", params=["local", "argo", *REAL_ARGO])
 def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp(f"inside-{request.param}")
     with contextlib.ExitStack() as stack:
-        argo = stack.enter_context(ArgoStandIn()) if request.param == "argo" else None
+        argo: ArgoStandIn | Literal["real"] | None = None
+        if request.param == "real-argo":
+            argo = "real"
+        elif request.param == "argo":
+            argo = stack.enter_context(ArgoStandIn())
         lab = stack.enter_context(running_lab(folder, TRAITS, argo))
         for name in ("edited", "asked", "plain"):
             (lab.root / f"{name}.ipynb").write_text(notebook("print(city, days)", parameters=CITY))
@@ -293,7 +298,7 @@ while not pathlib.Path({str(may_end)!r}).exists():
     open_page(page, "twice", JOBS)
     page.get_by_text("Cell 1 of 1, attempt 2 of 2", exact=True).wait_for()
     link = page.get_by_role("link", name="Open in Argo")
-    if request.node.callspec.params["lab"] == "argo":
+    if request.node.callspec.params["lab"] != "local":
         expect(link).to_have_attribute("href", f"https://argo.example.org/dev/job-{id_}")
     else:
         expect(link).to_have_count(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,14 @@ on_each_engine = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO],
 """Marks tests of what is the same with one pod a run and one pod a step."""
 
 
-def real_argo() -> dict[str, Any]:
-    """Traits for a real Argo, whose pods see this machine's folders; see CONTRIBUTING.md."""
+def real_argo(variables: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Traits for a real Argo, whose pods see this machine's folders and the server's variables; see CONTRIBUTING.md."""
     folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
     kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
     return {
         "image": os.environ.get("ARGO_TEST_IMAGE", "registry.local/host:1"),
-        "environment": {name: os.environ[name] for name in kept if name in os.environ},
+        "environment": {name: variables[name] for name in kept if name in variables},
         "volumes": [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()],
         "volume_mounts": [{"name": name, "mountPath": folder} for folder, name in names.items()],
     }

@@ -12,11 +12,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually
-from tests.support.jobs import outputs
+from tests.support.jobs import outputs, real_argo
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Lab:
 
 @contextlib.contextmanager
 def running_lab(
-    folder: Path, traits: dict[str, Any], argo: ArgoStandIn | None = None, program: str = "jupyterlab"
+    folder: Path, traits: dict[str, Any], argo: ArgoStandIn | Literal["real"] | None = None, program: str = "jupyterlab"
 ) -> Iterator[Lab]:
     """Run a JupyterLab in a folder of its own.
 
@@ -96,7 +96,7 @@ def running_lab(
     traits
         Traits of `ArgoScheduler`.
     argo
-        Where runs are; by default on this machine.
+        Where runs are: on a stand-in, or on the Argo of CONTRIBUTING.md; by default on this machine.
     program
         The Python module that is the server's application.
     """
@@ -110,7 +110,9 @@ def running_lab(
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_CONFIG_DIR": str(config),
     }
-    if argo:
+    if argo == "real":
+        traits = {**real_argo(variables), **traits}
+    elif argo:
         variables["ARGO_TOKEN"] = f"Bearer {argo.token}"
         traits = {**describe_argo(argo, variables, folder), **traits}
     (config / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": traits}))
