@@ -175,7 +175,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError
             It does not exist.
         """
-        with user_facing_errors(messages.job_not_found(job_id)):
+        with user_facing_errors(messages.requests.job_not_found(job_id)):
             return await read_in_thread(super().get_job, job_id, job_files)
 
     async def list_jobs(self, query: ListJobsQuery) -> ListJobsResponse:
@@ -262,7 +262,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError
             It does not exist.
         """
-        with user_facing_errors(messages.definition_not_found(job_definition_id)):
+        with user_facing_errors(messages.requests.definition_not_found(job_definition_id)):
             return await read_in_thread(super().get_job_definition, job_definition_id)
 
     async def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:

@@ -148,7 +148,7 @@ def read_options(
             continue
         read_value = _OPTIONS[name](value)
         if name in found and found[name] != read_value:
-            raise InvalidJob(messages.option_given_twice(name, origins[name], where))
+            raise InvalidJob(messages.options.option_given_twice(name, origins[name], where))
         found[name], origins[name] = read_value, where
     return Options(**found)
 
@@ -231,10 +231,10 @@ def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
         if value is None:
             continue
         if not isinstance(value, (int, float, str)):  # a list may be nested too deeply to be written out
-            raise InvalidJob(messages.field_not_a_number(field, type(value).__name__))
+            raise InvalidJob(messages.requests.field_not_a_number(field, type(value).__name__))
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-            raise InvalidJob(messages.field_not_a_number(field, _short(str(value))))
+            raise InvalidJob(messages.requests.field_not_a_number(field, _short(str(value))))
         found[field] = int(text)
     if RETRY_INTERVAL_FIELD in found:
         found["retry_interval"] = -(-found.pop(RETRY_INTERVAL_FIELD) // 1000)
@@ -295,14 +295,14 @@ class Bounds:
             With the reason.
         """
         if self.timeout and options.timeout > self.timeout:
-            raise InvalidJob(messages.timeout_too_long(options.timeout, self.timeout))
+            raise InvalidJob(messages.options.timeout_too_long(options.timeout, self.timeout))
         if not options.image:
             return
         if self.no_images:
             raise InvalidJob(f"Option image: {self.no_images}")
         if not any(fnmatch.fnmatchcase(options.image, glob) for glob in self.images):
             allowed = ", ".join(self.images) or "none"
-            raise InvalidJob(messages.image_not_allowed(options.image, allowed))
+            raise InvalidJob(messages.options.image_not_allowed(options.image, allowed))
 
 
 def _given(
@@ -312,7 +312,7 @@ def _given(
     for key, value in (parameters or {}).items():
         name = _known(key)
         if name is None:
-            raise InvalidJob(messages.option_not_found(_short(key), _nearest(key)))
+            raise InvalidJob(messages.options.option_not_found(_short(key), _nearest(key)))
         yield name, value, f"{key} = {value}"
     for tag in tags or ():
         name = _option_of(tag)
@@ -378,21 +378,21 @@ def _nearest(key: str) -> str:
 def _timeout(value: Any) -> int:
     seconds = parse_duration("timeout", value)
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise InvalidJob(messages.timeout_out_of_range(_short(str(value))))
+        raise InvalidJob(messages.options.timeout_out_of_range(_short(str(value))))
     return seconds
 
 
 def _retry_interval(value: Any) -> int:
     seconds = parse_duration("retry_interval", value)
     if seconds > MAX_RETRY_INTERVAL_SECONDS:
-        raise InvalidJob(messages.retry_interval_too_long(_short(str(value))))
+        raise InvalidJob(messages.options.retry_interval_too_long(_short(str(value))))
     return seconds
 
 
 def _late(value: Any) -> int:
     seconds = parse_duration("late", value)
     if seconds > MAX_LATE_SECONDS:
-        raise InvalidJob(messages.late_too_long(_short(str(value))))
+        raise InvalidJob(messages.options.late_too_long(_short(str(value))))
     return seconds
 
 
@@ -409,7 +409,7 @@ def parse_keep(value: object) -> Keep:
     keep = Keep(runs=int(text)) if is_count else Keep(seconds=_seconds(text) or 0)
     if 0 < keep.runs <= MAX_KEPT_RUNS or MIN_KEEP_SECONDS <= keep.seconds <= MAX_KEEP_SECONDS:
         return keep
-    raise InvalidJob(messages.not_kept_so(_short(str(value))))
+    raise InvalidJob(messages.options.not_kept_so(_short(str(value))))
 
 
 def parse_duration(name: str, value: object) -> int:
@@ -427,7 +427,7 @@ def parse_duration(name: str, value: object) -> int:
     """
     seconds = _seconds(str(value))
     if seconds is None:
-        raise InvalidJob(messages.not_a_duration(name, _short(str(value))))
+        raise InvalidJob(messages.options.not_a_duration(name, _short(str(value))))
     return seconds
 
 
@@ -442,14 +442,14 @@ def _seconds(text: str) -> int | None:
 def _retries(value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MAX_RETRIES:
-        raise InvalidJob(messages.retries_out_of_range(_short(str(value)), MAX_RETRIES))
+        raise InvalidJob(messages.options.retries_out_of_range(_short(str(value)), MAX_RETRIES))
     return int(text)
 
 
 def _image(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
-        raise InvalidJob(messages.not_an_image(_short(str(value))))
+        raise InvalidJob(messages.options.not_an_image(_short(str(value))))
     return text
 
 
@@ -461,31 +461,31 @@ def is_target_name(text: str) -> bool:
 def _notify(value: Any) -> tuple[str, ...]:
     text = str(value)[:_READ_CHARACTERS]
     if "://" in text or "@" in text:
-        raise InvalidJob(messages.NOTIFY_ADDRESS)
+        raise InvalidJob(messages.options.NOTIFY_ADDRESS)
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
     if len(names) > MAX_TARGETS or not all(map(is_target_name, names)):
-        raise InvalidJob(messages.not_targets(_short(text)))
+        raise InvalidJob(messages.options.not_targets(_short(text)))
     return names
 
 
 def _notify_on(value: Any) -> str:
     text = str(value).strip().lower()
     if text not in NOTIFY_ON:
-        raise InvalidJob(messages.not_an_occasion(_short(str(value)), NOTIFY_ON))
+        raise InvalidJob(messages.options.not_an_occasion(_short(str(value)), NOTIFY_ON))
     return text
 
 
 def _output(value: Any) -> str:
     text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).strip()
     if not parse_output_templates(text):
-        raise InvalidJob(messages.OUTPUT_EMPTY)
+        raise InvalidJob(messages.outputs.OUTPUT_EMPTY)
     return text
 
 
 def _input(value: Any) -> str:
     text = str(value).strip().lower()
     if text not in INPUTS:
-        raise InvalidJob(messages.input_not_chosen(_short(str(value)), INPUTS))
+        raise InvalidJob(messages.inputs.input_not_chosen(_short(str(value)), INPUTS))
     return text
 
 
@@ -493,7 +493,7 @@ def _concurrency(value: Any) -> str:
     text = str(value).strip().capitalize()
     if text not in CONCURRENCY_POLICIES:
         policies = ", ".join(policy.lower() for policy in CONCURRENCY_POLICIES)
-        raise InvalidJob(messages.not_a_concurrency_policy(_short(str(value)), policies))
+        raise InvalidJob(messages.options.not_a_concurrency_policy(_short(str(value)), policies))
     return text
 
 

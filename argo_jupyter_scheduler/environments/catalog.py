@@ -164,7 +164,7 @@ class EnvironmentCatalog:
             found = self.find_known(name)
         if found is None:
             troubles = "".join(f" ({source}: {trouble}.)" for source, trouble in self._troubles().items())
-            raise InvalidJob(messages.environment_not_found(name, self._offered, troubles))
+            raise InvalidJob(messages.environments.environment_not_found(name, self._offered, troubles))
         return found
 
     def find_known(self, name: str) -> Environment | None:

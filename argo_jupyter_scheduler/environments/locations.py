@@ -184,7 +184,7 @@ def locate(name: str, settings: RunSettings) -> Environment:
         paths = candidates(settings.environment_patterns, name)
         prefixes = [path for path in paths if os.path.isdir(path)]
         if len(prefixes) > 1:
-            raise EnvironmentUnusable(messages.environment_ambiguous(name, prefixes))
+            raise EnvironmentUnusable(messages.environments.environment_ambiguous(name, prefixes))
         if prefixes:
             return Environment(name, prefixes[0])
     raise EnvironmentUnusable(_not_found(name, paths, settings))

@@ -149,9 +149,9 @@ class DefinitionFiles:
             Something cannot be applied; nothing was changed.
         """
         if not _ORIGIN.fullmatch(origin):
-            raise InvalidDefinitions([messages.not_an_origin(origin)])
+            raise InvalidDefinitions([messages.definition_files.not_an_origin(origin)])
         if not documents:
-            raise InvalidDefinitions([messages.NO_DEFINITIONS])
+            raise InvalidDefinitions([messages.definition_files.NO_DEFINITIONS])
         with contextlib.nullcontext() if dry_run else self._locked():
             steps = self._plan(documents, ORIGIN_TAG + origin, prune)
             if dry_run:
@@ -190,7 +190,9 @@ class DefinitionFiles:
                 yield make_document(row, notebook), warnings
             except ValidationError as error:  # another backend wrote what is not possible here
                 reason = error.errors()[0]["msg"]
-                raise InvalidJob(messages.not_exported(row.job_definition_id, reason)) from error
+                raise InvalidJob(
+                    messages.definition_files.not_exported(row.job_definition_id, reason)
+                ) from error
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -223,7 +225,7 @@ class DefinitionFiles:
             try:
                 with document.at("name"):
                     if name in places:
-                        raise InvalidJob(messages.defined_twice(name, places[name]))
+                        raise InvalidJob(messages.definition_files.defined_twice(name, places[name]))
                     _check_owner(name, rows[name], tag)
                 places[name] = document.place()
                 row = next(iter(rows[name]), None)
@@ -355,9 +357,9 @@ class DefinitionFiles:
         except ArgoSchedulerError as error:
             return replace(change, failure=str(error))
         except OSError as error:
-            return replace(change, failure=messages.files_unusable(error))
+            return replace(change, failure=messages.server.files_unusable(error))
         except SQLAlchemyError as error:
-            return replace(change, failure=messages.database_unusable(getattr(error, "orig", error)))
+            return replace(change, failure=messages.server.database_unusable(getattr(error, "orig", error)))
         return change
 
 
@@ -382,11 +384,15 @@ def _check_owner(name: str, rows: Sequence[DefinitionRow], tag: str) -> None:
         With the reason.
     """
     if len(rows) > 1:
-        raise InvalidJob(messages.name_ambiguous(name, [row.job_definition_id for row in rows]))
+        raise InvalidJob(
+            messages.definition_files.name_ambiguous(name, [row.job_definition_id for row in rows])
+        )
     for row in rows:
         for given in row.tags or ():
             if given.startswith(ORIGIN_TAG) and given != tag:
-                raise InvalidJob(messages.applied_from_elsewhere(name, given.removeprefix(ORIGIN_TAG)))
+                raise InvalidJob(
+                    messages.definition_files.applied_from_elsewhere(name, given.removeprefix(ORIGIN_TAG))
+                )
 
 
 def _check_content(document: Document) -> None:
@@ -404,10 +410,10 @@ def _check_content(document: Document) -> None:
     with document.at("tags"):
         for tag in content.tags:
             if tag.startswith(ORIGIN_TAG):
-                raise InvalidJob(messages.tag_reserved(tag))
+                raise InvalidJob(messages.definition_files.tag_reserved(tag))
     with document.at(f"parameters.{slack.TOKEN}"):
         if slack.TOKEN in content.parameters:
-            raise InvalidJob(messages.NO_SECRETS_IN_FILES)
+            raise InvalidJob(messages.definition_files.NO_SECRETS_IN_FILES)
     with document.at("timezone"):
         schedules.parse("@daily", content.timezone)
     with document.at("schedule"):
@@ -425,17 +431,17 @@ def _find_path(document: Document, root: Path) -> str:
     """
     notebook = document.content.notebook
     if os.path.isabs(notebook):
-        raise InvalidJob(messages.NOTEBOOK_NOT_RELATIVE)
+        raise InvalidJob(messages.definition_files.NOTEBOOK_NOT_RELATIVE)
     path = os.path.normpath(os.path.join(document.folder, notebook))
     if path.split(os.sep)[0] == os.pardir:
-        raise InvalidJob(messages.input_outside_root(notebook))
+        raise InvalidJob(messages.inputs.input_outside_root(notebook))
     if "\0" not in path and not os.path.isfile(root / path):  # False also for what no path can be
         names: list[str] = []
         with contextlib.suppress(OSError, ValueError):
             names = [name for name in os.listdir((root / path).parent) if name.endswith(".ipynb")]
         beside = os.path.dirname(notebook)
         raise InvalidJob(
-            messages.not_found("Notebook", notebook, (os.path.join(beside, name) for name in names))
+            messages.requests.not_found("Notebook", notebook, (os.path.join(beside, name) for name in names))
         )
     return f"/{path}"
 

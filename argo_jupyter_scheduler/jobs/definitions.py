@@ -248,7 +248,7 @@ class DefinitionService:
                 self._engine.unschedule(definition_id)
                 for job in self._database.list_live_runs(definition_id):
                     if job.is_scheduled:
-                        self._database.mark_stopped(job.job_id, messages.DEFINITION_DELETED)
+                        self._database.mark_stopped(job.job_id, messages.runs.DEFINITION_DELETED)
                         try:
                             self._engine.stop(job)
                         except ArgoSchedulerError as error:  # it ends itself at its next cell
@@ -356,7 +356,7 @@ def check_schedule(schedule: str, timezone: str | None) -> None:
         Says what is wrong.
     """
     if schedules.parse(schedule, timezone).after(now_ms()) is None:
-        raise InvalidJob(messages.schedule_never_comes(schedule))
+        raise InvalidJob(messages.schedules.schedule_never_comes(schedule))
 
 
 def _changed(before: DefinitionRow, columns: Mapping[str, Any]) -> DefinitionRow:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused, RunError
-from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
@@ -172,7 +171,7 @@ class Reconciler:
             log.warning("The outputs of run %s could not be published: %s", job.job_id, error)
             if context.outcome()[0] == COMPLETED:
                 context.error = (
-                    str(error) if isinstance(error, RunError) else messages.outputs_unpublished(error)
+                    str(error) if isinstance(error, RunError) else messages.outputs.outputs_unpublished(error)
                 )
         send_to_slack.run(context)
         send_notifications.run(context)
@@ -193,7 +192,7 @@ class Reconciler:
                 any(engine.owns(job) for engine in engines) or self._jobs.folder(job.job_id).has_settings()
             )
             if not is_ours and max(job.update_time, job.create_time) < before:
-                self._database.mark_failed(job.job_id, OTHER_BACKEND, only_if=[job.status])
+                self._database.mark_failed(job.job_id, messages.runs.OTHER_BACKEND, only_if=[job.status])
 
     def _write_missing_rows(self, snapshot: Snapshot) -> None:
         """Give runs whose pod could not do it a row; the next pass finds out what became of them."""

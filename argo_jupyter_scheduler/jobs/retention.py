@@ -90,7 +90,7 @@ class Retention:
             if problem := self.delete(job_id):
                 self._failed.add(job_id)
                 if job_id not in self._reported:
-                    log.warning(messages.job_not_deleted(job_id, problem))
+                    log.warning(messages.requests.job_not_deleted(job_id, problem))
                 self._reported.add(job_id)
         if expired:
             log.info("Jobs that are no longer kept: %s deleted.", len(expired) - len(self._failed))
@@ -105,5 +105,5 @@ class Retention:
             return str(error)
         except Exception as error:
             # Whatever is wrong with one job, such as a damaged row, must not keep the others.
-            return messages.unexpected_error(error)
+            return messages.server.unexpected_error(error)
         return ""

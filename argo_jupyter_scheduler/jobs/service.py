@@ -117,7 +117,7 @@ class JobService:
             running,
         )
         if self.settings.slack.channel and not self.engine.has_slack_token:
-            log.warning(messages.SLACK_NOT_CONFIGURED)
+            log.warning(messages.notifications.SLACK_NOT_CONFIGURED)
 
     def create_job(self, request: JobRequest, staged_input: Path | None = None) -> str:
         """Store a job and start its run; return its id.
@@ -191,14 +191,14 @@ class JobService:
             check_linked_input(self.settings.root_dir, origin, definition.input_filename)
             staged = None
         elif staged and not staged.is_file():
-            raise InvalidJob(messages.input_gone(definition.input_filename))
+            raise InvalidJob(messages.runs.input_gone(definition.input_filename))
         shared = {field.name for field in fields(RunRequest)} - {"input_uri"}
         given = {name: getattr(definition, name) for name in shared}
         given |= {"input_uri": origin, "job_definition_id": job_definition_id, **overrides}
         given["output_formats"] = given["output_formats"] or None
         moment = str(overrides.get("scheduled_time") or "")
         if moment and SCHEDULED_TIME in (given["parameters"] or {}):
-            raise InvalidJob(messages.MOMENT_GIVEN_TWICE)
+            raise InvalidJob(messages.schedules.MOMENT_GIVEN_TWICE)
         zone = definition.timezone
         given["scheduled_time"] = format_moment(read_moment(moment, zone) if moment else time.time(), zone)
         if asked:
@@ -265,7 +265,7 @@ class JobService:
         """
         for job_id in job_ids:
             if not identity.is_job_id(job_id) and self.database.get_job(job_id) is None:
-                raise JobNotFound(messages.job_not_found(job_id))
+                raise JobNotFound(messages.requests.job_not_found(job_id))
         for job_id in job_ids:
             self.delete_job(job_id)
 
@@ -339,7 +339,7 @@ class JobService:
         """
         job = self.database.get_job(job_id)
         if job is None:
-            raise JobNotFound(messages.job_not_found(job_id))
+            raise JobNotFound(messages.requests.job_not_found(job_id))
         return job
 
     def get_definition(self, job_definition_id: str) -> DefinitionRow:
@@ -352,7 +352,7 @@ class JobService:
         """
         definition = self.database.get_definition(job_definition_id)
         if definition is None:
-            raise JobNotFound(messages.definition_not_found(job_definition_id))
+            raise JobNotFound(messages.requests.definition_not_found(job_definition_id))
         return definition
 
     def engine_of(self, job: JobRow) -> Engine:
@@ -408,7 +408,7 @@ class JobService:
             origins = {folder.read_settings().origin for folder in folders}
             found = sorted(origin for origin in origins if origin and os.path.isfile(root / origin))
             if len(found) > 1:
-                raise InvalidJob(messages.notebook_ambiguous(input_uri, found))
+                raise InvalidJob(messages.inputs.notebook_ambiguous(input_uri, found))
             input_uri = found[0] if found else input_uri
         return find_input(root, input_uri)
 

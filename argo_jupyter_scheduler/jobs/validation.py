@@ -202,7 +202,7 @@ class Validation:
             It is not a notebook that can be executed.
         """
         if self.is_executable and not self.is_executable(str(path)):
-            raise InvalidJob(messages.not_executable(path.name))
+            raise InvalidJob(messages.notebooks.not_executable(path.name))
         return read_notebook(path)
 
     def _check_kernel(
@@ -221,10 +221,12 @@ class Validation:
         elif environment.kernel or os.path.isdir(environment.prefix):
             kernel = kernels.choose(environment, metadata)
         elif is_visible(environment.prefix):
-            raise InvalidJob(messages.environment_folder_gone(environment.name, environment.prefix))
+            raise InvalidJob(
+                messages.environments.environment_folder_gone(environment.name, environment.prefix)
+            )
         replaced = kernels.find_replaced(kernel, metadata) if kernel and self.refuses_missing_kernels else ""
         if kernel and replaced:
-            raise InvalidJob(messages.kernel_refused(replaced, kernel.name))
+            raise InvalidJob(messages.notebooks.kernel_refused(replaced, kernel.name))
 
 
 def find_input(root_dir: Path, input_uri: str) -> Path:
@@ -238,9 +240,9 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     check_input_uri(input_uri)
     path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
     if not path.is_relative_to(os.path.normpath(root_dir)):
-        raise InvalidJob(messages.input_outside_root(input_uri))
+        raise InvalidJob(messages.inputs.input_outside_root(input_uri))
     if not os.path.isfile(path):  # False also for a name that is too long
-        raise InvalidJob(messages.input_not_found(input_uri))
+        raise InvalidJob(messages.inputs.input_not_found(input_uri))
     return path
 
 
@@ -253,9 +255,9 @@ def check_input_uri(input_uri: str) -> None:
         It is too long, or not text, or has a NUL character.
     """
     if len(input_uri) > INPUT_PATH_LENGTH:
-        raise InvalidJob(messages.too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
+        raise InvalidJob(messages.requests.too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
     if "\0" in input_uri:
-        raise InvalidJob(messages.has_nul("input path"))
+        raise InvalidJob(messages.requests.has_nul("input path"))
     check_text(input_uri, "input path")
 
 
@@ -268,13 +270,13 @@ def check_input_filename(name: str) -> str:
         It is not a plain file name: it could lead out of the staging folder.
     """
     if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
-        raise InvalidJob(messages.not_a_plain_name(name))
+        raise InvalidJob(messages.inputs.not_a_plain_name(name))
     try:
         length = len(name.encode())  # not as the file system has it: it takes names that a database refuses
     except UnicodeEncodeError:
-        raise InvalidJob(messages.FILENAME_NOT_VALID) from None
+        raise InvalidJob(messages.inputs.FILENAME_NOT_VALID) from None
     if length > FILENAME_BYTES:
-        raise InvalidJob(messages.filename_too_long(length, FILENAME_BYTES))
+        raise InvalidJob(messages.inputs.filename_too_long(length, FILENAME_BYTES))
     return name
 
 
@@ -289,16 +291,16 @@ def check_values(values: Mapping[str, Any]) -> None:
     for column, value in values.items():
         subject = column.replace("_", " ")
         if isinstance(value, str) and len(value) > TEXT_LENGTHS.get(column, len(value)):
-            raise InvalidJob(messages.too_long(subject, len(value), TEXT_LENGTHS[column]))
+            raise InvalidJob(messages.requests.too_long(subject, len(value), TEXT_LENGTHS[column]))
         if isinstance(value, str) and "\0" in value:
-            raise InvalidJob(messages.has_nul(subject))
+            raise InvalidJob(messages.requests.has_nul(subject))
         if column in COUNTS and value:
             if len(value) > COUNTS[column]:
-                raise InvalidJob(messages.too_many(len(value), subject, COUNTS[column]))
+                raise InvalidJob(messages.requests.too_many(len(value), subject, COUNTS[column]))
             entries = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
             length = sum(len(str(entry)) for entry in entries)
             if length > ENTRY_LENGTHS[column]:
-                raise InvalidJob(messages.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
+                raise InvalidJob(messages.requests.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
         check_text(value, subject)
 
 
@@ -320,11 +322,11 @@ def check_fields(values: Mapping[str, Any], output_filename_template: str) -> No
     emails = values.get("email_notifications")
     addresses = emails.values() if isinstance(emails, Mapping) else [emails]
     if any(one for one in addresses if not isinstance(one, bool)):  # a switch alone sends nothing
-        raise InvalidJob(messages.NO_EMAIL)
+        raise InvalidJob(messages.requests.NO_EMAIL)
     if values.get("retry_on_timeout"):
-        raise InvalidJob(messages.NO_RETRY_ON_TIMEOUT)
+        raise InvalidJob(messages.requests.NO_RETRY_ON_TIMEOUT)
     if values.get("output_filename_template") not in (None, "", output_filename_template):
-        raise InvalidJob(messages.no_output_template(output_filename_template))
+        raise InvalidJob(messages.requests.no_output_template(output_filename_template))
 
 
 def check_text(value: object, subject: str) -> None:
@@ -349,7 +351,7 @@ def check_text(value: object, subject: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidJob(messages.not_unicode(subject)) from None
+            raise InvalidJob(messages.requests.not_unicode(subject)) from None
 
 
 def check_output_formats(formats: Collection[str] | None) -> None:
@@ -361,7 +363,7 @@ def check_output_formats(formats: Collection[str] | None) -> None:
         No format is chosen.
     """
     if formats is not None and not formats:
-        raise InvalidJob(messages.NO_OUTPUT_FORMAT)
+        raise InvalidJob(messages.requests.NO_OUTPUT_FORMAT)
 
 
 def check_formats(formats: Collection[str], offered: Collection[str]) -> None:
@@ -388,7 +390,7 @@ def check_known(names: Iterable[str], known: Collection[str], subject: str) -> N
     """
     for name in names:
         if name not in known:
-            raise InvalidJob(messages.not_found(subject, name, known))
+            raise InvalidJob(messages.requests.not_found(subject, name, known))
 
 
 def check_targets(options: Options, known: Collection[str]) -> None:
@@ -400,9 +402,9 @@ def check_targets(options: Options, known: Collection[str]) -> None:
         With the nearest names that are.
     """
     if options.notify_on and not options.notify:
-        raise InvalidJob(messages.NOTIFY_TARGET_MISSING)
+        raise InvalidJob(messages.options.NOTIFY_TARGET_MISSING)
     if options.notify and not known:
-        raise InvalidJob(messages.NO_TARGETS)
+        raise InvalidJob(messages.options.NO_TARGETS)
     check_known(options.notify, known, "Notification target")
 
 
@@ -416,13 +418,15 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
     """
     for name, value in parameters.items():
         if len(name) > PARAMETER_NAME_LENGTH:
-            raise InvalidJob(messages.too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
+            raise InvalidJob(
+                messages.requests.too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH)
+            )
         if not name or "=" in name or "\0" in name or name != name.strip():
-            raise InvalidJob(messages.parameter_name_not_valid(name))
+            raise InvalidJob(messages.requests.parameter_name_not_valid(name))
         if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
-            raise InvalidJob(messages.parameter_name_not_plain(name))
+            raise InvalidJob(messages.requests.parameter_name_not_plain(name))
         if "\0" in str(value):
-            raise InvalidJob(messages.parameter_has_nul(name))
+            raise InvalidJob(messages.requests.parameter_has_nul(name))
 
 
 def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) -> None:
@@ -440,7 +444,7 @@ def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) 
             continue
         near = difflib.get_close_matches(name, set(declared) - set(parameters), n=1, cutoff=0.7)
         if near:
-            raise InvalidJob(messages.parameter_misspelt(name, near[0], declared))
+            raise InvalidJob(messages.requests.parameter_misspelt(name, near[0], declared))
 
 
 def compile_notebook_schema() -> None:
@@ -459,7 +463,7 @@ def read_notebook(path: Path) -> Notebook:
     try:
         notebook, repairs = repair_notebook(path.read_text(encoding="utf-8-sig"))
     except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
-        raise InvalidJob(messages.not_a_notebook(path.name, error)) from error
+        raise InvalidJob(messages.notebooks.not_a_notebook(path.name, error)) from error
     for repair in shorten_repairs(repairs):
         log.info("'%s': %s", path.name, repair)
     metadata = _section(notebook, "metadata")
@@ -476,5 +480,5 @@ def read_notebook(path: Path) -> Notebook:
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = parent.get(key) or {}
     if not isinstance(value, Mapping):
-        raise InvalidJob(messages.metadata_damaged(key))
+        raise InvalidJob(messages.notebooks.metadata_damaged(key))
     return value

@@ -105,7 +105,7 @@ def check_change(model: UpdateJob) -> None:
     _check(values)
     for name in API_FIELDS:
         if name in values:
-            raise InvalidJob(messages.job_keeps(name))
+            raise InvalidJob(messages.requests.job_keeps(name))
 
 
 def _given(model: BaseModel, only_set: bool = False) -> dict[str, Any]:
@@ -126,7 +126,9 @@ def _given(model: BaseModel, only_set: bool = False) -> dict[str, Any]:
 def _check(values: Mapping[str, Any]) -> None:
     check_fields(values, output_filename_template=OUTPUT_FILENAME_TEMPLATE)
     if not isinstance(values.get(SCHEDULED_TIME, ""), str):  # Jupyter-Scheduler's models do not declare it
-        raise InvalidJob(messages.field_not_valid(SCHEDULED_TIME, "write ISO 8601, such as 2026-03-02T06:00"))
+        raise InvalidJob(
+            messages.requests.field_not_valid(SCHEDULED_TIME, "write ISO 8601, such as 2026-03-02T06:00")
+        )
 
 
 def _read(kind: type[Request], values: Mapping[str, Any]) -> Request:

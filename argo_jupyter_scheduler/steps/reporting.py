@@ -114,7 +114,7 @@ def explain(error: Exception) -> str:
     """Return why no message was sent, on one line."""
     if isinstance(error, RunEnded):  # the rest of the run continues, and soon
         return ENDED_MEANWHILE
-    reason = str(error) if isinstance(error, MessageNotSent) else messages.unexpected_error(error)
+    reason = str(error) if isinstance(error, MessageNotSent) else messages.server.unexpected_error(error)
     return shorten(one_line(reason), MAX_REASON_CHARACTERS)
 
 

@@ -115,7 +115,7 @@ class RootFolder:
         real = path.resolve()
         within_root = real.is_relative_to(self._root.resolve())
         if not within_root or any(real.is_relative_to(folder.resolve()) for folder in self._left_out):
-            raise RunError(messages.OUTPUT_OUTSIDE_ROOT)
+            raise RunError(messages.outputs.OUTPUT_OUTSIDE_ROOT)
 
     def create(self, source: Path, name: str) -> bool:
         """Copy a file here; return False where there is another one of that name."""
@@ -179,7 +179,7 @@ class RootFolder:
     def _place(self, name: str) -> Path:
         """Return where a file is; its name may come from a record that others can write."""
         if os.path.isabs(name) or ".." in Path(name).parts:
-            raise RunError(messages.OUTPUT_OUTSIDE_ROOT)
+            raise RunError(messages.outputs.OUTPUT_OUTSIDE_ROOT)
         return self._folder / name
 
     def _make_place(self, name: str) -> Path:
@@ -213,7 +213,7 @@ class StoreFolder:
         self.address = "/".join((store, *folders))
         protocol = store.partition("://")[0]
         if not is_store_installed(protocol):
-            raise RunError(messages.store_not_installed(protocol, STORES[protocol][1]))
+            raise RunError(messages.outputs.store_not_installed(protocol, STORES[protocol][1]))
         import fsspec
 
         options = {"use_listings_cache": False, "skip_instance_cache": True, **_STORE_OPTIONS[protocol]}

@@ -56,7 +56,7 @@ def examine(
         try:
             yield from (warning("configuration", text) for text in warnings)
             if scheduler.jobs.settings.slack.channel and not scheduler.jobs.engine.has_slack_token:
-                yield warning("configuration", messages.SLACK_NOT_CONFIGURED)
+                yield warning("configuration", messages.notifications.SLACK_NOT_CONFIGURED)
             yield from _check_engine(scheduler, run)
             yield from check_schedules(scheduler.jobs.database)
             yield from check_reports(scheduler.jobs)

@@ -96,7 +96,7 @@ def execute(
     executed = follow.notebook()
     failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
     if process.returncode and failure is None and not (executed and _is_complete(executed)):
-        raise NotebookFailed(messages.papermill_failed(process.returncode, lines[-1]))
+        raise NotebookFailed(messages.notebooks.papermill_failed(process.returncode, lines[-1]))
     return failure
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER, TIME_OVER_IN_ARGO
-from argo_jupyter_scheduler.domain.messages import timed_out
 from argo_jupyter_scheduler.steps import create_job_id, failure, success
 from argo_jupyter_scheduler.steps.context import PROGRESS, Context, Result
 from argo_jupyter_scheduler.storage.database import Database
@@ -51,7 +51,7 @@ def test_a_deadline_is_explained_by_the_option_and_the_cell(
     run = Run(database, staging_path, "{}", tags=["timeout:2h"])
     run.database.mark_started(run.id)
     run.folder.write(PROGRESS, {"cell": 3, "cells": 7})
-    assert context_of(run, reason).outcome() == ("FAILED", timed_out(7200, cell=3))
+    assert context_of(run, reason).outcome() == ("FAILED", messages.runs.timed_out(7200, cell=3))
 
 
 def test_a_deadline_that_no_option_sets_is_the_administrators(run: Run) -> None:
