@@ -82,7 +82,7 @@ class SlackTraits(HasTraits):
         """
         if self.slack_token and not slack.is_token(self.slack_token):
             raise TraitError(
-                "slack_token, or SLACK_TOKEN, has characters that a token of Slack cannot have, such as a space."
+                "slack_token, or SLACK_TOKEN, has characters that a Slack token cannot have, such as a space."
             )
         if self.slack_channel and not slack.is_channel(self.slack_channel):
             raise TraitError(

@@ -103,7 +103,7 @@ def test_definitions_that_never_run_are_named(machine: Machine) -> None:
     url = f"sqlite:///{machine.data}/scheduler.sqlite"
     create_tables(url)
     schedules = {
-        "leap": ("0 0 31 2 *", "never comes: no month has that day. Choose another day."),
+        "leap": ("0 0 31 2 *", "never occurs: no month has that day. Choose another day."),
         "last": ("0 0 L * *", "The schedule's day of month 'L' is not valid."),
         "seconds": ("30 0 6 * * *", "has 6 fields"),
         "zoned": ("0 6 * * *", "Time zone 'Mars/Base' not found."),

@@ -106,7 +106,7 @@ async def test_a_run_whose_outputs_cannot_be_delivered_fails(jobs: Jobs) -> None
     job = await jobs.wait(job_id)
     assert job["status"] == "FAILED", job
     assert "The outputs could not be written to" in job["status_message"]
-    assert "The panel still has them." in job["status_message"]
+    assert "You can still download them in the panel." in job["status_message"]
     assert (await jobs.download(job_id))["html"].is_file()
     assert blocked.read_text() == ""
 

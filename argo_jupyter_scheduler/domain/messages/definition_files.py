@@ -18,10 +18,10 @@ NOT_A_DEFINITION = "this is not a job definition. Write keys and values, such as
 KEY_NOT_TEXT = "the key is not text. Put it in quotes"
 OPTION_VALUE = "write text, a whole number, or a list of names"
 NO_SECRETS_IN_FILES = (
-    "SLACK_TOKEN does not belong in a file. Set it on the server, or in JupyterLab: apply keeps it."
+    "A file must not contain SLACK_TOKEN. Set it on the server, or in JupyterLab: apply keeps that value."
 )
 NOTEBOOK_NOT_RELATIVE = "notebook is not a relative path. Write it relative to the file."
-NO_DEFINITIONS = "There are no job definitions in the files, so nothing is changed. Check their paths."
+NO_DEFINITIONS = "The files contain no job definitions, so nothing was changed. Check the paths."
 
 
 def key_given_twice(key: str) -> str:
@@ -53,12 +53,12 @@ def applied_from_elsewhere(name: str, origin: str) -> str:
 
 def tag_reserved(tag: str) -> str:
     """Return the message for a tag that only `apply` gives."""
-    return f"The tag '{tag[:80]}' is reserved: apply adds it. Leave it out."
+    return f"The tag '{tag[:80]}' is reserved: only apply adds it. Leave it out."
 
 
 def not_an_origin(text: str) -> str:
     """Return the message for a text that cannot be an origin of job definitions."""
-    return f"'{text[:80]}' is not a valid origin. Use up to 63 small letters, digits, hyphens and dots."
+    return f"'{text[:80]}' is not a valid origin. Use up to 63 lower-case letters, digits, hyphens and dots."
 
 
 def not_exported(job_definition_id: str, reason: str) -> str:

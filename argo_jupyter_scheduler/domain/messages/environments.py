@@ -14,24 +14,24 @@ def environment_not_found(name: str, offered: Iterable[str], troubles: str) -> s
 
 def environment_ambiguous(name: str, prefixes: Iterable[str]) -> str:
     """Return the message for a name that several environments have."""
-    return f"Environment '{name}' is ambiguous: it is {' and '.join(prefixes)}."
+    return f"Environment '{name}' is ambiguous: it could be {' or '.join(prefixes)}."
 
 
 def environment_folder_gone(name: str, prefix: str) -> str:
     """Return the message for an environment whose folder is gone."""
-    return f"Environment '{name}' no longer exists: there is no folder {prefix}."
+    return f"Environment '{name}' is missing: its folder {prefix} does not exist."
 
 
 def no_environment(manager: str) -> str:
     """Return the message for an environment manager that offers nothing."""
-    return f"{manager} offers no environment."
+    return f"{manager} does not offer any environment."
 
 
 def kernel_of_other_language(language: str, kernel: str, runs: str) -> str:
     """Return the message for a kernel that does not run the notebook's language."""
     return (
-        f"The notebook is written in {language}, but kernel '{kernel}' runs {runs}. Pick an "
-        f"environment that has a kernel for {language}."
+        f"The notebook is written in {language}, but kernel '{kernel}' runs {runs}. Pick an environment that has a kernel for "
+        f"{language}."
     )
 
 

@@ -10,14 +10,15 @@ from argo_jupyter_scheduler.domain.text import nearest_names
 def notebook_ambiguous(name: str, found: Iterable[str]) -> str:
     """Return the message for a job that is made from jobs of several notebooks."""
     return (
-        f"There are jobs of several notebooks '{name}': {', '.join(found)}. Create this job from its "
-        "notebook."
+        f"Several notebooks called '{name}' have jobs: {', '.join(found)}. Create this job from its notebook."
     )
 
 
 def notebook_of_job_gone(job_id: str) -> str:
     """Return the message for a job that cannot run again, since its staged notebook is missing."""
-    return f"The notebook of job {job_id} is no longer in the staging area."
+    return (
+        f"The notebook of job {job_id} is missing from the staging area. Create a new job from the notebook."
+    )
 
 
 def input_outside_root(path: str) -> str:
@@ -30,7 +31,9 @@ def input_not_found(path: str) -> str:
     return f"Input path '{path}' does not exist."
 
 
-FILENAME_NOT_VALID = "input_filename contains characters that are not valid in a file name."
+FILENAME_NOT_VALID = (
+    "input_filename contains characters that are not valid in a file name. Rename the notebook."
+)
 
 
 def not_a_plain_name(name: str) -> str:
@@ -40,7 +43,7 @@ def not_a_plain_name(name: str) -> str:
 
 def filename_too_long(length: int, limit: int) -> str:
     """Return the message for an ``input_filename`` that no file system takes."""
-    return f"input_filename has {length} bytes; a file name can have {limit}."
+    return f"input_filename has {length} bytes. Use at most {limit}."
 
 
 def input_not_chosen(value: str, known: Iterable[str]) -> str:
@@ -50,7 +53,7 @@ def input_not_chosen(value: str, known: Iterable[str]) -> str:
 
 def linked_input_unknown(name: str) -> str:
     """Return the message for a linked notebook of which nobody knows where it is."""
-    return f"Option input: where '{name}' is in the root folder is unknown. Choose the notebook again."
+    return f"Option input: the path of '{name}' in the root folder is unknown. Choose the notebook again."
 
 
 def linked_input_not_found(path: str, near: Iterable[str]) -> str:
@@ -72,28 +75,27 @@ def linked_input_unusable(path: str, reason: object) -> str:
 
 def linked_file_changing(path: str) -> str:
     """Return the message for a linked file that somebody keeps writing while it is copied."""
-    return f"'{path}' kept changing while it was copied. Run it again when nobody writes the file."
+    return f"'{path}' kept changing while it was copied. Run the job again when nothing writes to the file."
 
 
 def input_folder_has_files(name: str, limit: int, ignore_file: str) -> str:
     """Return the message for an input folder with too many files."""
     return (
-        f"The input folder '{name}' has more than {limit} files. Move the notebook to a folder of its "
-        f"own, or name what is not needed in a file {ignore_file}."
+        f"The input folder '{name}' has more than {limit} files. Move the notebook to a folder of its own, or list unneeded "
+        f"files in {ignore_file}."
     )
 
 
 def input_folder_is_large(name: str, megabytes: float, ignore_file: str) -> str:
     """Return the message for an input folder that is too large."""
     return (
-        f"The input folder '{name}' has more than {megabytes:.0f} MB. Move the notebook to a folder "
-        f"of its own, or name what is not needed in a file {ignore_file}."
+        f"The input folder '{name}' has more than {megabytes:.0f} MB. Move the notebook to a folder of its own, or list "
+        f"unneeded files in {ignore_file}."
     )
 
 
 def copying_input_folder(files: int, all_files: int, megabytes: float, all_megabytes: float) -> str:
     """Return the message for an input folder that takes long to copy."""
     return (
-        f"The input folder is being copied: {files} of {all_files} files, "
-        f"{megabytes:.0f} of {all_megabytes:.0f} MB."
+        f"Copying the input folder: {files} of {all_files} files, {megabytes:.0f} of {all_megabytes:.0f} MB."
     )

@@ -30,7 +30,7 @@ def metadata_damaged(key: str) -> str:
 
 def kernel_replaced(named: str, used: str) -> str:
     """Return the message for a notebook that names a kernel which is not installed."""
-    return f"The notebook names kernel '{named}', which is not installed: it is executed with '{used}'."
+    return f"The notebook names kernel '{named}', which is not installed. It runs with '{used}' instead."
 
 
 def kernel_refused(named: str, used: str) -> str:
@@ -70,7 +70,7 @@ def kernel_ended(how: str, cell: int, kernel: str) -> str:
     kernel
         Its name and its environment.
     """
-    return f"The kernel {how} in cell {cell}." if cell else f"The kernel {how} while it started ({kernel})."
+    return f"The kernel {how} in cell {cell}." if cell else f"The kernel {how} while starting ({kernel})."
 
 
 def out_of_memory(limit: str, cell: int, kernel: str) -> str:
@@ -125,20 +125,20 @@ def picture_missing(where: str, name: str, is_attachment: bool, is_missing: bool
         Whether it is missing or damaged; else the format cannot show pictures of its type.
     """
     if not is_missing:
-        return f"{where}: the picture '{name}' is of a type that this format cannot show."
+        return f"{where}: the picture '{name}' has a type that this format cannot show."
     if is_attachment:
         return f"{where}: the attachment '{name}' is missing or damaged. Attach the picture again."
     return (
-        f"{where}: the picture '{name}' was not found beside the notebook, or is too large. "
-        "If it is in the notebook's folder, tick Run job with input folder."
+        f"{where}: the picture '{name}' was not found next to the notebook, or is too large. If it is in the notebook's folder, "
+        "tick Run job with input folder."
     )
 
 
 def pictures_left_out(output_format: str) -> str:
     """Return the log's warning for a format that could be made only without the notebook's pictures."""
-    return f"Format {output_format} has no pictures of Markdown cells: one of them is damaged."
+    return f"Format {output_format} was made without the pictures in Markdown cells, because one of them is damaged."
 
 
 def chart_left_out(types: str, error: Exception) -> str:
     """Return the log's warning for an output that does not contain what its type promises."""
-    return f"An output of type {types} is damaged and not in the HTML: {type(error).__name__}: {error}"
+    return f"The HTML leaves out a damaged output of type {types}: {type(error).__name__}: {error}"

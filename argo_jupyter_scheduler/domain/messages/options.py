@@ -12,7 +12,7 @@ def option_not_found(name: str, hint: str) -> str:
 
 def option_given_twice(name: str, first: str, second: str) -> str:
     """Return the message for an option with two values."""
-    return f"Option {name} is given twice: {first} and {second}."
+    return f"Option {name} is given twice: {first} and {second}. Remove one of them."
 
 
 def not_a_duration(name: str, value: str) -> str:
@@ -24,43 +24,40 @@ def not_a_duration(name: str, value: str) -> str:
 
 def timeout_out_of_range(value: str) -> str:
     """Return the message for an option ``timeout`` of no or too much time."""
-    return f"Option timeout: '{value}' must be more than 0 and at most a year."
+    return f"Option timeout: '{value}' is out of range. Use more than 0 and at most a year."
 
 
 def timeout_too_long(seconds: int, limit: int) -> str:
     """Return the message for an option ``timeout`` beyond the administrator's limit."""
-    return f"Option timeout: {seconds} s is too long. A run may take {limit} s here."
+    return f"Option timeout: {seconds} s is too long. Your administrator allows {limit} s."
 
 
 def retry_interval_too_long(value: str) -> str:
     """Return the message for an option ``retry_interval`` of more than a day."""
-    return f"Option retry_interval: '{value}' must be at most a day."
+    return f"Option retry_interval: '{value}' is too long. Use at most a day."
 
 
 def late_too_long(value: str) -> str:
     """Return the message for an option ``late`` of more than 30 days."""
-    return f"Option late: '{value}' must be at most 30 days."
+    return f"Option late: '{value}' is too long. Use at most 30 days."
 
 
 def not_kept_so(value: str) -> str:
     """Return the message for an option ``keep`` that is neither a number nor a time, or out of range."""
     return (
-        f"Option keep: '{value}' is not valid. Write a number of runs, such as 20, or a time of at least an hour, such as "
-        "12h, 30d or 4w."
+        f"Option keep: '{value}' is not valid. Write a number of runs, such as 20, or a time of at least an hour, such as 12h, "
+        "30d or 4w."
     )
 
 
 def retries_out_of_range(value: str, limit: int) -> str:
     """Return the message for an option ``retries`` that is not such a number."""
-    return f"Option retries: '{value}' must be a whole number from 0 to {limit}."
+    return f"Option retries: '{value}' is not valid. Use a whole number from 0 to {limit}."
 
 
 def not_an_image(value: str) -> str:
     """Return the message for an option ``image`` that is not the name of an image."""
-    return (
-        f"Option image: '{value}' is not the name of an image, such as "
-        "'quay.io/jupyter/scipy-notebook:2025-10-20'."
-    )
+    return f"Option image: '{value}' is not the name of an image, such as 'quay.io/jupyter/scipy-notebook:2025-10-20'."
 
 
 def image_not_allowed(image: str, allowed: str) -> str:
@@ -74,8 +71,8 @@ def not_a_concurrency_policy(value: str, policies: str) -> str:
 
 
 NOTIFY_ADDRESS = (
-    "Option notify: addresses are not accepted, since everybody who sees the job could read them. Ask your administrator to "
-    "configure a target, then give its name, such as notify:team."
+    "Option notify: addresses are not accepted, because anyone who can see the job could read them. Ask your administrator "
+    "to configure a target, then give its name, such as notify:team."
 )
 NO_TARGETS = (
     "Option notify: this server has no notification targets. Ask your administrator to set "

@@ -8,23 +8,24 @@ from argo_jupyter_scheduler.domain.messages.server import unexpected_error
 from argo_jupyter_scheduler.domain.text import nearest_names, shorten
 
 ROOT_UNKNOWN = (
-    "The root folder is unknown, since an earlier version of this package created the job. Create it again."
+    "The root folder is unknown, because an earlier version of argo-jupyter-scheduler created the job. Create the job "
+    "again."
 )
 ROOT_NOT_MOUNTED = "the pods do not mount the root folder. Run jupyter argo-scheduler doctor."
-OUTPUT_OUTSIDE_ROOT = "it leads out of the root folder, or into the staging area."
+OUTPUT_OUTSIDE_ROOT = "it is outside the root folder, or inside the staging area."
 OUTPUT_EMPTY = (
-    "Option output: the folder is empty. Write one within the root folder, such as output:reports/{name}."
+    "Option output: the folder is missing. Write one within the root folder, such as output:reports/{name}."
 )
 OUTPUT_CONTROL_CHARACTERS = "Option output: the folder contains control characters. Remove them."
 OUTPUT_CREDENTIALS = (
-    "Option output: an address must not contain credentials, since everybody who sees the job could read them. Leave them out: "
-    "runs take them from their environment or service account."
+    "Option output: an address must not contain credentials, because anyone who can see the job could read them. Leave "
+    "them out: runs get them from their environment or service account."
 )
 
 
 def output_length(limit: int) -> str:
     """Return the message for an option ``output`` that is too long."""
-    return f"Option output: the folder has too many characters. Use at most {limit}."
+    return f"Option output: the path is too long. Use at most {limit} characters."
 
 
 def output_not_relative(value: str) -> str:
@@ -34,7 +35,7 @@ def output_not_relative(value: str) -> str:
 
 def output_folder_hidden(name: str) -> str:
     """Return the message for an option ``output`` with a folder that leads up, or is hidden."""
-    return f"Option output: the folder '{name}' begins with a dot, so it leads up or is hidden. Choose another name."
+    return f"Option output: the folder '{name}' begins with a dot, so it is hidden or a parent folder. Choose another name."
 
 
 def output_folder_long(limit: int) -> str:
@@ -44,7 +45,7 @@ def output_folder_long(limit: int) -> str:
 
 def output_brace(name: str) -> str:
     """Return the message for an option ``output`` with a brace that has no partner."""
-    return f"Option output: '{name}' has a brace without a partner. Write placeholders as {{name}}."
+    return f"Option output: '{name}' has an unmatched brace. Write placeholders as {{name}}."
 
 
 def placeholder_not_found(name: str, known: Iterable[str]) -> str:
@@ -66,8 +67,8 @@ def bucket_not_valid(bucket: str, protocol: str) -> str:
 def store_not_installed(protocol: str, extra: str) -> str:
     """Return the message for an object store whose package is missing."""
     return (
-        f"Outputs cannot be written to {protocol}://, since a package is missing. "
-        f"Install it where runs are executed: pip install 'argo-jupyter-scheduler[{extra}]'."
+        f"Outputs cannot be written to {protocol}://, because a package is missing. Install it where notebooks run: pip install "
+        f"'argo-jupyter-scheduler[{extra}]'."
     )
 
 
@@ -78,14 +79,12 @@ def output_not_writable(folder: str, reason: str) -> str:
 
 def output_occupied(path: str) -> str:
     """Return the message for an output whose name a file has that this package did not write."""
-    return f"'{path}' exists and was not written by a run, so it is not overwritten. Move it, or choose another folder."
+    return f"'{path}' already exists, and no run wrote it, so it was not overwritten. Move it, or choose another folder."
 
 
 def outputs_not_delivered(place: str, reason: str) -> str:
     """Return the message for a run whose notebook was executed, but whose outputs are not where they should be."""
-    return (
-        f"The outputs could not be written to {place}: {reason.removesuffix('.')}. The panel still has them."
-    )
+    return f"The outputs could not be written to {place}: {reason.removesuffix('.')}. You can still download them in the panel."
 
 
 def outputs_unpublished(error: OSError) -> str:

@@ -16,7 +16,7 @@ def field_not_valid(field: str, reason: str) -> str:
 
 def field_not_a_number(field: str, value: str) -> str:
     """Return the message for a field of the API that must be a number."""
-    return f"{field}: '{value}' is not a whole number of 0 or more."
+    return f"{field}: '{value}' is not valid. Use a whole number of 0 or more."
 
 
 def query_out_of_range(name: str, value: str, low: float, high: float) -> str:
@@ -41,12 +41,12 @@ def too_many(count: int, subject: str, limit: int) -> str:
 
 def entries_too_long(subject: str, length: int, limit: int) -> str:
     """Return the message for a list whose entries are too long together."""
-    return f"The {subject} have {length} characters. Use at most {limit}."
+    return f"The {subject} have {length} characters in total. Use at most {limit}."
 
 
 def has_nul(subject: str) -> str:
     """Return the message for a text with a NUL character, which PostgreSQL refuses."""
-    return f"The {subject} contains a NUL character."
+    return f"The {subject} contains a NUL character. Remove it."
 
 
 def not_unicode(subject: str) -> str:
@@ -66,28 +66,28 @@ def definition_not_found(job_definition_id: str) -> str:
 
 def job_keeps(field: str) -> str:
     """Return the message for a change of a job's option: its run has begun with the old one."""
-    return f"{field} of a job cannot be changed. Create the job again."
+    return f"The {field} of a job cannot be changed. Create a new job with the value that you need."
 
 
 def job_not_deleted(job_id: str, reason: str) -> str:
     """Return the message for a job that is no longer kept, and could not be deleted."""
-    return f"Job {job_id} is no longer kept, but could not be deleted. It is tried again in an hour. {reason}"
+    return f"Retention could not delete job {job_id}, and will try again in an hour. {reason}"
 
 
-NO_OUTPUT_FORMAT = "No output format is chosen. Choose at least one, such as Notebook or HTML."
+NO_OUTPUT_FORMAT = "No output format is selected. Select at least one, such as Notebook or HTML."
 NO_EMAIL = (
-    "email_notifications cannot be honoured: addresses are not part of a job here. Leave it out, and use the option notify with "
-    "the name of a target, such as notify:team."
+    "email_notifications is not supported: jobs here do not store addresses. Leave it out, and name a target with the "
+    "option notify, such as notify:team."
 )
 NO_RETRY_ON_TIMEOUT = (
-    "retry_on_timeout cannot be honoured, since timeout_seconds limits all attempts together. Leave it out, or allow "
-    "more time."
+    "retry_on_timeout is not supported, because timeout_seconds limits all attempts together. Leave it out, or allow more "
+    "time."
 )
 
 
 def no_output_template(template: str) -> str:
     """Return the message for a request that names outputs otherwise than the panel."""
-    return f"output_filename_template cannot be honoured: outputs are named {template}. Leave it out."
+    return f"output_filename_template is not supported: outputs are named {template}. Leave it out."
 
 
 def parameter_name_not_valid(name: str) -> str:
@@ -102,7 +102,7 @@ def parameter_name_not_plain(name: str) -> str:
 
 def parameter_has_nul(name: str) -> str:
     """Return the message for a parameter with a NUL character."""
-    return f"The value of parameter '{name}' contains a NUL character."
+    return f"The value of parameter '{name}' contains a NUL character. Remove it."
 
 
 def parameter_misspelt(name: str, near: str, declared: Iterable[str]) -> str:

@@ -6,41 +6,38 @@ from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, format_limit, sho
 
 PAUSED = "The job definition was paused before this run began."
 REPLACED = (
-    "The next run of this schedule began while this one was still in progress, and replaced it. If runs take longer than the "
-    "interval, none completes: give the job definition the tag concurrency:forbid or concurrency:allow, or a longer interval."
+    "The next run of this schedule began while this one was still in progress, and replaced it. If runs take longer than "
+    "the interval, none completes: give the job definition the tag concurrency:forbid or concurrency:allow, or a longer "
+    "interval."
 )
 STILL_WAITING = " It was still waiting: "
 """Joins why a run that had not begun was ended, and why it had not begun."""
 WAITED = f"{REPLACED}{STILL_WAITING}"
 DEFINITION_DELETED = "The job definition was deleted while this run was in progress."
-STOPPED_IN_ARGO = "The run was stopped in Argo before it had finished."
+STOPPED_IN_ARGO = "The run was stopped in Argo before it finished."
 NO_REASON = "The run ended without giving a reason."
-OTHER_BACKEND = "The job was started by another backend, which is not there any more. Create the job again."
-WORKFLOW_GONE = (
-    "The workflow of this run no longer exists in Argo: it was deleted before the notebook had finished."
-)
-PROCESS_GONE = (
-    "The run's process is gone: it was killed, or this machine was restarted, before it had finished."
-)
-POD_LOST = "The pod that executed the notebook was lost before it had finished."
+OTHER_BACKEND = "Another scheduler backend started this job, and this server does not use that backend. Create the job again."
+WORKFLOW_GONE = "The run's workflow was deleted from Argo before the notebook finished. Run the job again."
+PROCESS_GONE = "The run's process ended before the notebook finished: it was killed, or this machine restarted. Run the job again."
+POD_LOST = "The pod that executed the notebook was lost before the notebook finished."
 FOLDER_GONE = (
-    "The run's folder in the staging area was deleted before the notebook had finished. Run it again."
+    "The run's folder in the staging area was deleted before the notebook finished. Run the job again."
 )
-TERMINATED = "The run was ended from outside before it had finished (SIGTERM)."
-STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it ran."
+TERMINATED = "The run was terminated before it finished (SIGTERM): its machine shut down, or its pod was evicted or deleted."
+STOPPED_WHILE_RUNNING = "The job was stopped or deleted while it was running."
 
 
 def input_gone(name: str) -> str:
     """Return the message for a definition whose staged input is missing."""
     return (
-        f"The job definition's input '{name}' is no longer in the staging area. "
-        "Edit the job definition and update its input file snapshot."
+        f"The input '{name}' of the job definition is missing from the staging area. Edit the job definition and update its "
+        "input file snapshot."
     )
 
 
 def compute_type_gone(name: str, available: str) -> str:
     """Return the message for a run whose compute type was removed from the configuration."""
-    return f"Compute type '{name}' no longer exists. Available: {available}."
+    return f"Compute type '{name}' was removed from the configuration. Available: {available}."
 
 
 def timed_out(seconds: int | None, cell: int = 0) -> str:

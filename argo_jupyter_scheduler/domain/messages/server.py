@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 
-OTHER_SCHEDULER = "This server's jobs are not run by argo-jupyter-scheduler: set SchedulerApp.scheduler_class to ArgoScheduler."
+OTHER_SCHEDULER = (
+    "This server does not use argo-jupyter-scheduler. Set c.SchedulerApp.scheduler_class to "
+    "'argo_jupyter_scheduler.scheduler.ArgoScheduler'."
+)
 METRICS_OFF = "Metrics are off: ask your administrator to set c.ArgoScheduler.serve_metrics = True."
 
 
