@@ -39,7 +39,8 @@ class WithRootDir(SchedulerCommand):
 
     root_dir = Text(
         config=True,
-        help="JupyterLab's root folder. By default the configured one, in a terminal of JupyterLab its own, else the current one.",
+        help="JupyterLab's root folder. Default: the configured one; in a terminal of JupyterLab, that server's; otherwise the "
+        "current folder.",
     )
 
     def find_root_dir(self) -> Path:
@@ -53,12 +54,12 @@ class ApplyCommand(WithRootDir):
     """Makes job definitions what files say."""
 
     name = "jupyter argo-scheduler apply"
-    description = """Make job definitions what YAML files say: created, changed, paused, and with --prune deleted.
+    description = """Create, change and pause job definitions as YAML files say; with --prune, also delete the others.
 
     jupyter argo-scheduler apply FOLDER|FILE... [options]
 
-    Of a folder, all files that end with .yaml or .yml are read, also those in folders below. All files are checked before the
-    first change. Applied once more, they change nothing. The exit code is 1 if anything was refused or failed.
+    In a folder, apply reads all .yaml and .yml files, including those in subfolders. It checks all files before the first
+    change. Applying the same files again changes nothing. The exit code is 1 if anything was refused or failed.
     """
     examples = "\n".join(
         (
@@ -71,11 +72,11 @@ class ApplyCommand(WithRootDir):
     origin = Text(
         "files",
         config=True,
-        help="Name of where the files come from: --prune deletes only definitions of this origin.",
+        help="Name of the files' source, such as a repository. --prune deletes only definitions of this origin.",
     )
-    prune = Bool(False, config=True, help="Delete definitions of this origin that are in none of the files.")
-    dry_run = Bool(False, config=True, help="Show what would be changed; change nothing.")
-    schema = Bool(False, config=True, help="Print the JSON schema of the files; do nothing.")
+    prune = Bool(False, config=True, help="Delete definitions of this origin that the files do not contain.")
+    dry_run = Bool(False, config=True, help="Show the changes without making them.")
+    schema = Bool(False, config=True, help="Print the JSON schema of the files and exit.")
 
     aliases = {  # noqa: RUF012
         **ALIASES,
@@ -84,10 +85,13 @@ class ApplyCommand(WithRootDir):
     }
     flags = {  # noqa: RUF012
         **FLAGS,
-        "prune": ({"ApplyCommand": {"prune": True}}, "Delete definitions of this origin that no file has."),
-        "dry-run": ({"ApplyCommand": {"dry_run": True}}, "Show what would be changed; change nothing."),
-        "schema": ({"ApplyCommand": {"schema": True}}, "Print the JSON schema of the files; do nothing."),
-        "json": ({"ApplyCommand": {"as_json": True}}, "Print what was changed as JSON."),
+        "prune": (
+            {"ApplyCommand": {"prune": True}},
+            "Delete definitions of this origin that the files do not contain.",
+        ),
+        "dry-run": ({"ApplyCommand": {"dry_run": True}}, "Show the changes without making them."),
+        "schema": ({"ApplyCommand": {"schema": True}}, "Print the JSON schema of the files and exit."),
+        "json": ({"ApplyCommand": {"as_json": True}}, "Print the changes as JSON."),
     }
 
     def initialize(self, argv: list[str] | None = None) -> None:

@@ -60,7 +60,7 @@ class CompletionCommand(SchedulerCommand):
     """Prints a shell's completion script."""
 
     name = "jupyter argo-scheduler completion"
-    description = """Print a script with which a shell completes commands, options and paths.
+    description = """Print a shell script that completes commands, options and paths.
 
     jupyter argo-scheduler completion bash|zsh|fish
     """

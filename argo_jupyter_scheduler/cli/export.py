@@ -18,7 +18,7 @@ class ExportCommand(WithRootDir):
     """Writes job definitions as files."""
 
     name = "jupyter argo-scheduler export"
-    description = """Write job definitions as YAML for apply: to FOLDER, a file each, or else to standard output.
+    description = """Write job definitions as YAML for apply: one file each in FOLDER, or all to standard output.
 
     jupyter argo-scheduler export [FOLDER] [options]
 
@@ -31,10 +31,10 @@ class ExportCommand(WithRootDir):
         )
     )
 
-    overwrite = Bool(False, config=True, help="Replace files that exist.")
+    overwrite = Bool(False, config=True, help="Replace existing files.")
 
     aliases = {**ALIASES, "root-dir": "ExportCommand.root_dir"}  # noqa: RUF012
-    flags = {**FLAGS, "overwrite": ({"ExportCommand": {"overwrite": True}}, "Replace files that exist.")}  # noqa: RUF012
+    flags = {**FLAGS, "overwrite": ({"ExportCommand": {"overwrite": True}}, "Replace existing files.")}  # noqa: RUF012
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read the command line.
@@ -75,7 +75,7 @@ class ExportCommand(WithRootDir):
             existing = [str(file) for file in files if file.exists()]
             if existing and not self.overwrite:
                 raise InvalidJob(
-                    f"'{existing[0]}' exists, so nothing is written. Choose another folder, or give --overwrite."
+                    f"'{existing[0]}' already exists, so nothing was written. Choose another folder, or use --overwrite."
                 )
             folder.mkdir(parents=True, exist_ok=True)
             for file, text in zip(files, texts, strict=True):

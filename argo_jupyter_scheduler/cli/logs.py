@@ -25,20 +25,20 @@ class LogsCommand(SchedulerCommand):
 
     jupyter argo-scheduler logs JOB [options]
 
-    JOB is the id of a job, or its beginning. If a run on Argo has no log yet, the lines of its pods are printed.
+    JOB is a job's id, or the first characters of it. If a run on Argo has no log yet, the lines of its pods are printed.
     """
     examples = "jupyter argo-scheduler logs 3f2a --follow"
     operands = ("JOB",)
 
-    follow = Bool(False, config=True, help="Continue until the job has ended.")
+    follow = Bool(False, config=True, help="Print new lines until the job ends.")
 
     aliases = ALIASES
     flags = {  # noqa: RUF012
         **FLAGS,
-        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Continue until the job has ended."),
+        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Print new lines until the job ends."),
         "json": (
             {"LogsCommand": {"as_json": True}},
-            "Print the job's id, its status and the lines as JSON; with --follow once the job has ended.",
+            "Print the job's id, its status and the lines as JSON. With --follow, wait until the job ends.",
         ),
     }
 

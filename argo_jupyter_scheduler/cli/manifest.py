@@ -127,7 +127,7 @@ def build_manifest(
     engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
         raise InvalidJob(
-            "No Argo is configured (see ARGO_SERVER): notebooks run on this machine, without a manifest."
+            "Argo is not configured (see ARGO_SERVER), so notebooks run on this machine, without a manifest."
         )
     new_id, compute_type = str(uuid.uuid4()), scheduler.jobs.settings.default_compute_type
     if not schedule:

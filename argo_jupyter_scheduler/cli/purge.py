@@ -47,7 +47,7 @@ class PurgeCommand(SchedulerCommand):
         )
     )
 
-    dry_run = Bool(False, config=True, help="Print what would be deleted; delete nothing.")
+    dry_run = Bool(False, config=True, help="Show what would be deleted without deleting it.")
     older_than = Text(
         config=True, help="Delete jobs that ended longer ago than this, such as 12h, 30d or 4w."
     )
@@ -67,7 +67,7 @@ class PurgeCommand(SchedulerCommand):
     }
     flags = {  # noqa: RUF012
         **FLAGS,
-        "dry-run": ({"PurgeCommand": {"dry_run": True}}, "Print what would be deleted; delete nothing."),
+        "dry-run": ({"PurgeCommand": {"dry_run": True}}, "Show what would be deleted without deleting it."),
         "orphans": (
             {"PurgeCommand": {"orphans": True}},
             "Delete folders and workflows without a row, and rows without a folder.",

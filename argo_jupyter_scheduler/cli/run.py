@@ -68,7 +68,7 @@ class RunCommand(WithParameters):
         "output-dir": (
             "RunCommand.output_dir",
             "Folder to copy the run's files to. "
-            "By default one beside the notebook, named like it, unless the job has the option output.",
+            "Default: a folder next to the notebook with the notebook's name, unless the job has the option output.",
         ),
     }
     flags = {  # noqa: RUF012

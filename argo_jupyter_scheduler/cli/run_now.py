@@ -18,8 +18,8 @@ class RunNowCommand(WithParameters):
 
     jupyter argo-scheduler run-now DEFINITION [options]
 
-    DEFINITION is the name of a job definition, its id, or the beginning of its id. Parameters that are given replace those of
-    the definition. The notebook gets the moment that the run is about as scheduled_time.
+    DEFINITION is the name of a job definition, its id, or the first characters of its id. Parameters given here replace those
+    of the definition. The notebook gets the moment of the run as scheduled_time.
     """
     examples = "\n".join(
         (
@@ -31,7 +31,7 @@ class RunNowCommand(WithParameters):
 
     at = Text(
         config=True,
-        help="The moment that the run is about, such as 2026-03-02T06:00; by default now. Without an offset it is in the "
+        help="The moment of the run, such as 2026-03-02T06:00; by default now. Without an offset it is in the "
         "time zone of the definition.",
     )
 
@@ -41,7 +41,7 @@ class RunNowCommand(WithParameters):
         "at": "RunNowCommand.at",
         "output-dir": (
             "RunNowCommand.output_dir",
-            "Folder where the files that the run made are copied. By default they stay in the staging area.",
+            "Folder to copy the run's files to. By default they stay in the staging area.",
         ),
     }
     flags = {  # noqa: RUF012

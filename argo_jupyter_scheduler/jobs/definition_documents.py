@@ -39,11 +39,12 @@ class DefinitionDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, title="Job definition")
 
     name: str = Field(
-        min_length=1, max_length=256, description="What the definition is called, and recognised by."
+        min_length=1, max_length=256, description="Name of the definition, which identifies it."
     )
     notebook: str = Field(min_length=1, description="Path of the notebook, relative to this file.")
     schedule: str | None = Field(
-        None, description="Five fields such as 0 6 * * 1-5, or @daily. Without, it only runs by hand."
+        None,
+        description="Five fields such as 0 6 * * 1-5, or @daily. Without a schedule, it only runs by hand.",
     )
     timezone: str | None = Field(
         None, description="Time zone of the schedule, such as Europe/Berlin. By default UTC."

@@ -180,7 +180,7 @@ class DefinitionFiles:
             if origin is None or not (root / origin).is_file():
                 warnings.append(f"The notebook '{origin or row.input_filename}' is not in the root folder.")
             if slack.TOKEN in (row.parameters or {}):
-                warnings.append(f"{slack.TOKEN} is left out: it is a secret. apply keeps it.")
+                warnings.append(f"{slack.TOKEN} is left out because it is a secret. apply keeps it.")
             if names.count(name_of(row)) > 1:
                 warnings.append(
                     "Another definition has the same name, which apply refuses. Rename one of them."

@@ -299,7 +299,7 @@ class DefinitionService:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
         active = [row.job_definition_id for row in self._list_active()]
         for definition_id in self._engine.find_unscheduled(active) if active else ():
-            log.warning("The schedule of job definition %s was deleted, and is created again.", definition_id)
+            log.warning("The schedule of job definition %s was deleted; creating it again.", definition_id)
             with self._locked(definition_id):
                 self._bring_in_line(definition_id)
 
@@ -330,7 +330,7 @@ class DefinitionService:
         except (ArgoSchedulerError, OSError) as error:
             is_new = str(error) not in self._reported.values()  # not for each definition, each time
             if is_new:
-                log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
+                log.warning("Job definition %s could not be reconciled: %s", definition_id, error)
             self._reported[definition_id] = str(error)
             return isinstance(error, InvalidJob)
         self._reported.pop(definition_id, None)

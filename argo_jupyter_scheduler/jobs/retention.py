@@ -85,7 +85,7 @@ class Retention:
         expired = [job.job_id for job in self.find_expired() if job.job_id not in self._failed]
         for count, job_id in enumerate(expired):
             if time.monotonic() >= end:
-                log.info("Jobs that are no longer kept: %s deleted, %s to go.", count, len(expired) - count)
+                log.info("Retention: %s jobs deleted, %s remaining.", count, len(expired) - count)
                 return False
             if problem := self.delete(job_id):
                 self._failed.add(job_id)
@@ -93,7 +93,7 @@ class Retention:
                     log.warning(messages.requests.job_not_deleted(job_id, problem))
                 self._reported.add(job_id)
         if expired:
-            log.info("Jobs that are no longer kept: %s deleted.", len(expired) - len(self._failed))
+            log.info("Retention: %s jobs deleted.", len(expired) - len(self._failed))
         self._failed = set()
         return True
 

@@ -42,7 +42,7 @@ def run(context: Context) -> None:
             log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
             context.over = True
         elif (done := context.read_result()).attempts > context.attempt and (done.succeeded or done.error):
-            log.info("Another process has executed the notebook meanwhile.")
+            log.info("Another process executed the notebook in the meantime.")
             if done.error:
                 raise RunError(done.error)
         elif context.has_begun():

@@ -24,7 +24,7 @@ REPORTED_FAILURES = 3
 MAX_REASON_CHARACTERS = 300
 """Of the reason why a message was not sent. It shares a column with the run's own message."""
 
-ENDED_MEANWHILE = "the run was told to end meanwhile."
+ENDED_MEANWHILE = "the run was ended in the meantime."
 
 
 @dataclass(frozen=True)

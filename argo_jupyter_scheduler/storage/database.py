@@ -228,7 +228,7 @@ class Database:
             except DBAPIError as error:
                 if type(error) not in _PASSING_ERRORS or time.monotonic() >= end:
                     raise
-                log.warning("The database does not answer, and is asked again: %s", error.orig)
+                log.warning("The database does not answer; retrying: %s", error.orig)
             time.sleep(RETRY_SECONDS)
 
     def insert_job(self, job: JobRow) -> None:

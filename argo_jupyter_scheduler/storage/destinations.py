@@ -302,7 +302,7 @@ def _try_store(call: Callable[[], Result], attempts: int = STORE_ATTEMPTS) -> Re
             reason = shorten(one_line(f"{type(error).__name__}: {error}"), MAX_REASON_CHARACTERS)
             if attempt == attempts:
                 raise RunError(reason) from error
-            log.warning("The object store is tried again: %s", reason)
+            log.warning("Retrying the object store: %s", reason)
         time.sleep(pause)
         pause *= 3
     raise AssertionError  # pragma: no cover (the last attempt returns or raises)

@@ -101,7 +101,7 @@ async def test_a_workflow_that_is_deleted_behind_our_back(
     database.update_job(job_id, create_time=int(time.time() * 1000) - 120_000)
     job = await jobs.wait(job_id)
     assert job["status"] == "FAILED"
-    assert "no longer exists in Argo" in job["status_message"]
+    assert "was deleted from Argo" in job["status_message"]
 
 
 async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, database: Database) -> None:

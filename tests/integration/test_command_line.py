@@ -71,7 +71,7 @@ def test_nothing_was_stored_yet(machine: Machine) -> None:
     for command in ("logs", "outputs", "stop", "rerun"):
         assert machine.command(command, "3f2a") == ""
         assert machine.exit_code == 1
-    assert "jupyter argo-scheduler: There are no jobs yet" in machine.output
+    assert "jupyter argo-scheduler: No jobs yet" in machine.output
     assert machine.files() == []
 
 

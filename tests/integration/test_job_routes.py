@@ -170,7 +170,7 @@ async def test_a_job_whose_notebook_is_gone_does_not_run_again(
     database.insert_job(JobRow(job_id="old", status="COMPLETED", input_filename="n.ipynb", pid=1))
     with pytest.raises(HTTPClientError) as error:
         await request_job("POST", "old", "rerun")
-    expected = "The notebook of job old is no longer in the staging area."
+    expected = "The notebook of job old is missing from the staging area. Create a new job from the notebook."
     assert (error.value.code, refusal(error)) == (400, expected)
 
 

@@ -270,8 +270,7 @@ def test_one_that_cannot_be_sent_is_in_the_servers_log_once(
             server.report()
     assert len(caplog.records) == 1
     assert (
-        f"was due at 2026-03-02 06:00 UTC did not start within 10 min. {messages.schedules.NO_RUN}"
-        in caplog.text
+        f"due at 2026-03-02 06:00 UTC did not start within 10 min. {messages.schedules.NO_RUN}" in caplog.text
     )
     assert "No message was sent to Slack: " in caplog.text
     assert watch.slack.token not in caplog.text

@@ -220,7 +220,7 @@ def test_a_service_that_hangs_is_given_up_in_time(run: Run, receivers: Receivers
     context = run(False, time_limit=1.0)
     context.addresses = {"team": receivers.targets["ops"], "ops": receivers.targets["ops"]}
     end(context)
-    late = "The service did not answer within 1 s. The message may have arrived all the same."
+    late = "The service did not answer within 1 s. The message may have arrived anyway."
     assert reasons(context) == {"team": late, "ops": late}
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, receiver
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (code, job_row(context.database, context.job_id).status) == (0, "COMPLETED")
-    assert reasons(context) == {"ops": "the run was told to end meanwhile."}
+    assert reasons(context) == {"ops": "the run was ended in the meantime."}
 
 
 @pytest.mark.parametrize("tags", [(), ("team",), ("notify:a b",), ("notify:me", "timeout:soon")])

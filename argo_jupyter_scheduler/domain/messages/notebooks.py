@@ -86,7 +86,7 @@ def memory_is_limited(compute_type: str, size: str) -> str:
 
 def lies_beside(name: str) -> str:
     """Return what to add to the failure of a notebook that misses a module or a file which the run did not get."""
-    return f" {name} is beside the notebook: tick *Run job with input folder*."
+    return f" {name} is in the notebook's folder: tick *Run job with input folder*."
 
 
 def papermill_failed(code: int, line: str) -> str:

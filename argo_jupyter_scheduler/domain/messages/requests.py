@@ -66,7 +66,7 @@ def definition_not_found(job_definition_id: str) -> str:
 
 def job_keeps(field: str) -> str:
     """Return the message for a change of a job's option: its run has begun with the old one."""
-    return f"The {field} of a job cannot be changed. Create a new job with the value that you need."
+    return f"A job's {field} cannot be changed. Create a new job with the value that you need."
 
 
 def job_not_deleted(job_id: str, reason: str) -> str:

@@ -72,7 +72,7 @@ def test_a_row_that_is_gone_is_not_missed(run: Run) -> None:
 
 def test_success_needs_a_main_that_succeeded(run: Run) -> None:
     context = context_of(run)
-    with pytest.raises(Exception, match="was lost before it had finished"):
+    with pytest.raises(Exception, match="was lost before the notebook finished"):
         success.run(context)
     context.write_result(Result(succeeded=True))
     with pytest.raises(Exception, match="could not be written: ipynb, html, log"):
@@ -93,9 +93,9 @@ def test_a_message_that_was_not_sent_is_reported_with_the_reason(run: Run) -> No
 
 
 def test_a_long_copy_is_explained_while_the_job_waits(run: Run) -> None:
-    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
-    assert job_row(run.database, run.id).status_message == "The input folder is being copied."
+    create_job_id.explain_copy(context_of(run), "Copying the input folder.")
+    assert job_row(run.database, run.id).status_message == "Copying the input folder."
     run.database.mark_started(run.id)
     assert job_row(run.database, run.id).status_message is None
-    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
+    create_job_id.explain_copy(context_of(run), "Copying the input folder.")
     assert job_row(run.database, run.id).status_message is None
