@@ -139,7 +139,7 @@ class PodTraits(HasTraits):
         value_trait=Union([Unicode(), Dict()]),
         config=True,
         help="""Environment variables of the pods, such as `{"HOME": "/home/{username}"}`, in addition to those of this server's
-        pod. Do not write secrets here: everybody who may list workflows can read a manifest. Refer to a Secret as in Kubernetes:
+        pod. Do not write secrets here: anyone who may list workflows can read a manifest. Refer to a Secret as in Kubernetes:
         `{"KEY": {"valueFrom": {"secretKeyRef": {"name": "my-secret", "key": "key"}}}}`.""",
     )
     env_keep = List(

@@ -409,7 +409,7 @@ def parse_keep(value: object) -> Keep:
     keep = Keep(runs=int(text)) if is_count else Keep(seconds=_seconds(text) or 0)
     if 0 < keep.runs <= MAX_KEPT_RUNS or MIN_KEEP_SECONDS <= keep.seconds <= MAX_KEEP_SECONDS:
         return keep
-    raise InvalidJob(messages.options.not_kept_so(_short(str(value))))
+    raise InvalidJob(messages.options.keep_not_valid(_short(str(value))))
 
 
 def parse_duration(name: str, value: object) -> int:

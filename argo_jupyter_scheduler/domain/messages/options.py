@@ -42,7 +42,7 @@ def late_too_long(value: str) -> str:
     return f"Option late: '{value}' is too long. Use at most 30 days."
 
 
-def not_kept_so(value: str) -> str:
+def keep_not_valid(value: str) -> str:
     """Return the message for an option ``keep`` that is neither a number nor a time, or out of range."""
     return (
         f"Option keep: '{value}' is not valid. Write a number of runs, such as 20, or a time of at least an hour, such as 12h, "
