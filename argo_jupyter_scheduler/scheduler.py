@@ -193,7 +193,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         await run_in_thread(self.jobs.stop_job, job_id)
 
     async def delete_job(self, job_id: str) -> None:
-        """Delete a job with its workflow and files, also while it runs. A job that was deleted before is not an error.
+        """Delete a job with its workflow and files, even while it is running. A job that was deleted before is not an error.
 
         `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them. See
         docs/upstream.md#several-ids.

@@ -1,4 +1,4 @@
-"""What all sub-commands share: arguments, configuration files, and the scheduler that they make."""
+"""The base of all sub-commands: arguments, configuration files, and the scheduler that they make."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class CompletionCommand(SchedulerCommand):
         Raises
         ------
         WrongArguments
-            There is no script for this shell.
+            The shell is not bash, zsh or fish.
         """
         print(render_script(self.extra_args[0], options_of_commands()), end="")
         return 0
@@ -113,7 +113,7 @@ def render_script(shell: str, options: Mapping[str, list[str]]) -> str:
     Raises
     ------
     WrongArguments
-        There is no script for this shell.
+        The shell is not bash, zsh or fish.
     """
     commands = " ".join(options)
     if shell == "fish":

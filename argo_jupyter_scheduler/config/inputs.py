@@ -1,4 +1,4 @@
-"""What a job brings along, as traits."""
+"""Traits for the inputs of jobs."""
 
 from __future__ import annotations
 

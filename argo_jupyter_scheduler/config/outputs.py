@@ -1,4 +1,4 @@
-"""Where outputs go beside the staging area, as a trait."""
+"""The trait for the folder of outputs outside the staging area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported of schedules, and to whom, as traits."""
+"""Traits for reports of late runs and for metrics."""
 
 from __future__ import annotations
 

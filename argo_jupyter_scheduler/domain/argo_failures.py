@@ -1,4 +1,4 @@
-"""What Argo says of the nodes of a workflow that failed, as one reason for the user."""
+"""Turns Argo's messages about the nodes of a failed workflow into one reason for the user."""
 
 from __future__ import annotations
 

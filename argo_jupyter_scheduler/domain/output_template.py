@@ -1,4 +1,4 @@
-"""Where a run's outputs go: the value of the option ``output``, such as ``reports/{name}/{date}`` or ``s3://bucket/{name}``.
+"""The value of the option ``output``, which says where outputs go, such as ``reports/{name}/{date}`` or ``s3://bucket/{name}``.
 
 A value that fills a placeholder cannot lead out of the folder: it becomes a part of one folder's name.
 """

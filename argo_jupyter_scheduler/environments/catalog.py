@@ -1,4 +1,4 @@
-"""Which environments the server offers, and what a name means.
+"""The environments that the server offers, and the meaning of their names.
 
 Sources are asked in the background and their answers are remembered. The dialog shows what is known after a moment, and a submit
 waits longer before it refuses a name.

@@ -1,4 +1,4 @@
-"""Where environments lie on disk.
+"""The places of environments on disk.
 
 The server uses this to offer and check environments, a step to find the environment of its run. What the server knows about that
 reaches the step in ``run.json``, together with patterns for an environment that the server did not find.

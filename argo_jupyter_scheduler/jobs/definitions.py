@@ -304,7 +304,7 @@ class DefinitionService:
                 self._bring_in_line(definition_id)
 
     def update_outdated_schedules(self) -> None:
-        """Update schedules whose traits or compute type were configured anew. Call it once, after the server's start.
+        """Update schedules whose traits or compute type have changed. Call it once, after the server's start.
 
         What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
         """

@@ -1,4 +1,4 @@
-"""What a monitoring system wants to know of jobs and schedules, in the format of Prometheus.
+"""Metrics of jobs and schedules, in the format of Prometheus.
 
 All numbers are computed from rows when somebody asks for them, by the database as far as possible. Those of jobs are of the rows
 that are there: deleting jobs lowers them.

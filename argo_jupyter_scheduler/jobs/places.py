@@ -1,4 +1,4 @@
-"""Where a job's input comes from and where its outputs go: what is refused, and what its run is given."""
+"""Checks the places of a job's input and outputs, and describes them for its run."""
 
 from __future__ import annotations
 

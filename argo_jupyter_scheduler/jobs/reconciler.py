@@ -36,7 +36,7 @@ WAIT_FOR_OTHER_BACKEND_MS = 60_000
 """How old a live job of another backend must be before it counts as left: that backend writes its process at once."""
 
 RETENTION_PERIOD_SECONDS = 3600.0
-"""Time between two looks for jobs that are no longer kept."""
+"""Time between two searches for jobs that the rules do not keep."""
 
 RETENTION_DELAY_SECONDS = 30.0
 """Time between a server's start and its first look for them."""
@@ -112,7 +112,7 @@ class Reconciler:
         self._unless_refused(self._definitions.restore_schedules)
 
     def apply_retention(self) -> None:
-        """Delete jobs that are no longer kept, as many as one pass may; the next pass goes on."""
+        """Delete jobs that the rules do not keep, as many as one pass may; the next pass continues."""
         if self._retention.delete_expired(RETENTION_PASS_SECONDS):
             self._retention_due = time.monotonic() + RETENTION_PERIOD_SECONDS
 
@@ -167,7 +167,7 @@ class Reconciler:
         try:
             rename_files.run(context)
         except (OSError, RunError) as error:
-            # Such as a full disk: the run ends all the same, and others get their turn.
+            # For example, the disk is full: the run still ends, and others get their turn.
             log.warning("The outputs of run %s could not be published: %s", job.job_id, error)
             if context.outcome()[0] == COMPLETED:
                 context.error = (
@@ -213,7 +213,7 @@ class Reconciler:
             self._engine.stop(job)
 
     def _unless_refused(self, call: Callable[[], None]) -> None:
-        """Call a function; without the right to it, everything else is reconciled all the same."""
+        """Call a function; without the right to it, everything else is still reconciled."""
         try:
             call()
         except EngineRefused as error:

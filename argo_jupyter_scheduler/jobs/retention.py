@@ -1,4 +1,4 @@
-"""Deletes finished jobs that are no longer kept: rows, staging folders and workflows together.
+"""Deletes finished jobs by the rules of retention: rows, staging folders and workflows together.
 
 What is kept is said by a definition's option `keep`, by that of a job of its own, or by the configuration. What users downloaded
 to their root folder is theirs and stays.
@@ -21,7 +21,7 @@ log = logging.getLogger("argo_jupyter_scheduler")
 
 
 class Retention:
-    """Finds and deletes jobs that are no longer kept. Any number of servers may do this on one database.
+    """Finds and deletes jobs that the rules do not keep. Any number of servers may do this on one database.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Retention:
         self._reported: set[str] = set()
 
     def find_expired(self) -> list[StoredJob]:
-        """Return the finished jobs that the configured rules no longer keep, in the order of their end."""
+        """Return the finished jobs that the configured rules do not keep, in the order of their end."""
         settings, now = self._jobs.settings, now_ms()
         of_definitions = {
             row.job_definition_id: read_keep(row.tags, row.runtime_environment_parameters, settings.keep_runs)
@@ -72,7 +72,7 @@ class Retention:
         return find_deletable(self._database.list_stored_jobs(), is_wanted)
 
     def delete_expired(self, seconds: float) -> bool:
-        """Delete jobs that are no longer kept; return whether all are gone that can be deleted now.
+        """Delete jobs that the rules do not keep; return whether all of them are gone that can be deleted now.
 
         A job that cannot be deleted does not keep others. It is logged once, and tried again in the next round.
 

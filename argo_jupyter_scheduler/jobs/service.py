@@ -63,7 +63,7 @@ ENDING_MS = 60_000
 """How long after its row's end a run's outputs may come, in milliseconds: pods usually have 30 s to end."""
 
 _CREATE, _STOP, _DELETE = "create", "stop", "delete"
-"""What is marked while it is done."""
+"""The actions that are marked while they are in progress."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -270,7 +270,7 @@ class JobService:
             self.delete_job(job_id)
 
     def delete_job(self, job_id: str) -> None:
-        """Delete a job with its workflow and files, also while it runs. A job that does not exist is not an error.
+        """Delete a job with its workflow and files, even while it is running. A job that does not exist is not an error.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What is refused before anything is stored.
+"""Validates requests before anything is stored.
 
 `Validation.prepare` reads the notebook once and resolves its environment once; what it found is handed on.
 """

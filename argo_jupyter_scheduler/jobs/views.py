@@ -1,4 +1,4 @@
-"""What forms and pages show that belongs to no single job: parameters, times of a schedule, options, and past runs."""
+"""Data for forms and pages beyond a single job: parameters, times of a schedule, options, and past runs."""
 
 from __future__ import annotations
 

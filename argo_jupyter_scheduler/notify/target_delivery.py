@@ -1,4 +1,4 @@
-"""Delivers one message to one target within its time, by whoever comes first."""
+"""Delivers one message to one target within its time; the first process to claim it sends it."""
 
 from __future__ import annotations
 

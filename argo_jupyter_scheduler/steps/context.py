@@ -1,4 +1,4 @@
-"""What every step is given."""
+"""The context that every step gets."""
 
 from __future__ import annotations
 

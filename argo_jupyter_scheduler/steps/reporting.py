@@ -1,4 +1,4 @@
-"""What the steps that send messages share: what there is to report of a run's end, and what becomes of a message that fails."""
+"""Shared by the steps that send messages: the report of a run's end, and the handling of a message that fails."""
 
 from __future__ import annotations
 

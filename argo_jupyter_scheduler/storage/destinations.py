@@ -271,7 +271,7 @@ class StoreFolder:
         _try_store(lambda: self._store.pipe_file(self.locate(RECORD), text))
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep nobody waiting: stores have no locks."""
+        """Do nothing: stores have no locks."""
         return contextlib.nullcontext()
 
     def locate(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the rows of many jobs say together: counted by the database, so that few rows are read."""
+"""Statistics of many jobs, counted by the database, so that few rows are read."""
 
 from __future__ import annotations
 

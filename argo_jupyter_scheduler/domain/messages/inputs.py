@@ -52,7 +52,7 @@ def input_not_chosen(value: str, known: Iterable[str]) -> str:
 
 
 def linked_input_unknown(name: str) -> str:
-    """Return the message for a linked notebook of which nobody knows where it is."""
+    """Return the message for a linked notebook whose path is unknown."""
     return f"Option input: the path of '{name}' in the root folder is unknown. Choose the notebook again."
 
 

@@ -70,7 +70,7 @@ def job_keeps(field: str) -> str:
 
 
 def job_not_deleted(job_id: str, reason: str) -> str:
-    """Return the message for a job that is no longer kept, and could not be deleted."""
+    """Return the message for a job that retention could not delete."""
     return f"Retention could not delete job {job_id}, and will try again in an hour. {reason}"
 
 

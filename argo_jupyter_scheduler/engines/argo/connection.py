@@ -1,4 +1,4 @@
-"""How Argo is reached, and as whom."""
+"""The address of Argo's server, and the token for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the manifests of all runs share, and what one job or definition changes of it."""
+"""Settings of all manifests, and the changes that one job or definition makes to them."""
 
 from __future__ import annotations
 

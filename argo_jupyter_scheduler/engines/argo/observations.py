@@ -1,4 +1,4 @@
-"""What a list of Argo's workflows says about runs. Pure: no I/O."""
+"""Observations about runs in a list of Argo's workflows. Pure: no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all handlers share."""
+"""The base of all handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a compute type limits on this machine: a kernel's memory and its cores."""
+"""The limits of a compute type on this machine: a kernel's memory and its cores."""
 
 from __future__ import annotations
 
