@@ -32,7 +32,7 @@ def test_a_run_that_was_replaced_says_what_to_do() -> None:
 
 
 FORBIDDEN = re.compile(
-    r"\b(is|are) no\b|no longer|any more|\bnot there\b|\banew\b|for ever|all the same|honoured|\bwhoever\b|\btold\b|^What ",
+    r"\b(is|are) no\b|no longer|any more|\bnot there\b|\banew\b|\bfor ever\b|all the same|honoured|\bwhoever\b|\btold\b|^What ",
     re.IGNORECASE,
 )
 """What a native writer does not write."""
