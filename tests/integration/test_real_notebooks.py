@@ -266,7 +266,10 @@ def test_no_picture_costs_a_format(execute: Execute) -> None:
         assert run.published(suffix).read_text().replace("\\", "").count("Picture not shown") >= len(bad) + 2
     for name in (*bad, "gone.png"):
         assert f"WARNING Cell 1: the attachment '{name}' is missing or damaged." in run.log
-    assert "WARNING Format pdf was made without the pictures in Markdown cells, because one of them is damaged." in run.log
+    assert (
+        "WARNING Format pdf was made without the pictures in Markdown cells, because one of them is damaged."
+        in run.log
+    )
     assert "WARNING Cell 1: the picture 'gone.png' was not found next to the notebook" in run.log
 
 
