@@ -388,7 +388,7 @@ async def test_what_lies_beside_the_notebook_and_is_missed_is_named(
 ) -> None:
     jobs.write("d/helper.py", "x = 1")
     jobs.write("d/data/rows.csv", "1")
-    hint = "is beside the notebook: tick *Run job with input folder*."
+    hint = "is in the notebook's folder: tick *Run job with input folder*."
     job_id = await jobs.create("d/m.ipynb", notebook("import helper"))
     row = await jobs.wait(job_id)
     assert row["status_message"] == (
