@@ -69,8 +69,8 @@ keep_records_on_lines(logging.getLogger("argo_jupyter_scheduler"))
 class ArgoScheduler(SchedulerTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
-    Lists and descriptions are Jupyter-Scheduler's own. Everything that waits for the database, for files or for Argo runs in a
-    thread, so that JupyterLab answers meanwhile.
+    Lists and descriptions are Jupyter-Scheduler's own. Everything that waits for the database, for files or for Argo runs in
+    a thread, so that JupyterLab stays responsive.
 
     Attributes
     ----------

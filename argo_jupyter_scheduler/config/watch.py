@@ -15,7 +15,7 @@ class WatchTraits(HasTraits):
         min=0,
         max=MAX_LATE_SECONDS,
         config=True,
-        help="""How many seconds after its time a scheduled run may begin without a report, unless its job definition has the
+        help="""How many seconds late a scheduled run may begin before it is reported, unless its job definition has the
         option `late`. 0: only definitions with that option are watched.""",
     )
     serve_metrics = Bool(
@@ -26,6 +26,6 @@ class WatchTraits(HasTraits):
     metrics_with_names = Bool(
         False,
         config=True,
-        help="""Whether the metrics have a series for each job definition, labelled with its name. By default they have one for all,
-        so that readers of the metrics do not learn names.""",
+        help="""Whether the metrics have a series for each job definition, labelled with its name. By default they have one
+        series for all, so that readers of the metrics do not learn names.""",
     )
