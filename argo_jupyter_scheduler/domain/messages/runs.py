@@ -10,6 +10,7 @@ REPLACED = (
     "the interval, none completes: give the job definition the tag concurrency:forbid or concurrency:allow, or a longer "
     "interval."
 )
+"""Late runs and metrics recognise such runs by this text, so a change of it must still recognise rows of earlier versions."""
 STILL_WAITING = " It was still waiting: "
 """Joins why a run that had not begun was ended, and why it had not begun."""
 WAITED = f"{REPLACED}{STILL_WAITING}"
@@ -36,8 +37,8 @@ def input_gone(name: str) -> str:
 
 
 def compute_type_gone(name: str, available: str) -> str:
-    """Return the message for a run whose compute type was removed from the configuration."""
-    return f"Compute type '{name}' was removed from the configuration. Available: {available}."
+    """Return the message for a run whose compute type is missing from the configuration."""
+    return f"Compute type '{name}' is missing from the configuration. Available: {available}."
 
 
 def timed_out(seconds: int | None, cell: int = 0) -> str:
