@@ -38,7 +38,7 @@ SUBCOMMANDS = {
     "rerun": ("rerun.RerunCommand", "Run the notebook of a job again."),
     "run-now": ("run_now.RunNowCommand", "Run a job definition now, and wait for it."),
     "definitions": ("definitions.DefinitionsCommand", "List job definitions: schedule, next run and name."),
-    "apply": ("apply.ApplyCommand", "Create, change and delete job definitions as files say."),
+    "apply": ("apply.ApplyCommand", "Create, change and delete job definitions from files."),
     "export": ("export.ExportCommand", "Export job definitions to files for apply."),
     "purge": ("purge.PurgeCommand", "Delete finished jobs and orphans."),
     "manifest": ("manifest.ManifestCommand", "Print the YAML that would be submitted to Argo."),

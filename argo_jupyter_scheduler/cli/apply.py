@@ -54,7 +54,7 @@ class ApplyCommand(WithRootDir):
     """Makes job definitions what files say."""
 
     name = "jupyter argo-scheduler apply"
-    description = """Create, change and pause job definitions as YAML files say; with --prune, also delete the others.
+    description = """Create, change and pause job definitions from YAML files. With --prune, delete those that the files do not contain.
 
     jupyter argo-scheduler apply FOLDER|FILE... [options]
 

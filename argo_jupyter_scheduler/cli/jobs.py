@@ -33,7 +33,7 @@ class JobsCommand(SchedulerCommand):
 
     jupyter argo-scheduler jobs [options]
 
-    Other commands take a job's id, or the first characters of it.
+    Other commands accept a job's id, or the first characters of it.
     """
     examples = "\n".join(
         (

@@ -13,7 +13,7 @@ class RerunCommand(WithParameters):
     """Runs the notebook of a job again, and waits for it."""
 
     name = "jupyter argo-scheduler rerun"
-    description = """Run the same notebook as a job, with the job's settings, and wait for it.
+    description = """Run a job's notebook again, unchanged and with the job's settings, and wait for it.
 
     jupyter argo-scheduler rerun JOB [options]
 
