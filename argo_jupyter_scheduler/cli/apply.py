@@ -51,10 +51,11 @@ class WithRootDir(SchedulerCommand):
 
 
 class ApplyCommand(WithRootDir):
-    """Makes job definitions what files say."""
+    """Creates, changes and deletes job definitions from files."""
 
     name = "jupyter argo-scheduler apply"
-    description = """Create, change and pause job definitions from YAML files. With --prune, delete those that the files do not contain.
+    description = """Create, change and pause job definitions from YAML files. With --prune, delete those that are
+    not in the files.
 
     jupyter argo-scheduler apply FOLDER|FILE... [options]
 

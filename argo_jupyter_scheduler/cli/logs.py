@@ -25,7 +25,8 @@ class LogsCommand(SchedulerCommand):
 
     jupyter argo-scheduler logs JOB [options]
 
-    JOB is a job's id, or the first characters of it. If a run on Argo does not have a log yet, the command prints the lines of its pods.
+    JOB is a job's id, or the first characters of it. If a run on Argo does not have a log yet, the command
+    prints the lines of its pods.
     """
     examples = "jupyter argo-scheduler logs 3f2a --follow"
     operands = ("JOB",)
