@@ -1,4 +1,4 @@
-"""``apply``: makes job definitions what files say."""
+"""``apply``: creates, changes and deletes job definitions from files."""
 
 from __future__ import annotations
 

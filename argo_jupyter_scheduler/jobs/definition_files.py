@@ -1,4 +1,4 @@
-"""Makes job definitions what files say: created, changed, paused and, where that is asked for, deleted.
+"""Creates, changes and pauses job definitions from files and, where that is asked for, deletes others.
 
 A definition is recognised by its name. Those that `apply` has made or changed have the tag ``applied-from:ORIGIN``, so only they
 are ever deleted. Everything is checked before the first change.
@@ -132,7 +132,7 @@ class DefinitionFiles:
         prune: bool = False,
         dry_run: bool = False,
     ) -> list[Change]:
-        """Make definitions what documents say; return what has become of each. Once more, it changes nothing.
+        """Apply documents to the stored definitions; return the result of each. Applying them again changes nothing.
 
         Parameters
         ----------

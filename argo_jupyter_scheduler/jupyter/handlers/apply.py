@@ -33,7 +33,7 @@ _FIELDS: Mapping[str, tuple[type, Any]] = {
 
 
 class ApplyHandler(SchedulerHandler):
-    """Makes job definitions what files say."""
+    """Applies job definitions from files."""
 
     @web.authenticated
     @authorized
