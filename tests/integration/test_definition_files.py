@@ -172,7 +172,7 @@ def test_definitions_are_applied_by_the_command(machine: Machine, folder: Path) 
     assert machine.command("apply", "exported").endswith("1 unchanged.\n")
     assert machine.command("export", "exported") == ""
     assert machine.exit_code == 1
-    assert "'exported/daily-report.yaml' exists" in machine.output
+    assert "'exported/daily-report.yaml' already exists" in machine.output
     assert machine.command("export", "exported", "--overwrite") == f"{file}\n"
 
 
