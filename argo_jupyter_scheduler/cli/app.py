@@ -6,14 +6,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from jupyter_core.application import JupyterApp
 from traitlets.utils.importstring import import_item
 
-from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.cli.arguments import StrictLoader, WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.arguments import WrongArguments
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.domain.imports import skip_unneeded_imports
 from argo_jupyter_scheduler.domain.text import nearest_names
@@ -48,14 +46,11 @@ SUBCOMMANDS = {
 """Where each sub-command is, in this package, and what it does."""
 
 
-class ArgoSchedulerApp(JupyterApp):
+class ArgoSchedulerApp(SchedulerCommand):
     """Hands over to a sub-command."""
 
     name = "jupyter argo-scheduler"
     description = "Run notebooks through the scheduler, and manage jobs."
-    version = __version__
-    aliases = ALIASES
-    flags = FLAGS
     subcommands = {name: (_deferred(path), text) for name, (path, text) in SUBCOMMANDS.items()}  # noqa: RUF012
     examples = "\n".join(
         (
@@ -65,15 +60,14 @@ class ArgoSchedulerApp(JupyterApp):
         )
     )
 
-    def initialize(self, argv: list[str] | None = None) -> None:
-        """Read the command line, and let the sub-command read its own.
+    def check_operands(self) -> None:
+        """Refuse a command line without a sub-command.
 
         Raises
         ------
         WrongArguments
             With the reason.
         """
-        self.parse_command_line(argv)
         if self.subapp is None:
             given = (
                 f"Unknown command '{self.extra_args[0]}'. " if self.extra_args else "A command is missing. "
@@ -83,8 +77,9 @@ class ArgoSchedulerApp(JupyterApp):
             )
             raise WrongArguments(f"{given}Available: {available}.")
 
-    def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> StrictLoader:
-        return StrictLoader(argv, aliases, flags, classes=classes, log=self.log)
+    def execute(self) -> int:
+        """Do what the sub-command is for; return the exit code."""
+        return int(self.subapp.execute())  # type: ignore[union-attr]  # without one, it was refused
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     app = ArgoSchedulerApp()
     try:
         app.initialize(sys.argv[1:] if arguments is None else arguments)
-        return int(app.subapp.execute())  # type: ignore[union-attr]  # without one, it was refused
+        return app.execute()
     except WrongArguments as error:
         print(f"jupyter argo-scheduler: {error}", file=sys.stderr)
         return 2

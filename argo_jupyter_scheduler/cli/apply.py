@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from traitlets import Bool
 
-from argo_jupyter_scheduler.cli.arguments import Text, WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.arguments import Text
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.tables import render_json
 from argo_jupyter_scheduler.domain.errors import InvalidDefinitions
 from argo_jupyter_scheduler.domain.text import one_line, shorten
@@ -69,6 +69,7 @@ class ApplyCommand(WithRootDir):
             "jupyter argo-scheduler apply --schema > definitions.schema.json",
         )
     )
+    operands = ("FOLDER|FILE...",)
 
     origin = Text(
         "files",
@@ -78,34 +79,12 @@ class ApplyCommand(WithRootDir):
     prune = Bool(False, config=True, help="Delete definitions of this origin that the files do not contain.")
     dry_run = Bool(False, config=True, help="Show the changes without making them.")
     schema = Bool(False, config=True, help="Print the JSON schema of the files and exit.")
+    as_json = Bool(False, config=True, help="Print the changes as JSON.")
 
-    aliases = {  # noqa: RUF012
-        **ALIASES,
-        "origin": "ApplyCommand.origin",
-        "root-dir": "ApplyCommand.root_dir",
-    }
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        "prune": (
-            {"ApplyCommand": {"prune": True}},
-            "Delete definitions of this origin that the files do not contain.",
-        ),
-        "dry-run": ({"ApplyCommand": {"dry_run": True}}, "Show the changes without making them."),
-        "schema": ({"ApplyCommand": {"schema": True}}, "Print the JSON schema of the files and exit."),
-        "json": ({"ApplyCommand": {"as_json": True}}, "Print the changes as JSON."),
-    }
-
-    def initialize(self, argv: list[str] | None = None) -> None:
-        """Read the command line.
-
-        Raises
-        ------
-        WrongArguments
-            With the reason.
-        """
-        self.parse_command_line(argv)
-        if not self.extra_args and not self.schema:
-            raise WrongArguments(f"FOLDER or FILE is missing. See: {self.name} --help")
+    def check_operands(self) -> None:
+        """Demand no file for the schema."""
+        if not self.schema:
+            super().check_operands()
 
     def execute(self) -> int:
         """Apply the files; return the exit code.
@@ -124,13 +103,10 @@ class ApplyCommand(WithRootDir):
         self.load_configuration()
         root = self.find_root_dir()
         documents = read_files(find_files(map(Path, self.extra_args)), root)
-        scheduler = self.make_scheduler(root, create=not self.dry_run)
-        try:
+        with self.open_scheduler(root, create=not self.dry_run) as scheduler:
             if not self.dry_run:
                 scheduler.jobs.engine.start()
             changes = scheduler.definition_files.apply(documents, self.origin, self.prune, self.dry_run)
-        finally:
-            scheduler.close()
         if self.as_json:
             print(
                 render_json(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.application import JupyterApp
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, TraitError
+from traitlets import Bool, TraitError, TraitType
 from traitlets.config.application import Application
 from traitlets.config.loader import JSONFileConfigLoader
 
@@ -36,9 +38,22 @@ STAGING_SECTIONS = ("ArgoScheduler", "Scheduler", "BaseScheduler")
 ALIASES = {name: JupyterApp.aliases[name] for name in ("log-level", "config")}
 FLAGS = {"debug": JupyterApp.flags["debug"]}
 
+OPTION_NAMES: dict[str, str | tuple[str, ...]] = {
+    "as_json": "json",
+    "environment": "env",
+    "follow": ("f", "follow"),
+    "job_name": "name",
+    "output_formats": "format",
+    "package_input_folder": "input-folder",
+    "parameters": ("p", "parameter"),
+    "statuses": "status",
+    "tags": "tag",
+}
+"""Options that are not called like the trait that they set."""
+
 
 class SchedulerCommand(JupyterApp):
-    """A sub-command of ``jupyter argo-scheduler``."""
+    """A sub-command of ``jupyter argo-scheduler``. Each trait that it declares is an option: ``older_than`` is ``--older-than``."""
 
     version = __version__
     raise_config_file_errors = True
@@ -47,9 +62,24 @@ class SchedulerCommand(JupyterApp):
     classes: list[Any] = []  # noqa: RUF012
     config_file: str  # a trait of JupyterApp
     operands: tuple[str, ...] = ()
-    """Names of the positional arguments; all must be given."""
+    """Names of the positional arguments: ``NAME`` must be given, ``[NAME]`` may be; the last one is repeated in ``NAME...``."""
 
-    as_json = Bool(False, config=True, help="Print JSON, for programs.")
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.aliases, self.flags = dict(self.aliases), dict(self.flags)
+        for name, trait in self._find_options().items():
+            option = OPTION_NAMES.get(name, name.replace("_", "-"))
+            if isinstance(trait, Bool):
+                self.flags[option] = ({type(self).__name__: {name: True}}, trait.help)
+            else:
+                self.aliases[option] = f"{type(self).__name__}.{name}"
+
+    @classmethod
+    def _find_options(cls) -> dict[str, TraitType[Any, Any]]:
+        """Return the traits that commands declare, in their order. Those of Jupyter's and traitlets' own classes are not options."""
+        bases = [base for base in reversed(cls.mro()) if issubclass(base, SchedulerCommand)]
+        members = [member for base in bases for member in vars(base).items()]
+        return {name: value for name, value in members if isinstance(value, TraitType)}
 
     def execute(self) -> int:
         """Do what the command is for; return the exit code."""
@@ -64,13 +94,23 @@ class SchedulerCommand(JupyterApp):
             With the reason.
         """
         self.parse_command_line(argv)
-        given = list(self.extra_args)
-        if len(given) < len(self.operands):
-            raise WrongArguments(f"{self.operands[len(given)]} is missing. See: {self.name} --help")
-        if len(given) > len(self.operands):
-            raise WrongArguments(
-                f"Unexpected argument '{given[len(self.operands)]}'. See: {self.name} --help"
-            )
+        self.check_operands()
+
+    def check_operands(self) -> None:
+        """Refuse too few positional arguments, and too many.
+
+        Raises
+        ------
+        WrongArguments
+            With the name of what is missing, or with the first that is too many.
+        """
+        given, most = list(self.extra_args), len(self.operands)
+        needed = [name for name in self.operands if not name.startswith("[")]
+        if len(given) < len(needed):
+            missing = needed[len(given)].removesuffix("...").replace("|", " or ")
+            raise WrongArguments(f"{missing} is missing. See: {self.name} --help")
+        if len(given) > most and not any(name.endswith("...") for name in self.operands):
+            raise WrongArguments(f"Unexpected argument '{given[most]}'. See: {self.name} --help")
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the command line, which may set the scheduler's traits too."""
@@ -142,6 +182,15 @@ class SchedulerCommand(JupyterApp):
         except Exception as error:  # whatever would keep JupyterLab's extension from loading
             why = getattr(error, "orig", None) or error  # SQLAlchemy's own text has several lines
             raise InvalidConfiguration(f"The scheduler cannot be started: {why}") from error
+
+    @contextlib.contextmanager
+    def open_scheduler(self, root_dir: Path, create: bool = True) -> Iterator[ArgoScheduler]:
+        """Lend the scheduler of `make_scheduler`, which says more; it is closed in the end."""
+        scheduler = self.make_scheduler(root_dir, create)
+        try:
+            yield scheduler
+        finally:
+            scheduler.close()
 
     def open_database(self) -> Database:
         """Return the database of jobs, without importing a server.

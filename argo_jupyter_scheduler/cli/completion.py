@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from argo_jupyter_scheduler.cli.arguments import WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 
 PROGRAM = "jupyter-argo-scheduler"
 
@@ -62,7 +62,7 @@ class CompletionCommand(SchedulerCommand):
     name = "jupyter argo-scheduler completion"
     description = """Print a shell script that completes commands, options and paths.
 
-    jupyter argo-scheduler completion bash|zsh|fish
+    jupyter argo-scheduler completion bash|zsh|fish [options]
     """
     examples = "\n".join(
         (
@@ -71,9 +71,7 @@ class CompletionCommand(SchedulerCommand):
             "jupyter argo-scheduler completion fish | source     # in ~/.config/fish/config.fish",
         )
     )
-    operands = ("SHELL",)
-    aliases = ALIASES
-    flags = FLAGS
+    operands = ("bash|zsh|fish",)
 
     def execute(self) -> int:
         """Print the script; return 0.

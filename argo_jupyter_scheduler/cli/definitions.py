@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from traitlets import Bool
+
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.tables import (
     ID_LENGTH,
     NOTHING,
@@ -31,8 +33,7 @@ class DefinitionsCommand(SchedulerCommand):
     """
     examples = "jupyter argo-scheduler definitions --json"
 
-    aliases = ALIASES
-    flags = {**FLAGS, "json": ({"DefinitionsCommand": {"as_json": True}}, "Print all columns as JSON.")}  # noqa: RUF012
+    as_json = Bool(False, config=True, help="Print all columns as JSON.")
 
     def execute(self) -> int:
         """Print the list; return 0.

@@ -9,8 +9,6 @@ from pathlib import Path
 from traitlets import Bool
 
 from argo_jupyter_scheduler.cli.apply import WithRootDir
-from argo_jupyter_scheduler.cli.arguments import WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 
@@ -30,23 +28,9 @@ class ExportCommand(WithRootDir):
             "jupyter argo-scheduler export > definitions.yaml",
         )
     )
+    operands = ("[FOLDER]",)
 
     overwrite = Bool(False, config=True, help="Replace existing files.")
-
-    aliases = {**ALIASES, "root-dir": "ExportCommand.root_dir"}  # noqa: RUF012
-    flags = {**FLAGS, "overwrite": ({"ExportCommand": {"overwrite": True}}, "Replace existing files.")}  # noqa: RUF012
-
-    def initialize(self, argv: list[str] | None = None) -> None:
-        """Read the command line.
-
-        Raises
-        ------
-        WrongArguments
-            With the reason.
-        """
-        self.parse_command_line(argv)
-        if len(self.extra_args) > 1:
-            raise WrongArguments(f"Unexpected argument '{self.extra_args[1]}'. See: {self.name} --help")
 
     def execute(self) -> int:
         """Write the definitions; return 0.
@@ -62,11 +46,8 @@ class ExportCommand(WithRootDir):
         from argo_jupyter_scheduler.storage.atomic import write_whole
 
         folder = Path(self.extra_args[0]) if self.extra_args else None
-        scheduler = self.make_scheduler(self.find_root_dir(), create=False)
-        try:
+        with self.open_scheduler(self.find_root_dir(), create=False) as scheduler:
             exported = list(scheduler.definition_files.export(Path(os.path.realpath(folder or Path.cwd()))))
-        finally:
-            scheduler.close()
         texts = [write_document(content) for content, _ in exported]
         if folder is None:
             print("---\n".join(texts), end="")

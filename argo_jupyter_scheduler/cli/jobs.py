@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from traitlets import Enum, Integer
+from traitlets import Bool, Enum, Integer
 
 from argo_jupyter_scheduler.cli.arguments import Text
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.cli.job_queries import list_jobs
 from argo_jupyter_scheduler.cli.tables import (
     ID_LENGTH,
@@ -45,14 +45,7 @@ class JobsCommand(SchedulerCommand):
     limit = Integer(25, min=0, config=True, help="Number of jobs to list; 0 for all.")
     status = Enum(("", *STATUSES), default_value="", config=True, help="Only jobs with this status.")
     definition = Text(config=True, help="Only runs of the job definition whose id begins with this text.")
-
-    aliases = {  # noqa: RUF012
-        **ALIASES,
-        "limit": "JobsCommand.limit",
-        "status": "JobsCommand.status",
-        "definition": "JobsCommand.definition",
-    }
-    flags = {**FLAGS, "json": ({"JobsCommand": {"as_json": True}}, "Print all columns as JSON.")}  # noqa: RUF012
+    as_json = Bool(False, config=True, help="Print all columns as JSON.")
 
     def execute(self) -> int:
         """Print the list; return 0.

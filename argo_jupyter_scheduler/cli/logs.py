@@ -9,7 +9,7 @@ from pathlib import Path
 
 from traitlets import Bool
 
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -32,16 +32,11 @@ class LogsCommand(SchedulerCommand):
     operands = ("JOB",)
 
     follow = Bool(False, config=True, help="Print new lines until the job ends.")
-
-    aliases = ALIASES
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        ("f", "follow"): ({"LogsCommand": {"follow": True}}, "Print new lines until the job ends."),
-        "json": (
-            {"LogsCommand": {"as_json": True}},
-            "Print the job's id, its status and the lines as JSON. With --follow, wait until the job ends.",
-        ),
-    }
+    as_json = Bool(
+        False,
+        config=True,
+        help="Print the job's id, its status and the lines as JSON. With --follow, wait until the job ends.",
+    )
 
     def execute(self) -> int:
         """Print the log; return 0.
@@ -80,10 +75,10 @@ class LogsCommand(SchedulerCommand):
     def _print_pods_log(self, row: JobRow) -> str:
         from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
 
-        scheduler = self.make_scheduler(Path.cwd(), create=False)
-        engine = scheduler.jobs.engine
-        text = "".join(f"{line}\n" for line in engine.read_log(row)) if isinstance(engine, ArgoEngine) else ""
-        scheduler.close()
+        with self.open_scheduler(Path.cwd(), create=False) as scheduler:
+            engine = scheduler.jobs.engine
+            lines = engine.read_log(row) if isinstance(engine, ArgoEngine) else ()
+            text = "".join(f"{line}\n" for line in lines)
         if not self.as_json:
             print(text, end="")
         return text

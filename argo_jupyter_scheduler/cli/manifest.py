@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from argo_jupyter_scheduler.cli.arguments import Text, WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
@@ -48,14 +48,6 @@ class ManifestCommand(SchedulerCommand):
         help="Version of Argo, such as 3.5. Default: the newest, not the version of your Argo.",
     )
 
-    aliases = {  # noqa: RUF012
-        **ALIASES,
-        "schedule": "ManifestCommand.schedule",
-        "timezone": "ManifestCommand.timezone",
-        "argo-version": "ManifestCommand.argo_version",
-    }
-    flags = FLAGS
-
     def execute(self) -> int:
         """Print the manifest; return 0.
 
@@ -69,12 +61,9 @@ class ManifestCommand(SchedulerCommand):
         one_schedule = is_before_schedules(self.argo_version)
         self.load_configuration()
         notebook = Path(self.extra_args[0]).resolve()
-        scheduler = self.make_scheduler(notebook.parent, create=False)
-        scheduler.jobs.engine.start()
-        try:
+        with self.open_scheduler(notebook.parent, create=False) as scheduler:
+            scheduler.jobs.engine.start()
             manifest = build_manifest(scheduler, notebook.name, self.schedule, self.timezone, one_schedule)
-        finally:
-            scheduler.close()
         print(yaml.safe_dump(manifest, sort_keys=False), end="")
         return 0
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from traitlets import Bool
+
 from argo_jupyter_scheduler.cli.arguments import Text
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 
@@ -27,12 +29,7 @@ class OutputsCommand(SchedulerCommand):
     output_dir = Text(
         config=True, help="Folder to copy the files to. The command then prints the paths of the copies."
     )
-
-    aliases = {**ALIASES, "output-dir": "OutputsCommand.output_dir"}  # noqa: RUF012
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        "json": ({"OutputsCommand": {"as_json": True}}, "Print each file's format and path as JSON."),
-    }
+    as_json = Bool(False, config=True, help="Print each file's format and path as JSON.")
 
     def execute(self) -> int:
         """Print the paths; return 0.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from traitlets import Bool
 
 from argo_jupyter_scheduler.cli.arguments import Text, TextList, WrongArguments
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
 from argo_jupyter_scheduler.domain.options import parse_duration
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED
@@ -59,21 +59,7 @@ class PurgeCommand(SchedulerCommand):
         config=True,
         help="Delete folders and workflows without a row, and rows without a folder.",
     )
-
-    aliases = {  # noqa: RUF012
-        **ALIASES,
-        "older-than": "PurgeCommand.older_than",
-        "status": "PurgeCommand.statuses",
-    }
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        "dry-run": ({"PurgeCommand": {"dry_run": True}}, "Show what would be deleted without deleting it."),
-        "orphans": (
-            {"PurgeCommand": {"orphans": True}},
-            "Delete folders and workflows without a row, and rows without a folder.",
-        ),
-        "json": ({"PurgeCommand": {"as_json": True}}, "Print what is deleted as JSON."),
-    }
+    as_json = Bool(False, config=True, help="Print what is deleted as JSON.")
 
     def execute(self) -> int:
         """Delete, and print what was deleted; return 1 if something could not be, else 0.
@@ -99,17 +85,14 @@ class PurgeCommand(SchedulerCommand):
             self._print(purge, {})
             return 0
 
-        scheduler = self.make_scheduler(Path.cwd(), create=False)
         names = {row.job_definition_id: row.name or "" for row in database.list_definitions()}
-        try:
+        with self.open_scheduler(Path.cwd(), create=False) as scheduler:
             if self.older_than or self.statuses or not self.orphans:
                 purge.find_jobs(scheduler, list(names), self.statuses, older_than)
             if self.orphans:
                 purge.find_orphans(scheduler)
             if not self.dry_run:
                 purge.delete(scheduler)
-        finally:
-            scheduler.close()
         self._print(purge, names)
         return int(bool(purge.failures))
 

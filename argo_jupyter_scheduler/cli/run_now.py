@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from argo_jupyter_scheduler.cli.arguments import Text
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS
-from argo_jupyter_scheduler.cli.progress import ProgressBar, count_cells
-from argo_jupyter_scheduler.cli.run import WithParameters
+from argo_jupyter_scheduler.cli.start import StartCommand
 
 
-class RunNowCommand(WithParameters):
+class RunNowCommand(StartCommand):
     """Runs a job definition now, and waits for it."""
 
     name = "jupyter argo-scheduler run-now"
@@ -35,23 +31,6 @@ class RunNowCommand(WithParameters):
         "time zone of the definition.",
     )
 
-    aliases = {  # noqa: RUF012
-        **ALIASES,
-        ("p", "parameter"): "RunNowCommand.parameters",
-        "at": "RunNowCommand.at",
-        "output-dir": (
-            "RunNowCommand.output_dir",
-            "Folder to copy the run's files to. By default they stay in the staging area.",
-        ),
-    }
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        "json": (
-            {"RunNowCommand": {"as_json": True}},
-            "Print the new job's id, its status and its files as JSON.",
-        ),
-    }
-
     def execute(self) -> int:
         """Run the definition; return the exit code.
 
@@ -62,24 +41,12 @@ class RunNowCommand(WithParameters):
         """
         self.load_configuration()
         from argo_jupyter_scheduler.cli.job_queries import find_definition
-        from argo_jupyter_scheduler.cli.waiting import run_and_report
 
         row = find_definition(self.open_database(), self.extra_args[0])
-        scheduler = self.make_scheduler(Path.cwd())
-        staged = scheduler.jobs.folder(row.job_definition_id).path / row.input_filename
-        bar = ProgressBar(row.input_filename, count_cells(staged))
-        output_dir = Path(self.output_dir) if self.output_dir else None
         overrides: dict[str, object] = {"scheduled_time": self.at} if self.at else {}
         if self.parameters:
             overrides["parameters"] = {**(row.parameters or {}), **self.parameters}
-        try:
-            scheduler.jobs.engine.start()
-            return run_and_report(
-                scheduler,
-                lambda: scheduler.jobs.run_definition(row.job_definition_id, overrides),
-                bar,
-                output_dir,
-                self.as_json,
-            )
-        finally:
-            scheduler.close()
+        definition_id = row.job_definition_id
+        return self.start_staged(
+            definition_id, row.input_filename, lambda jobs: jobs.run_definition(definition_id, overrides)
+        )

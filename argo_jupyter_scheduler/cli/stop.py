@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from traitlets import Bool
+
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 
 
@@ -22,8 +24,7 @@ class StopCommand(SchedulerCommand):
     examples = "jupyter argo-scheduler stop 3f2a"
     operands = ("JOB",)
 
-    aliases = ALIASES
-    flags = {**FLAGS, "json": ({"StopCommand": {"as_json": True}}, "Print the job's id and status as JSON.")}  # noqa: RUF012
+    as_json = Bool(False, config=True, help="Print the job's id and status as JSON.")
 
     def execute(self) -> int:
         """Stop the job, and print its status; return 0.
@@ -40,15 +41,13 @@ class StopCommand(SchedulerCommand):
         from argo_jupyter_scheduler.cli.tables import render_json
 
         row = find_job(self.open_database(), self.extra_args[0])
-        scheduler = self.make_scheduler(Path.cwd(), create=False)
-        scheduler.jobs.engine.start()
-        try:
-            asyncio.run(scheduler.stop_job(row.job_id))
-        except SchedulerError as error:
-            raise InvalidJob(str(error)) from error
-        finally:
-            scheduler.close()
-        row = scheduler.jobs.database.get_job(row.job_id) or row
+        with self.open_scheduler(Path.cwd(), create=False) as scheduler:
+            scheduler.jobs.engine.start()
+            try:
+                asyncio.run(scheduler.stop_job(row.job_id))
+            except SchedulerError as error:
+                raise InvalidJob(str(error)) from error
+            row = scheduler.jobs.database.get_job(row.job_id) or row
         if self.as_json:
             print(render_json({"job_id": row.job_id, "status": row.status}))
         else:

@@ -67,30 +67,18 @@ def run_and_report(
     Returns
     -------
     int
-        The exit code: 0 if it completed, 130 if Ctrl+C stopped it, else 1.
+        The exit code: 0 if it completed, else 1.
 
     Raises
     ------
     InvalidJob
         It was refused, with the reason that the dialog would show.
     """
-    with bar:
-        try:
-            job_id = create()
-        except Exception as error:  # whatever the dialog would show
-            raise InvalidJob(str(error)) from error
-        try:
-            wait_for_job(scheduler, job_id, bar)
-        except KeyboardInterrupt:
-            asyncio.run(scheduler.stop_job(job_id))
-            print("Stopped.", file=sys.stderr)
-            return 130
+    job_id = _run_and_wait(scheduler, create, bar)
     row = scheduler.jobs.database.get_job(job_id)
     if row is None:
         raise JobNotFound(messages.requests.job_not_found(job_id))
-    files = find_output_files(scheduler.jobs.settings.staging_path, row)
-    is_delivered = any(file.delivered for file in files)
-    files = _publish(files, output_dir or (None if is_delivered else default_dir))
+    files = _publish(find_output_files(scheduler.jobs.settings.staging_path, row), output_dir, default_dir)
     if as_json:
         print(render_json(outcome_as_json(row, files)))
     else:
@@ -100,13 +88,31 @@ def run_and_report(
     return int(row.status != COMPLETED)
 
 
-def _publish(files: list[OutputFile], output_dir: Path | None) -> list[OutputFile]:
-    if output_dir is None:
+def _run_and_wait(scheduler: ArgoScheduler, create: Callable[[], str], bar: ProgressBar) -> str:
+    """Create a job and wait for its end; return its id. Ctrl+C stops it."""
+    with bar:
+        try:
+            job_id = create()
+        except Exception as error:  # whatever the dialog would show
+            raise InvalidJob(str(error)) from error
+        try:
+            wait_for_job(scheduler, job_id, bar)
+        except KeyboardInterrupt:
+            asyncio.run(scheduler.stop_job(job_id))
+            raise
+    return job_id
+
+
+def _publish(files: list[OutputFile], output_dir: Path | None, default_dir: Path | None) -> list[OutputFile]:
+    """Copy the files where they belong, if anywhere; return the copies."""
+    is_delivered = any(file.delivered for file in files)
+    folder = output_dir or (None if is_delivered else default_dir)
+    if folder is None:
         return files
     try:
-        return copy_files(files, output_dir)
+        return copy_files(files, folder)
     except OSError as error:
-        print(f"{output_dir} cannot be written: {error}. The files are in the staging area.", file=sys.stderr)
+        print(f"{folder} cannot be written: {error}. The files are in the staging area.", file=sys.stderr)
         return files
 
 

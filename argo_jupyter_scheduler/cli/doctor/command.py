@@ -6,7 +6,7 @@ import sys
 
 from traitlets import Bool, Float
 
-from argo_jupyter_scheduler.cli.command import ALIASES, FLAGS, SchedulerCommand
+from argo_jupyter_scheduler.cli.command import SchedulerCommand
 
 TRIAL_SECONDS = 600.0
 """How long the notebook of ``--run`` may take by default: a node may have to start, an image to be pulled."""
@@ -32,16 +32,7 @@ class DoctorCommand(SchedulerCommand):
     timeout = Float(
         TRIAL_SECONDS, min=0, config=True, help="Time limit in seconds for the notebook of --run."
     )
-
-    aliases = {**ALIASES, "timeout": "DoctorCommand.timeout"}  # noqa: RUF012
-    flags = {  # noqa: RUF012
-        **FLAGS,
-        "run": (
-            {"DoctorCommand": {"run": True}},
-            "Also run a tiny notebook, stop a run and create a job definition. All are deleted afterwards.",
-        ),
-        "json": ({"DoctorCommand": {"as_json": True}}, "Print the findings as JSON."),
-    }
+    as_json = Bool(False, config=True, help="Print the findings as JSON.")
 
     def execute(self) -> int:
         """Print the findings; return 1 if there is a problem, else 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from traitlets.utils.importstring import import_item
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.app import SUBCOMMANDS, ArgoSchedulerApp, main
@@ -90,6 +91,8 @@ def test_options_of_jobs() -> None:
         (["runn"], "Unknown command 'runn'. Available: run"),
         (["run"], "NOTEBOOK is missing. See: jupyter argo-scheduler run --help"),
         (["run", "a", "b"], "Unexpected argument 'b'"),
+        (["apply"], "FOLDER or FILE is missing. See: jupyter argo-scheduler apply --help"),
+        (["export", "a", "b"], "Unexpected argument 'b'"),
         (["run", "a", "--formt", "html"], "Unknown option '--formt'. Available: --format"),
         (["run", "a", "-x"], "Unknown option '-x'"),
         (["run", "a", "--env"], "expected one argument"),
@@ -119,6 +122,8 @@ def test_help_and_version(command: str, capsys: pytest.CaptureFixture[str]) -> N
     assert main([*arguments, "--help"]) == 0
     text = capsys.readouterr().out
     assert "Examples" in text
-    assert not command or f"jupyter argo-scheduler {command}" in text
+    if command:
+        operands = import_item(f"argo_jupyter_scheduler.cli.{SUBCOMMANDS[command][0]}").operands
+        assert " ".join(["\njupyter argo-scheduler", command, *operands, "[options]\n"]) in text
     assert main([*arguments, "--version"]) == 0
     assert capsys.readouterr().out == f"{__version__}\n"
