@@ -76,7 +76,7 @@ class SchedulerCommand(JupyterApp):
 
     @classmethod
     def _find_options(cls) -> dict[str, TraitType[Any, Any]]:
-        """Return the traits that commands declare, in their order. Those of Jupyter's and traitlets' own classes are not options."""
+        """Return the traits that commands declare, in their order; those of Jupyter's own classes are not options."""
         bases = [base for base in reversed(cls.mro()) if issubclass(base, SchedulerCommand)]
         members = [member for base in bases for member in vars(base).items()]
         return {name: value for name, value in members if isinstance(value, TraitType)}

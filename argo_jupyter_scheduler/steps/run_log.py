@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 DRAIN_SECONDS = 1.0
@@ -32,6 +33,49 @@ _drains: list[Callable[[], None]] = []
 """Of the active `tee`, last."""
 
 
+class _Copier:
+    """Copies what is printed into a pipe to a terminal and to a file, in a thread of its own.
+
+    Parameters
+    ----------
+    terminal
+        The file descriptor of where the output would have gone.
+    file
+        The log, unbuffered.
+    """
+
+    def __init__(self, terminal: int, file: FileIO) -> None:
+        self._reader, self.writer = os.pipe()
+        self._terminal = terminal
+        self._file = file
+        self._is_copied = threading.Event()
+        self._is_copied.set()
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread.start()
+
+    def _copy(self) -> None:
+        while chunk := os.read(self._reader, 65536):
+            self._is_copied.clear()
+            chunk = _NOISE.sub(b"", chunk).translate(None, _CONTROL_BYTES)
+            for write in (lambda data: os.write(self._terminal, data), self._file.write):
+                with contextlib.suppress(OSError):  # a closed terminal or a full disk must not end the run
+                    write(chunk)
+            self._is_copied.set()
+
+    def drain(self) -> None:
+        """Wait until the pipe is empty and its content is in the file, at most `DRAIN_SECONDS` for each."""
+        end = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < end and select.select([self._reader], [], [], 0)[0]:
+            time.sleep(0.001)
+        self._is_copied.wait(DRAIN_SECONDS)
+
+    def close(self) -> None:
+        """Close the file once everybody has closed the pipe."""
+        self._thread.join(timeout=1)  # a process that the notebook left behind may hold the pipe open
+        if not self._thread.is_alive():
+            self._file.close()
+
+
 @contextlib.contextmanager
 def tee(path: Path) -> Iterator[None]:
     """Copy everything that this process and its children print to `path` as well.
@@ -40,57 +84,37 @@ def tee(path: Path) -> Iterator[None]:
     Where the folder is gone (the job was deleted), nothing is copied.
     """
     try:
-        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below, after the thread)
+        file = open(path, "ab", buffering=0)  # noqa: SIM115 (the copier closes it)
     except OSError:
         yield
         return
-    reader, writer = os.pipe()
     before = [os.dup(1), os.dup(2)]
-    is_copied = threading.Event()
-    is_copied.set()
-
-    def copy() -> None:
-        while chunk := os.read(reader, 65536):
-            is_copied.clear()
-            chunk = _NOISE.sub(b"", chunk).translate(None, _CONTROL_BYTES)
-            for write in (lambda data: os.write(before[0], data), file.write):
-                with contextlib.suppress(OSError):  # a closed terminal or a full disk must not end the run
-                    write(chunk)
-            is_copied.set()
-
-    def drain() -> None:
-        end = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < end and select.select([reader], [], [], 0)[0]:
-            time.sleep(0.001)
-        is_copied.wait(DRAIN_SECONDS)
-
-    thread = threading.Thread(target=copy, daemon=True)
-    thread.start()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(writer, 1)
-    os.dup2(writer, 2)
-    os.close(writer)
+    copier = _Copier(before[0], file)
+    _flush()
+    os.dup2(copier.writer, 1)
+    os.dup2(copier.writer, 2)
+    os.close(copier.writer)
     _terminal.append(before[1])
-    _drains.append(drain)
+    _drains.append(copier.drain)
     try:
         yield
     finally:
         _terminal.pop()
         _drains.pop()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os.dup2(before[0], 1)
         os.dup2(before[1], 2)
-        thread.join(timeout=1)  # a process that the notebook left behind may hold the pipe open
-        if not thread.is_alive():
-            file.close()
+        copier.close()
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def drain() -> None:
     """Wait until everything that was printed is in the file."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     if _drains:
         _drains[-1]()
 

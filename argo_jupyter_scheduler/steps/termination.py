@@ -30,6 +30,42 @@ def end_at_once(signum: int, frame: FrameType | None) -> None:
     raise RunEnded(messages.runs.TERMINATED)
 
 
+class _Ending:
+    """The handler of both signals, which ends the processes of this one's family, and at last what is done here.
+
+    Attributes
+    ----------
+    reasons
+        Why it was called, once for each call; the first counts.
+    groups
+        The process groups that were asked to end.
+    """
+
+    def __init__(self, patience_seconds: int, describe_timeout: Callable[[], str]) -> None:
+        self._patience_seconds = patience_seconds
+        self._describe_timeout = describe_timeout
+        self.reasons: list[RunEnded] = []
+        self.groups: set[int] = set()
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:
+        """Ask the family to end; raise KeyboardInterrupt once the patience is over. After the first call comes one each second."""
+        if self.reasons and signum == signal.SIGTERM:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 1)
+        is_asked = signum == signal.SIGTERM
+        self.reasons.append(
+            RunEnded(messages.runs.TERMINATED) if is_asked else RunTimedOut(self._describe_timeout())
+        )
+        family = psutil.Process().children(recursive=True)
+        self.groups.update(_find_groups(family))
+        _signal_groups(self.groups, signal.SIGTERM if len(self.reasons) == 1 else signal.SIGKILL)
+        if len(self.reasons) % self._patience_seconds == 0:
+            for member in family:
+                with contextlib.suppress(psutil.Error):
+                    member.kill()
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def ended_by_signals(
     deadline: float | None,
@@ -54,46 +90,26 @@ def ended_by_signals(
     RunTimedOut
         The time is over.
     """
-    reasons: list[RunEnded] = []
-    groups: set[int] = set()
-
-    def end(signum: int, frame: FrameType | None) -> None:
-        if reasons and signum == signal.SIGTERM:
-            return
-        signal.setitimer(signal.ITIMER_REAL, 1)
-        reasons.append(
-            RunEnded(messages.runs.TERMINATED)
-            if signum == signal.SIGTERM
-            else RunTimedOut(describe_timeout())
-        )
-        family = psutil.Process().children(recursive=True)
-        groups.update(_find_groups(family))
-        _signal_groups(groups, signal.SIGTERM if len(reasons) == 1 else signal.SIGKILL)
-        if len(reasons) % patience_seconds == 0:
-            for member in family:
-                with contextlib.suppress(psutil.Error):
-                    member.kill()
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
+    ending = _Ending(patience_seconds, describe_timeout)
+    before = signal.signal(signal.SIGTERM, ending.handle)
     if before is signal.SIG_IGN:  # asked already
         signal.signal(signal.SIGTERM, before)
-    signal.signal(signal.SIGALRM, end)
+    signal.signal(signal.SIGALRM, ending.handle)
     if deadline is not None:
         signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.001))
     try:
         yield
     except BaseException:
-        if not reasons:
+        if not ending.reasons:
             raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, before)
-    if reasons:
-        _signal_groups(groups, signal.SIGKILL)  # what ignored SIGTERM
-        if type(reasons[0]) is RunEnded:
+    if ending.reasons:
+        _signal_groups(ending.groups, signal.SIGKILL)  # what ignored SIGTERM
+        if type(ending.reasons[0]) is RunEnded:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise reasons[0]
+        raise ending.reasons[0]
 
 
 def _find_groups(family: Iterable[psutil.Process]) -> set[int]:

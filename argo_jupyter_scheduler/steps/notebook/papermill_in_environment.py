@@ -57,22 +57,36 @@ def execute(
     NotebookFailed
         papermill failed without a failed cell.
     """
-    parameters = (
-        folder.private / "parameters.yaml"
-    )  # not on the command line, which every user of the machine sees
-    write_whole(parameters, yaml.safe_dump(values), private=True)
     source, output = folder.private / "input.ipynb", folder.output("ipynb")
+    # Not on the command line, which every user of the machine sees.
+    parameters = folder.private / "parameters.yaml"
+    write_whole(parameters, yaml.safe_dump(values), private=True)
     write_whole(source, nbformat.writes(notebook), private=True)
     argv = [python_of(kernel.prefix), "-m", "papermill", _escape_braces(source), _escape_braces(output)]
     argv += ["--kernel", kernel.name, "--language", kernel.language, "--cwd", str(folder.path)]
     argv += ["--parameters_file", str(parameters), "--log-output", "--no-progress-bar"]
+    follower = _Follower(output, observer)
+    exit_code, last_line = _run_papermill(kernel, argv, folder.private, limits, follower)
+    for path in (parameters, source):
+        path.unlink()
+    executed = follower.read_notebook()
+    failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
+    if exit_code and failure is None and not (executed and _is_complete(executed)):
+        raise NotebookFailed(messages.notebooks.papermill_failed(exit_code, last_line))
+    return failure
+
+
+def _run_papermill(
+    kernel: Kernel, argv: list[str], cwd: Path, limits: KernelLimits, follower: _Follower
+) -> tuple[int, str]:
+    """Run papermill in the kernel's environment; return its exit code and the last line that it logged."""
     environment = activation.variables(kernel.prefix, os.environ)
     # The environment's kernels come before the user's of the same name.
     environment["JUPYTER_PATH"] = os.path.join(kernel.prefix, "share", "jupyter")
     with subprocess.Popen(
         activation.command(kernel.prefix, argv),
         env=environment,
-        cwd=folder.private,
+        cwd=cwd,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -81,23 +95,15 @@ def execute(
         lines = [""]
         printer = threading.Thread(target=_copy, args=(process, lines), daemon=True)
         printer.start()
-        follow = _Follower(output, observer)
         try:
             while process.poll() is None:
-                follow()
-                observer.tick()
+                follower.report()
                 printer.join(POLL_SECONDS)
-            follow()
+            follower.report()
         finally:
             process.terminate()
     printer.join(1)
-    for path in (parameters, source):
-        path.unlink()
-    executed = follow.notebook()
-    failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
-    if process.returncode and failure is None and not (executed and _is_complete(executed)):
-        raise NotebookFailed(messages.notebooks.papermill_failed(process.returncode, lines[-1]))
-    return failure
+    return process.returncode, lines[-1]
 
 
 def _find_failure(cells: list[Any]) -> CellFailure | None:
@@ -152,15 +158,20 @@ class _Follower:
         self._observer = observer
         self._seen = 0
 
-    def notebook(self) -> nbformat.NotebookNode | None:
+    def read_notebook(self) -> nbformat.NotebookNode | None:
         """Return the output as it is now; None where papermill has not written it yet."""
         try:
             return nbformat.read(self._output, as_version=4)
         except (OSError, ValueError):  # papermill does not write it whole
             return None
 
-    def __call__(self) -> None:
-        notebook = self.notebook()
+    def report(self) -> None:
+        """Report the cells that were begun since the last call, and that time has passed."""
+        self._report_begun_cells()
+        self._observer.tick()
+
+    def _report_begun_cells(self) -> None:
+        notebook = self.read_notebook()
         if notebook is None:
             return
         for index, cell in enumerate(remove_error_markers(notebook).cells):
