@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
 from argo_jupyter_scheduler.domain import schedules
@@ -19,6 +19,7 @@ from argo_jupyter_scheduler.jobs.answers import Changes, Definition, Job, Progre
 from argo_jupyter_scheduler.jobs.progress import elapsed_seconds, read_progress
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.storage.recent import (
+    MAX_ENDED_JOBS,
     AnyRow,
     ChangeCounter,
     JobVersion,
@@ -49,7 +50,8 @@ Item = TypeVar("Item", Job, Definition)
 class _Journal(Generic[Item]):
     """Items by their ids, and the revision in which each was last changed or deleted."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_deleted: int) -> None:
+        self._max_deleted = max_deleted
         self.items: dict[str, Item] = {}
         self.begin = 0
         """The revision up to which deletions may be forgotten."""
@@ -63,7 +65,7 @@ class _Journal(Generic[Item]):
     def remove(self, id_: str, revision: int) -> None:
         del self.items[id_], self._changed[id_]
         self._deleted[id_] = revision
-        if len(self._deleted) > MAX_DELETED:
+        if len(self._deleted) > self._max_deleted:
             oldest = next(iter(self._deleted))
             self.begin = self._deleted.pop(oldest)
 
@@ -81,17 +83,33 @@ class ChangeWatcher:
     ----------
     jobs
         The server's jobs.
+    refresh_seconds, progress_seconds, max_ended_jobs, max_deleted
+        See the constants that they are by default.
+    clock
+        Returns the time in milliseconds since 1970.
     """
 
-    def __init__(self, jobs: JobService) -> None:
+    def __init__(
+        self,
+        jobs: JobService,
+        refresh_seconds: float = REFRESH_SECONDS,
+        progress_seconds: float = PROGRESS_SECONDS,
+        max_ended_jobs: int = MAX_ENDED_JOBS,
+        max_deleted: int = MAX_DELETED,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
         self._jobs = jobs
+        self._refresh_seconds = refresh_seconds
+        self._progress_seconds = progress_seconds
+        self._max_ended_jobs = max_ended_jobs
+        self._clock = clock
         self._database = jobs.database
         self._counter = ChangeCounter(jobs.database)
         self._lock = threading.Lock()
         self._id = uuid.uuid4().hex[:12]
         self._revision = 0
-        self._shown_jobs: _Journal[Job] = _Journal()
-        self._shown_definitions: _Journal[Definition] = _Journal()
+        self._shown_jobs: _Journal[Job] = _Journal(max_deleted)
+        self._shown_definitions: _Journal[Definition] = _Journal(max_deleted)
         self._job_rows: dict[str, JobVersion] = {}
         self._definition_rows: dict[str, AnyRow] = {}
         self._run_counts: dict[str, int] = {}
@@ -140,14 +158,14 @@ class ChangeWatcher:
     def _refresh(self) -> None:
         """Bring the state up to date, unless somebody has just done it."""
         now = time.monotonic()
-        if now - self._refreshed_at < REFRESH_SECONDS:
+        if now - self._refreshed_at < self._refresh_seconds:
             return
         revision = self._revision + 1
         version = self._counter.read()  # before the rows, so that what is written meanwhile is read next time
         if version != self._version:
             self._read_rows(revision)
             self._version = version
-        if now - self._progress_read_at >= PROGRESS_SECONDS:
+        if now - self._progress_read_at >= self._progress_seconds:
             self._read_progress(revision)
             self._progress_read_at = now
         self._renew_next_runs(revision)
@@ -155,7 +173,8 @@ class ChangeWatcher:
 
     def _read_rows(self, revision: int) -> None:
         """Read what has changed in the database."""
-        rows, definition_rows = read_recent_jobs(self._database), read_definitions(self._database)
+        rows = read_recent_jobs(self._database, self._max_ended_jobs)
+        definition_rows = read_definitions(self._database)
         counts = count_runs(self._database)
         changed, deleted = _compare(self._job_rows, rows)
         touched = [*(rows[id_] for id_ in changed), *(self._job_rows[id_] for id_ in deleted)]
@@ -181,7 +200,7 @@ class ChangeWatcher:
             self._shown_definitions.remove(id_, revision)
         for id_ in affected:
             definition = decode(ShownDefinition, definition_rows[id_]._mapping)
-            self._shown_definitions.put(id_, _show_definition(definition, runs[id_]), revision)
+            self._shown_definitions.put(id_, _show_definition(definition, runs[id_], self._clock()), revision)
         self._job_rows, self._definition_rows, self._run_counts = rows, definition_rows, counts
         if changed or deleted or affected or deleted_definitions:
             self._revision = revision
@@ -220,7 +239,7 @@ class ChangeWatcher:
 
     def _renew_next_runs(self, revision: int) -> None:
         """Set the next run of each definition for which its moment has come."""
-        now = now_ms()
+        now = self._clock()
         over = [
             id_
             for id_, shown in self._shown_definitions.items.items()
@@ -229,7 +248,7 @@ class ChangeWatcher:
         for id_ in over:
             definition = decode(ShownDefinition, self._definition_rows[id_]._mapping)
             runs = self._shown_definitions.items[id_]["runs"]
-            self._shown_definitions.put(id_, _show_definition(definition, runs), revision)
+            self._shown_definitions.put(id_, _show_definition(definition, runs, now), revision)
             self._revision = revision
 
 
@@ -238,7 +257,7 @@ def _compare(before: Mapping[str, object], now: Mapping[str, object]) -> tuple[s
     return {id_ for id_, row in now.items() if before.get(id_) != row}, set(before.keys() - now.keys())
 
 
-def _show_definition(definition: ShownDefinition, runs: list[Run]) -> Definition:
+def _show_definition(definition: ShownDefinition, runs: list[Run], now: int) -> Definition:
     return Definition(
         job_definition_id=definition.job_definition_id,
         name=definition.name or definition.input_filename,
@@ -249,7 +268,7 @@ def _show_definition(definition: ShownDefinition, runs: list[Run]) -> Definition
         create_time=definition.create_time,
         update_time=definition.update_time,
         next_run_time=schedules.find_next_run(
-            definition.schedule, definition.timezone, definition.active, definition.update_time, now_ms()
+            definition.schedule, definition.timezone, definition.active, definition.update_time, now
         ),
         runs=runs,
     )

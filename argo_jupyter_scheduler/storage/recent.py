@@ -80,12 +80,12 @@ class JobVersion(NamedTuple):
     job_definition_id: str | None
 
 
-def read_recent_jobs(database: Database) -> dict[str, JobVersion]:
-    """Return all live jobs and the newest others, by their ids."""
+def read_recent_jobs(database: Database, max_ended: int) -> dict[str, JobVersion]:
+    """Return all live jobs and the newest `max_ended` others, by their ids."""
     versions = select(*(jobs.c[name] for name in JobVersion._fields))
     ended = versions.where(jobs.c.status.not_in(LIVE)).order_by(jobs.c.create_time.desc())
     live = versions.where(jobs.c.status.in_(LIVE))  # last: a job that ends between the two queries is in both
-    rows = [*database.read(ended.limit(MAX_ENDED_JOBS)), *database.read(live)]
+    rows = [*database.read(ended.limit(max_ended)), *database.read(live)]
     return {version.job_id: version for version in map(JobVersion._make, rows)}
 
 

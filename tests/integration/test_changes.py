@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,9 +15,8 @@ from tornado.httpclient import HTTPClientError
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.status import LIVE
-from argo_jupyter_scheduler.jobs import answers, changes
+from argo_jupyter_scheduler.jobs import answers
 from argo_jupyter_scheduler.jobs.changes import ChangeWatcher
-from argo_jupyter_scheduler.storage import recent
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 from tests.support.eventually import eventually_async
@@ -163,15 +163,16 @@ def count_requests() -> int:
 
 
 @pytest.fixture
-def services(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
-    monkeypatch.setattr(changes, "REFRESH_SECONDS", 0)
-    monkeypatch.setattr(changes, "PROGRESS_SECONDS", 0)
-    return Services(database, tmp_path)
+def make_watcher(database: Database, tmp_path: Path) -> Callable[..., ChangeWatcher]:
+    """Return what makes a watcher that asks the database each time."""
+    return functools.partial(
+        ChangeWatcher, Services(database, tmp_path).jobs, refresh_seconds=0, progress_seconds=0
+    )
 
 
 @pytest.fixture
-def watcher(services: Services) -> ChangeWatcher:
-    return ChangeWatcher(services.jobs)
+def watcher(make_watcher: Callable[..., ChangeWatcher]) -> ChangeWatcher:
+    return make_watcher()
 
 
 def collect(watcher: ChangeWatcher, since: str = "") -> answers.Changes:
@@ -191,10 +192,9 @@ class TestAWatcher:
         assert set(seen) == {"PRAGMA"}
 
     def test_many_who_listen_ask_once(
-        self, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, make_watcher: Callable[..., ChangeWatcher], database: Database
     ) -> None:
-        monkeypatch.setattr(changes, "REFRESH_SECONDS", 60)
-        watcher = ChangeWatcher(services.jobs)
+        watcher = make_watcher(refresh_seconds=60)
         collect(watcher)
         with statements(database) as seen:
             for _ in range(20):
@@ -202,9 +202,9 @@ class TestAWatcher:
         assert not seen
 
     def test_jobs_beyond_the_newest_leave(
-        self, watcher: ChangeWatcher, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, make_watcher: Callable[..., ChangeWatcher], database: Database
     ) -> None:
-        monkeypatch.setattr(recent, "MAX_ENDED_JOBS", 2)
+        watcher = make_watcher(max_ended_jobs=2)
         for number in range(3):
             database.insert_job(JobRow(job_id=f"{number}", status="COMPLETED", create_time=number))
         database.insert_job(JobRow(job_id="live", status="QUEUED", create_time=0))
@@ -215,9 +215,9 @@ class TestAWatcher:
         assert ([job["job_id"] for job in answer["jobs"]], answer["deleted_jobs"]) == (["3"], ["1"])
 
     def test_who_missed_too_many_deletions_gets_everything(
-        self, watcher: ChangeWatcher, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, make_watcher: Callable[..., ChangeWatcher], database: Database
     ) -> None:
-        monkeypatch.setattr(changes, "MAX_DELETED", 1)
+        watcher = make_watcher(max_deleted=1)
         for id_ in "abc":
             database.insert_job(JobRow(job_id=id_, status="COMPLETED"))
         tokens = [collect(watcher)["token"]]
@@ -228,9 +228,9 @@ class TestAWatcher:
         assert collect(watcher, tokens[1])["deleted_jobs"] == ["b"]
 
     def test_an_old_run_that_is_deleted_leaves_its_definition(
-        self, watcher: ChangeWatcher, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, make_watcher: Callable[..., ChangeWatcher], database: Database
     ) -> None:
-        monkeypatch.setattr(recent, "MAX_ENDED_JOBS", 1)
+        watcher = make_watcher(max_ended_jobs=1)
         database.insert_definition(DefinitionRow(job_definition_id="d"))
         for number in range(3):
             database.insert_run(f"{number}", "d", number, run_token("d", number))
@@ -262,10 +262,10 @@ class TestAWatcher:
         assert found["failed"] is None
 
     def test_the_next_run_moves_on_when_its_moment_has_come(
-        self, watcher: ChangeWatcher, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, make_watcher: Callable[..., ChangeWatcher], database: Database
     ) -> None:
         moment = [now_ms()]
-        monkeypatch.setattr(changes, "now_ms", lambda: moment[0])
+        watcher = make_watcher(clock=lambda: moment[0])
         database.insert_definition(DefinitionRow(job_definition_id="d", schedule="0 * * * *", timezone="UTC"))
         answer = collect(watcher)
         first = answer["definitions"][0]["next_run_time"]
