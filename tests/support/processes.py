@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import psutil
 
@@ -24,9 +25,20 @@ def find_first(job_id: str) -> psutil.Process:
     return min(marked(job_id), key=lambda process: process.create_time())
 
 
+def has_children() -> bool:
+    """Return whether this process has any, which is known at once; `psutil.Process.children` reads about all processes."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def started_runs() -> dict[int, str]:
     """Return the jobs of the runs that this process started, by the pid of their process."""
-    found = {}
+    found: dict[int, str] = {}
+    if not has_children():
+        return found
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if job_id := process.environ().get(JOB_VARIABLE):
