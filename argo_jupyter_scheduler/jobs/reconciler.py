@@ -61,6 +61,8 @@ class Reconciler:
         Seconds between two passes of `repair_schedules`.
     retention_delay
         Seconds until the first pass of `apply_retention`.
+    retention_pass
+        Seconds that each of its passes may take.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Reconciler:
         definitions: DefinitionService,
         repair_period: float = REPAIR_PERIOD_SECONDS,
         retention_delay: float = RETENTION_DELAY_SECONDS,
+        retention_pass: float = RETENTION_PASS_SECONDS,
     ) -> None:
         self._jobs = jobs
         self._database = jobs.database
@@ -77,6 +80,7 @@ class Reconciler:
         self._repair_period = repair_period
         self._repaired_at = time.monotonic()
         self._retention = Retention(jobs)
+        self._retention_pass = retention_pass
         self._retention_due = time.monotonic() + retention_delay
         self._is_up_to_date = False
         self._refusal = ""
@@ -113,7 +117,7 @@ class Reconciler:
 
     def apply_retention(self) -> None:
         """Delete jobs that the rules do not keep, as many as one pass may; the next pass continues."""
-        if self._retention.delete_expired(RETENTION_PASS_SECONDS):
+        if self._retention.delete_expired(self._retention_pass):
             self._retention_due = time.monotonic() + RETENTION_PERIOD_SECONDS
 
     def observe_runs(self) -> bool:

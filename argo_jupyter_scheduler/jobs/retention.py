@@ -79,12 +79,12 @@ class Retention:
         Parameters
         ----------
         seconds
-            After this time no further deletion begins.
+            After this time no further deletion begins; one does in any case.
         """
         end = time.monotonic() + seconds
         expired = [job.job_id for job in self.find_expired() if job.job_id not in self._failed]
         for count, job_id in enumerate(expired):
-            if time.monotonic() >= end:
+            if count and time.monotonic() >= end:
                 log.info("Retention: %s jobs deleted, %s remaining.", count, len(expired) - count)
                 return False
             if problem := self.delete(job_id):

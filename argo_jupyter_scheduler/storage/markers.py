@@ -134,8 +134,12 @@ class ChangeMarkers:
         except FileNotFoundError:
             return []
 
+    def is_held(self, path: Path) -> bool | None:
+        """Return whether a process holds a mark; None where the file system has no locks."""
+        return is_locked(path)
+
     def _is_abandoned(self, path: Path, touched: float) -> bool:
-        is_held = is_locked(path) if path.name.count(".") > 1 else None
+        is_held = self.is_held(path) if path.name.count(".") > 1 else None
         return time.time() - touched > self.ABANDONED_SECONDS if is_held is None else not is_held
 
     def _make(self, path: Path) -> None:

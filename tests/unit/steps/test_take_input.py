@@ -147,7 +147,7 @@ def test_a_file_that_keeps_changing_is_named(tmp_path: Path) -> None:
         return True
 
     with pytest.raises(RunError, match=r"log' kept changing"):
-        read_stable(path, grow, attempts=3)
+        read_stable(path, grow, attempts=2)
 
 
 def test_a_stable_copy_is_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.engines.argo.manifests import literal
-from argo_jupyter_scheduler.storage import markers
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -91,13 +90,16 @@ class HastyMarkers(ChangeMarkers):
     ABANDONED_SECONDS = 0.4
 
 
-@pytest.mark.parametrize("has_locks", [True, False], ids=["locks", "no-locks"])
+class WithoutLocks(HastyMarkers):
+    def is_held(self, path: Path) -> None:
+        return None
+
+
+@pytest.mark.parametrize("kind", [HastyMarkers, WithoutLocks])
 def test_a_change_that_takes_long_is_left_only_when_its_process_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
+    tmp_path: Path, kind: type[ChangeMarkers]
 ) -> None:
-    if not has_locks:
-        monkeypatch.setattr(markers, "is_locked", lambda path: None)
-    unsettled = HastyMarkers(tmp_path, JOBS)
+    unsettled = kind(tmp_path, JOBS)
     with unsettled.mark_change("a", "create"):
         time.sleep(0.8)
         assert unsettled.find_abandoned() == []
