@@ -121,12 +121,12 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             environments=configure_environments(environments_manager, environment_settings, self.log),
             output_formats=environments_manager.output_formats_mapping,
             compute_types=settings.compute_types,
-            slack=lambda: self.jobs.slack_settings(),
+            slack=lambda: self.jobs.staging.slack_settings(),
             bounds=Bounds(engine.longest_run_seconds, settings.allowed_images, engine.no_images),
             shares_machine=engine.shares_machine,
             refuses_unknown_parameters=self.unknown_parameters == "refuse",
             refuses_missing_kernels=self.missing_kernel == "refuse",
-            targets=lambda: self.jobs.notification_settings().targets,
+            targets=lambda: self.jobs.staging.notification_settings().targets,
             is_executable=find_executable_check(self.execution_manager_class),
         )
         self.jobs = JobService(settings, database, engine, local_engine, validation)

@@ -251,7 +251,7 @@ class DefinitionFiles:
         _check_content(document)
         with document.at("notebook"):
             path = _find_path(document, jobs.settings.root_dir)
-            found = jobs.find_notebook(path)
+            found = jobs.staging.find_notebook(path)
             notebook = jobs.validation.read_notebook(found)
         with document.at("environment"):
             environment = content.environment or jobs.environments.default_name()
@@ -261,7 +261,7 @@ class DefinitionFiles:
             runtime_environment_name=environment,
             runtime_environment_parameters=read_options(content) or None,
             output_formats=tuple(content.formats),
-            parameters=read_parameters(content, row, jobs.slack_settings().channel),
+            parameters=read_parameters(content, row, jobs.staging.slack_settings().channel),
             tags=(*content.tags, tag),
             name=content.name,
             compute_type=content.compute_type,
@@ -274,13 +274,13 @@ class DefinitionFiles:
         for key, columns in _CHECKED_TOGETHER.items():
             with document.at(key):
                 given = {name: values[name] for name in columns if name in values}
-                jobs.validation.prepare(notebook, jobs.origin_of(found), given)
+                jobs.validation.prepare(notebook, jobs.staging.origin_of(found), given)
         asked = options.read_options(request.tags, request.runtime_environment_parameters)
         with document.at("options"):
-            jobs.check_places(asked, notebook, request.parameters)
+            jobs.staging.check_places(asked, notebook, request.parameters)
         with document.at("input_folder"):
             if content.input_folder:
-                list_files(found.parent, jobs.folder_rules(asked, jobs.settings.root_dir))
+                list_files(found.parent, jobs.staging.folder_rules(asked, jobs.settings.root_dir))
         return request
 
     def _compare(self, document: Document, request: DefinitionRequest, row: DefinitionRow | None) -> _Step:
@@ -317,8 +317,11 @@ class DefinitionFiles:
 
     def _find_new_input(self, row: DefinitionRow, request: DefinitionRequest) -> FieldChange | None:
         """Return what is new about a definition's input; None where it is what was staged."""
-        folder, source = self._jobs.folder(row.job_definition_id), self._jobs.find_notebook(request.input_uri)
-        before, after = folder.read_settings().origin, self._jobs.origin_of(source)
+        folder, source = (
+            self._jobs.folder(row.job_definition_id),
+            self._jobs.staging.find_notebook(request.input_uri),
+        )
+        before, after = folder.read_settings().origin, self._jobs.staging.origin_of(source)
         root = Path(os.path.realpath(self._jobs.settings.root_dir))
         if before is None or after is None or self._find_root(row) / before != root / after:
             return FieldChange(before, after)
@@ -328,7 +331,7 @@ class DefinitionFiles:
         name = shorten_input_name(source.name)
         pairs = {name: source}
         if request.package_input_folder:
-            rules = self._jobs.folder_rules(asked, root)
+            rules = self._jobs.staging.folder_rules(asked, root)
             pairs |= {path: source.parent / path for path in list_files(source.parent, rules)}
         is_same = bool(request.package_input_folder) == bool(row.package_input_folder)
         is_same = is_same and row.input_filename == name and set(folder.files()) == pairs.keys()
@@ -339,7 +342,7 @@ class DefinitionFiles:
     def _find_root(self, row: DefinitionRow) -> Path:
         """Return the root folder that a definition's notebook is in: a command may have another one than the server."""
         staged = self._jobs.folder(row.job_definition_id).path / row.input_filename
-        return Path(os.path.realpath(self._jobs.root_of(staged)))
+        return Path(os.path.realpath(self._jobs.staging.root_of(staged)))
 
     # What is done
 

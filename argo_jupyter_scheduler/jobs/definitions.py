@@ -72,9 +72,9 @@ class DefinitionService:
         ArgoSchedulerError
             It is not possible; nothing is left behind, or the reconciler tidies up once the engine answers.
         """
-        notebook = self._jobs.validation.read_notebook(self._jobs.find_notebook(request.input_uri))
+        notebook = self._jobs.validation.read_notebook(self._jobs.staging.find_notebook(request.input_uri))
         values = self._jobs.columns_of(request)
-        prepared = self._jobs.prepare(notebook, values)
+        prepared = self._jobs.staging.prepare(notebook, values)
         if request.schedule is not None:
             check_schedule(request.schedule, request.timezone)
         log_near_misses(request)
@@ -82,7 +82,7 @@ class DefinitionService:
         folder = self._jobs.folder(definition_id)
         try:
             with self._markers.mark_change(definition_id):
-                packaged_files = self._jobs.stage(
+                packaged_files = self._jobs.staging.stage(
                     folder, prepared, values["input_filename"], bool(request.package_input_folder)
                 )
                 created = now_ms()
@@ -153,11 +153,11 @@ class DefinitionService:
         if columns.keys() & OPTION_COLUMNS:
             together |= OPTION_COLUMNS
         judged = {**{name: getattr(before, name) for name in together}, **judged}
-        path = self._jobs.find_notebook(new_input) if new_input else staged
+        path = self._jobs.staging.find_notebook(new_input) if new_input else staged
         # A folder that was deleted does not keep a definition from being renamed; its runs ask for a new input.
         is_lost = not new_input and not path.exists()
         notebook = Notebook(path, {}) if is_lost else self._jobs.validation.read_notebook(path)
-        prepared = self._jobs.validation.prepare(notebook, self._jobs.origin_of(path), judged)
+        prepared = self._jobs.validation.prepare(notebook, self._jobs.staging.origin_of(path), judged)
         if columns.keys() & (OPTION_COLUMNS | {"parameters"}):
             self._check_places(
                 _changed(before, columns), notebook, is_asked=bool(columns.keys() & OPTION_COLUMNS)
@@ -172,7 +172,7 @@ class DefinitionService:
             if is_asked:
                 raise
             return
-        self._jobs.check_places(asked, notebook, definition.parameters)
+        self._jobs.staging.check_places(asked, notebook, definition.parameters)
 
     def _new_input(self, input_uri: str | None, staged: Path, changes_schedule: bool) -> str | None:
         """Return the new input that a change asks for; None where the input stays.
@@ -182,7 +182,7 @@ class DefinitionService:
         """
         if input_uri != staged.name:
             return input_uri
-        origin = self._jobs.origin_of(staged) or input_uri
+        origin = self._jobs.staging.origin_of(staged) or input_uri
         exists = os.path.isfile(
             self._jobs.settings.root_dir / input_uri
         )  # False also for what no path can be
@@ -205,7 +205,7 @@ class DefinitionService:
             prepared = replace(prepared, options=asked)
         try:
             with_folder = bool(columns.get("package_input_folder", before.package_input_folder))
-            packaged_files = self._jobs.stage(new, prepared, name, with_folder)
+            packaged_files = self._jobs.staging.stage(new, prepared, name, with_folder)
             columns |= {"input_filename": name, "packaged_files": packaged_files}
             folder.create()  # somebody may have deleted it
             with folder.replaced_files(new, before.update_time):
@@ -344,7 +344,7 @@ class DefinitionService:
         """Write what the runs of a definition need of this server's configuration, if it has a folder."""
         folder = self._jobs.folder(definition_id)
         if folder.private.is_dir():
-            self._jobs.refresh_run_settings(folder, definition)
+            self._jobs.staging.refresh_run_settings(folder, definition)
 
 
 def check_schedule(schedule: str, timezone: str | None) -> None:

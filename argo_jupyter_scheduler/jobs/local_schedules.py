@@ -172,7 +172,7 @@ class LocalSchedules:
         """Fill a run's folder; return the problem, empty if there was none."""
         try:
             copy_input(self._jobs.folder(definition.job_definition_id), folder, definition)
-            self._jobs.refresh_run_settings(folder, definition)  # the configuration as it is now
+            self._jobs.staging.refresh_run_settings(folder, definition)  # the configuration as it is now
         except (RunError, OSError) as error:
             return str(error)
         return ""

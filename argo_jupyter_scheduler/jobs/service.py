@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.domain import identity, messages, options
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
     EngineError,
@@ -24,36 +21,25 @@ from argo_jupyter_scheduler.domain.errors import (
     JobNotFound,
 )
 from argo_jupyter_scheduler.domain.moments import format_moment, read_moment
-from argo_jupyter_scheduler.domain.run_settings import NotificationSettings, RunSettings, SlackSettings
 from argo_jupyter_scheduler.domain.status import LIVE, QUEUED, WAITING
 from argo_jupyter_scheduler.engines.base import Engine
-from argo_jupyter_scheduler.environments import kernels
-from argo_jupyter_scheduler.jobs.places import (
-    check_linked_input,
-    check_places,
-    find_output_folders,
-    link_input,
-)
+from argo_jupyter_scheduler.jobs.places import check_linked_input
 from argo_jupyter_scheduler.jobs.requests import JobRequest, RunRequest
 from argo_jupyter_scheduler.jobs.settings import JobSettings
+from argo_jupyter_scheduler.jobs.staging import Staging
 from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
-    PreparedNotebook,
     Validation,
     check_input_filename,
-    check_input_uri,
     check_known,
     check_output_formats,
     check_values,
     compile_notebook_schema,
-    find_input,
 )
 from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps.notebook.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder
-from argo_jupyter_scheduler.storage.input_folder import FolderRules, list_beside
 from argo_jupyter_scheduler.storage.markers import JOBS, ChangeMarkers, Mark
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
 from argo_jupyter_scheduler.storage.private import make_run_folders_private
@@ -99,6 +85,7 @@ class JobService:
         self.local_engine = local_engine
         self.validation = validation
         self.environments = validation.environments
+        self.staging = Staging(settings, database, engine, validation)
         self._markers = ChangeMarkers(settings.staging_path, JOBS)
         self._reported: set[str] = set()
 
@@ -134,9 +121,11 @@ class JobService:
         ArgoSchedulerError
             It cannot be run; nothing is left behind.
         """
-        notebook = self.validation.read_notebook(staged_input or self.find_notebook(request.input_uri))
+        notebook = self.validation.read_notebook(
+            staged_input or self.staging.find_notebook(request.input_uri)
+        )
         values = self.columns_of(request)
-        prepared = self.prepare(notebook, values)
+        prepared = self.staging.prepare(notebook, values)
         moment = request.scheduled_time
         if moment:
             moment = read_moment(moment, self.settings.timezone).isoformat(timespec="seconds")
@@ -146,7 +135,7 @@ class JobService:
         with self._markers.mark_change(job_id, _CREATE) as mark:
             try:
                 with_folder = bool(request.package_input_folder)
-                packaged_files = self.stage(
+                packaged_files = self.staging.stage(
                     folder, prepared, values["input_filename"], with_folder, moment or ""
                 )
                 job = self._new_job(job_id, request, values, packaged_files)
@@ -361,178 +350,7 @@ class JobService:
 
     def folder(self, id_: str) -> RunFolder:
         """Return the staging folder of a job or a definition."""
-        return RunFolder(self.settings.staging_path, id_)
-
-    # Inputs and outputs
-
-    def prepare(self, notebook: Notebook, values: Mapping[str, Any]) -> PreparedNotebook:
-        """Check what a new job or definition asks for, see `Validation.prepare`.
-
-        Raises
-        ------
-        InvalidJob, EnvironmentUnusable
-            It cannot be done; says why.
-        """
-        prepared = self.validation.prepare(notebook, self.origin_of(notebook.path), values)
-        self.check_places(prepared.options, notebook, values.get("parameters"))
-        return prepared
-
-    def check_places(
-        self, asked: options.Options, notebook: Notebook, parameters: Mapping[str, Any] | None
-    ) -> None:
-        """Refuse a folder of outputs that cannot be written, and a linked notebook that is gone.
-
-        Raises
-        ------
-        InvalidJob
-            Says why.
-        """
-        settings = replace(self.settings, root_dir=self.root_of(notebook.path))
-        origin, shares_machine = self.origin_of(notebook.path), self.validation.shares_machine
-        check_places(asked, notebook, origin, parameters, settings, shares_machine)
-
-    def find_notebook(self, input_uri: str) -> Path:
-        """Return the full path of a notebook within the root folder.
-
-        Only its name may be known: a client that makes a job from another one reads ``input_filename`` from the row.
-
-        Raises
-        ------
-        InvalidJob
-            It does not exist, or several notebooks are possible.
-        """
-        check_input_uri(input_uri)
-        root = self.settings.root_dir
-        if Path(input_uri).name == input_uri and not os.path.exists(root / input_uri):
-            folders = map(self.folder, self.database.find_jobs_of_input(input_uri))
-            origins = {folder.read_settings().origin for folder in folders}
-            found = sorted(origin for origin in origins if origin and os.path.isfile(root / origin))
-            if len(found) > 1:
-                raise InvalidJob(messages.inputs.notebook_ambiguous(input_uri, found))
-            input_uri = found[0] if found else input_uri
-        return find_input(root, input_uri)
-
-    def origin_of(self, path: Path) -> str | None:
-        """Return where a notebook is in the root folder; for a definition's staged input, where it was copied from."""
-        if path.is_relative_to(self.settings.staging_path):
-            return self.folder(path.parent.name).read_settings().origin
-        return os.path.relpath(path, self.settings.root_dir)
-
-    def root_of(self, path: Path) -> Path:
-        """Return the root folder that a notebook is in; for a staged input, the one that it was copied from.
-
-        A command on this machine has another root folder than the server.
-        """
-        if path.is_relative_to(self.settings.staging_path):
-            return self._root_of_settings(self.folder(path.parent.name).read_settings())
-        return self.settings.root_dir
-
-    def _root_of_settings(self, settings: RunSettings) -> Path:
-        known = Path(settings.root_dir)
-        return known if settings.root_dir and known.is_dir() else self.settings.root_dir
-
-    def stage(
-        self,
-        folder: RunFolder,
-        prepared: PreparedNotebook,
-        input_filename: str,
-        with_folder: bool,
-        scheduled_time: str = "",
-    ) -> tuple[str, ...]:
-        """Make a staging folder; return the relative paths of the files that came with the notebook."""
-        folder.create()
-        settings = self.run_settings(prepared.environment, prepared.kernel, prepared.origin, with_folder)
-        root_dir = self.root_of(prepared.path)
-        settings = self._add_places(settings, prepared.options, root_dir)
-        settings = replace(settings, scheduled_time=scheduled_time)
-        folder.write_settings(settings)
-        rules = self.folder_rules(prepared.options, root_dir) if with_folder else None
-        return tuple(folder.stage(prepared.path, rules, name=input_filename))
-
-    def folder_rules(self, asked: options.Options, root_dir: Path) -> FolderRules:
-        """Return what of an input folder comes along: not the folders of a job's outputs."""
-        output_folders = find_output_folders(root_dir, asked.output or self.settings.output_template)
-        rules = self.settings.folder_rules
-        return replace(rules, left_out=(*rules.left_out, *output_folders))
-
-    # Settings of runs
-
-    def slack_settings(self) -> SlackSettings:
-        """Return what runs send to Slack."""
-        return replace(self.settings.slack, has_token=self.engine.has_slack_token)
-
-    def notification_settings(self) -> NotificationSettings:
-        """Return how runs notify targets."""
-        return replace(self.settings.notifications, targets=self.engine.notification_targets)
-
-    def run_settings(
-        self,
-        environment: Environment | None,
-        kernel: Mapping[str, Any] | None,
-        origin: str | None,
-        with_folder: bool = False,
-    ) -> RunSettings:
-        """Return what a run's steps need of this server's configuration."""
-        own = self.environments.own
-        beside = list_beside(self.settings.root_dir / origin) if origin and not with_folder else ()
-        settings = RunSettings(
-            timezone=self.settings.timezone,
-            slack=self.slack_settings(),
-            notifications=self.notification_settings(),
-            environment=environment,
-            own_environment=own.name if own else None,
-            environment_patterns=self.settings.environment_patterns,
-            kernel=kernel,
-            run_papermill_in_environment=self.settings.run_papermill_in_environment,
-            origin=origin,
-            beside=beside,
-            database=self.database.make_id(),
-        )
-        return self.engine.complete_settings(settings)
-
-    def refresh_run_settings(self, folder: RunFolder, definition: DefinitionRow) -> None:
-        """Bring a folder's settings up to date with the configuration.
-
-        The environment and kernel that are known already stay where they can no longer be found: the run then says so.
-
-        Parameters
-        ----------
-        folder
-            The definition's, or that of one of its runs.
-        definition
-            The definition's row.
-        """
-        before = folder.read_settings()
-        environment, kernel = before.environment, before.kernel
-        if environment and environment.name != definition.runtime_environment_name:
-            environment = None
-        with contextlib.suppress(
-            InvalidJob
-        ):  # the run itself reports an input or an environment that is gone
-            notebook = self.validation.read_notebook(folder.path / definition.input_filename)
-            name, _ = kernels.notebook_kernel(notebook.metadata)
-            found = self.environments.find(definition.runtime_environment_name)
-            environment = found or environment
-            kernel = self.environments.find_kernel(name, found) or kernel
-        with_folder = bool(definition.package_input_folder)
-        settings = self.run_settings(environment, kernel, before.origin, with_folder)
-        root_dir = self._root_of_settings(before)
-        try:
-            asked = options.read_options(definition.tags, definition.runtime_environment_parameters)
-            settings = self._add_places(settings, asked, root_dir)
-        except InvalidJob:  # such as a tag of before there was this option
-            settings = replace(settings, root_dir=before.root_dir, output=before.output, linked=before.linked)
-        folder.write_settings(settings)
-
-    def _add_places(self, settings: RunSettings, asked: options.Options, root_dir: Path) -> RunSettings:
-        """Return settings with where the input comes from and where the outputs go."""
-        output = asked.output or self.settings.output_template
-        linked = None
-        if asked.is_linked and settings.origin:
-            linked = link_input(self.settings.folder_rules, root_dir, output)
-        return replace(settings, root_dir=os.path.abspath(root_dir), output=output, linked=linked)
-
-    # Columns
+        return self.staging.folder(id_)
 
     def columns_of(self, request: RunRequest) -> dict[str, Any]:
         """Return the columns of a request that have a value."""

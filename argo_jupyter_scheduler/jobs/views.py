@@ -117,7 +117,7 @@ class Views:
         settings, bounds = self._jobs.settings, self._jobs.validation.bounds
         has_slack = False
         with contextlib.suppress(ArgoSchedulerError):  # Argo's pods are not known yet
-            has_slack = self._jobs.slack_settings().has_token
+            has_slack = self._jobs.staging.slack_settings().has_token
         images = list(bounds.images) if bounds.images and not bounds.no_images else None
         targets = list(self._jobs.engine.notification_targets)
         return Options(

@@ -264,7 +264,9 @@ def test_run_settings_have_no_environment_variables_of_kernels(
 ) -> None:
     catalog = catalog_of(scheduler)
     catalog.wait(10)
-    settings = scheduler.jobs.run_settings(catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None)
+    settings = scheduler.jobs.staging.run_settings(
+        catalog.find("ir"), catalog.find_kernel("ir", catalog.own), None
+    )
     assert settings.environment
     assert settings.environment.kernel
     assert settings.environment.kernel == settings.kernel

@@ -267,7 +267,7 @@ class TestOnThisMachine:
         for job_id in "abcdefghijkl":
             folder = RunFolder(scheduler.staging_path, job_id)
             folder.create()
-            folder.write_settings(scheduler.jobs.run_settings(None, None, None))
+            folder.write_settings(scheduler.jobs.staging.run_settings(None, None, None))
             with scheduler.db_session() as session:  # of a process that is no more
                 session.add(Job(job_id=job_id, status="IN_PROGRESS", pid=2**22 + 1, **row))
                 session.commit()

@@ -175,10 +175,10 @@ class Services:
             environments=self.environments,
             output_formats=lambda: ["ipynb", "html"],
             compute_types=job_settings.compute_types,
-            slack=lambda: self.jobs.slack_settings(),
+            slack=lambda: self.jobs.staging.slack_settings(),
             bounds=Bounds(),
             shares_machine=False,
-            targets=lambda: self.jobs.notification_settings().targets,
+            targets=lambda: self.jobs.staging.notification_settings().targets,
         )
         self.jobs = JobService(job_settings, database, self.engine, self.local_engine, validation)
         self.definitions = DefinitionService(self.jobs)

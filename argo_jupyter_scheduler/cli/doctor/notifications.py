@@ -17,7 +17,7 @@ MISSING_ADVICE = "Create the Secret in the namespace of the workflows, with that
 def check_targets(jobs: JobService) -> Iterator[Finding]:
     """Return a finding for each target whose address is not valid, or does not reach the runs; the others in one."""
     addresses = jobs.settings.notification_targets
-    reachable = set(jobs.notification_settings().targets)
+    reachable = set(jobs.staging.notification_settings().targets)
     if not addresses and not reachable:
         return
     faults = list(_find_faults(jobs, reachable))

@@ -181,5 +181,5 @@ def test_another_servers_root_folder_stays_that_of_its_jobs(
     jobs = JobService(settings, database, services.engine, services.engine, services.jobs.validation)
     assert settings_of(services, rerun(jobs, job_id)).root_dir == str(services.root)
     before = settings_of(services, id_)
-    jobs.refresh_run_settings(services.jobs.folder(id_), jobs.get_definition(id_))
+    jobs.staging.refresh_run_settings(services.jobs.folder(id_), jobs.get_definition(id_))
     assert settings_of(services, id_) == before
