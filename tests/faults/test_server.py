@@ -6,6 +6,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -69,15 +70,21 @@ def test_create(
         judge_run(verdict, world, row["job_id"], world.row(row["job_id"]))
 
 
+def start_waiting_job(world: World, lab: JupyterLab, injection: Injection) -> tuple[str, Path]:
+    """Start a job whose notebook waits until a file is there; return its id and the file."""
+    gate = world.folder / "gate"
+    lab.start(injection)
+    job_id = str(lab.request("POST", "jobs", body=world.fields(WAIT.format(str(gate))))["job_id"])
+    eventually(lambda: world.has_begun(job_id))
+    return job_id, gate
+
+
 @pytest.mark.fault("JupyterLab is killed while it stops a job")
 @on_each_engine
 def test_stop(
     world: World, lab: JupyterLab, injection: Injection, verdict: Verdict, stand_in: ArgoStandIn | None
 ) -> None:
-    gate = world.folder / "gate"
-    lab.start(injection)
-    job_id = lab.request("POST", "jobs", body=world.fields(WAIT.format(str(gate))))["job_id"]
-    eventually(lambda: world.has_begun(job_id))
+    job_id, gate = start_waiting_job(world, lab, injection)
     body = {"status": STOPPED}
     answered = interrupt(verdict, lab, injection, lambda: lab.request("PATCH", "jobs", job_id, body=body))
     lab.wait_until_finished()
@@ -107,10 +114,7 @@ def runs_on(world: World, job_id: str, stand_in: ArgoStandIn | None) -> bool:
 def test_delete(
     world: World, lab: JupyterLab, injection: Injection, verdict: Verdict, stand_in: ArgoStandIn | None
 ) -> None:
-    gate = world.folder / "gate"
-    lab.start(injection)
-    job_id = lab.request("POST", "jobs", body=world.fields(WAIT.format(str(gate))))["job_id"]
-    eventually(lambda: world.has_begun(job_id))
+    job_id, gate = start_waiting_job(world, lab, injection)
     answered = interrupt(verdict, lab, injection, lambda: lab.request("DELETE", "jobs", job_id))
     lab.wait_until_finished()
     gate.touch()

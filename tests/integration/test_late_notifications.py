@@ -11,7 +11,6 @@ import pytest
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.jobs.late_runs import LateRuns
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.receivers import Receivers, body, is_secret
 from tests.support.services import Services, SmallEngine
@@ -37,16 +36,8 @@ class Watch:
         engine = EngineWithTargets()
         self.services = Services(database, folder, engine, notification_targets=addresses)
         self.services.write("n.ipynb", '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
-        request = DefinitionRequest(
-            input_uri="n.ipynb",
-            input_filename="n.ipynb",
-            runtime_environment_name="venv",
-            name="nightly",
-            schedule="0 6 * * *",
-            timezone="UTC",
-            tags=("late:10m", "notify:team,ops", "notify_on:success"),
-        )
-        definition_id = self.services.definitions.create(request)
+        tags = ("late:10m", "notify:team,ops", "notify_on:success")
+        definition_id = self.services.define(name="nightly", tags=tags)
         database.update_definition(definition_id, update_time=MIDNIGHT)
 
     def look(self, servers: int = 2) -> None:

@@ -18,7 +18,7 @@ from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.jobs.late_runs import LateRuns
-from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import MESSAGE
@@ -57,17 +57,8 @@ class Watch:
         self.server = self.start()
 
     def define(self, schedule: str = "0 6 * * *", **fields: Any) -> str:
-        request = DefinitionRequest(
-            input_uri="n.ipynb",
-            input_filename="n.ipynb",
-            runtime_environment_name="venv",
-            name="nightly *report*",
-            schedule=schedule,
-            timezone="UTC",
-            tags=("late:10m",),
-            parameters=self.parameters,
-        )
-        definition_id = self.services.definitions.create(replace(request, **fields))
+        given = {"name": "nightly *report*", "tags": ("late:10m",), "parameters": self.parameters, **fields}
+        definition_id = self.services.define(schedule=schedule, **given)
         self.database.update_definition(definition_id, update_time=MIDNIGHT)
         return definition_id
 

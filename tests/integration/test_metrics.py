@@ -17,7 +17,6 @@ from tornado.httpclient import HTTPClientError
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
 from argo_jupyter_scheduler.jobs.metrics import Metrics
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
@@ -188,15 +187,7 @@ class Rows:
         self.id = self.define()
 
     def define(self, schedule: str = "0 * * * *", name: str = "nightly") -> str:
-        request = DefinitionRequest(
-            input_uri="n.ipynb",
-            input_filename="n.ipynb",
-            runtime_environment_name="venv",
-            name=name,
-            schedule=schedule,
-            timezone="UTC",
-        )
-        definition_id = self.services.definitions.create(request)
+        definition_id = self.services.define(name=name, schedule=schedule)
         self.database.update_definition(definition_id, update_time=NOON - 100 * HOUR)
         return definition_id
 

@@ -15,6 +15,7 @@ from argo_jupyter_scheduler.engines.base import Engine, EngineObject, Snapshot
 from argo_jupyter_scheduler.jobs.definition_files import DefinitionFiles
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
+from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.validation import Validation
@@ -189,3 +190,10 @@ class Services:
         (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
         return name
+
+    def define(self, **fields: Any) -> str:
+        """Create a definition of ``n.ipynb``, each day at six unless `fields` say otherwise; return its id."""
+        given = {"input_uri": "n.ipynb", "input_filename": "n.ipynb", "runtime_environment_name": "venv"}
+        return self.definitions.create(
+            DefinitionRequest(**{**given, "schedule": "0 6 * * *", "timezone": "UTC", **fields})
+        )

@@ -14,7 +14,6 @@ from argo_jupyter_scheduler.cli.doctor.formats import check_formats
 from argo_jupyter_scheduler.cli.doctor.schedules import check_reports
 from argo_jupyter_scheduler.cli.doctor.storage import describe_unreadable, find_lock_trouble
 from argo_jupyter_scheduler.cli.manifest import is_before_schedules
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
 from argo_jupyter_scheduler.storage.database import Database
 from tests.support.jobs import notebook
 from tests.support.services import Services, SmallEngine
@@ -74,16 +73,7 @@ def test_late_runs_that_only_pods_could_report(
 
     services = Services(database, tmp_path, PodsHaveAToken(), **settings)
     services.write("n.ipynb", notebook("1"))
-    request = DefinitionRequest(
-        input_uri="n.ipynb",
-        input_filename="n.ipynb",
-        runtime_environment_name="venv",
-        name="nightly",
-        schedule="@daily",
-        tags=tags,
-        parameters=parameters,
-    )
-    services.definitions.create(request)
+    services.define(name="nightly", tags=tags, parameters=parameters)
     findings = list(check_reports(services.jobs))
     assert [name for finding in findings for name in names if name in finding.message] == names
     assert len(findings) == len(names)

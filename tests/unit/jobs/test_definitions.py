@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from argo_jupyter_scheduler.domain.errors import EngineRefused, EngineUnavailable, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import DefinitionRow
@@ -34,16 +34,7 @@ def services(database: Database, tmp_path: Path) -> Services:
 def definition_id(services: Services) -> str:
     services.write("n.ipynb", notebook("'old'"))
     services.write("other.ipynb", notebook("'new'"))
-    return services.definitions.create(
-        DefinitionRequest(
-            input_uri="n.ipynb",
-            input_filename="n.ipynb",
-            runtime_environment_name="venv",
-            name="daily",
-            schedule="0 6 * * *",
-            timezone="UTC",
-        )
-    )
+    return services.define(name="daily")
 
 
 def state(services: Services, definition_id: str) -> tuple[Any, ...]:
@@ -248,8 +239,7 @@ def test_what_is_refused_changes_nothing(
 
 def test_a_definition_without_a_schedule_runs_only_when_a_user_starts_it(services: Services) -> None:
     services.write("n.ipynb", notebook("1"))
-    given = DefinitionRequest(input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv")
-    definition_id = services.definitions.create(given)
+    definition_id = services.define(schedule=None)
     for active in (False, True):
         services.definitions.update(definition_id, DefinitionChanges({"active": active}))
     services.reconciler.repair_schedules()

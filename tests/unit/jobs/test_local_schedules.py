@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineUnavailable
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
-from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, DefinitionRow, JobRow
@@ -39,10 +38,7 @@ class Machine:
         return cls(self.services.jobs, self.services.reconciler, clock=lambda: self.moment)
 
     def define(self, schedule: str = "* * * * *", **fields: Any) -> str:
-        given = DefinitionRequest(
-            input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv", name="n"
-        )
-        return self.services.definitions.create(replace(given, schedule=schedule, timezone="UTC", **fields))
+        return self.services.define(schedule=schedule, **{"name": "n", **fields})
 
     def minute(self, *servers: LocalSchedules) -> None:
         """Let a minute pass, and the servers start what is due."""

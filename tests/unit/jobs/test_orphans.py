@@ -15,7 +15,7 @@ from argo_jupyter_scheduler.domain.identity import local_run_id
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import CRON_WORKFLOW, WORKFLOW, EngineObject, ObjectKind
 from argo_jupyter_scheduler.jobs.orphans import UNMARKED_AGE_SECONDS, Orphans
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest, JobRequest
+from argo_jupyter_scheduler.jobs.requests import JobRequest
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, RunFolder
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
@@ -49,8 +49,7 @@ def create(services: Services, status: str = "COMPLETED") -> str:
 
 
 def define(services: Services) -> str:
-    request = replace(DefinitionRequest(**REQUEST), schedule="0 6 * * *")  # type: ignore[arg-type]
-    definition_id = services.definitions.create(request)
+    definition_id = services.define()
     services.database.update_definition(definition_id, update_time=LONG_AGO_MS)
     age(services.jobs.folder(definition_id))
     return definition_id

@@ -14,7 +14,6 @@ from argo_jupyter_scheduler.domain.options import Bounds
 from argo_jupyter_scheduler.domain.retention import Keep
 from argo_jupyter_scheduler.domain.schedules import find_clock_change, parse
 from argo_jupyter_scheduler.jobs.definitions import check_schedule
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest
 from argo_jupyter_scheduler.jobs.views import HISTORY_RUNS, Views
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -80,10 +79,7 @@ def test_a_refused_schedule_has_the_reason_that_a_create_gives(
 
 def test_the_history_is_the_newest_runs_of_one_definition(services: Services, database: Database) -> None:
     services.write("n.ipynb", notebook("1"))
-    request = DefinitionRequest(
-        input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv", name="nightly"
-    )
-    one, other = services.definitions.create(request), services.definitions.create(request)
+    one, other = services.define(schedule=None), services.define(schedule=None)
     for number in range(HISTORY_RUNS + 2):
         for definition_id in (one, other):
             row = JobRow(

@@ -14,7 +14,7 @@ from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import Observation, ScheduledRun, Snapshot
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
-from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING, JobRow
@@ -33,8 +33,7 @@ def services(database: Database, tmp_path: Path) -> Services:
 @pytest.fixture
 def definition_id(services: Services) -> str:
     services.write("n.ipynb", notebook("1"))
-    given = DefinitionRequest(input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv")
-    return services.definitions.create(replace(given, schedule="0 6 * * *", timezone="UTC"))
+    return services.define()
 
 
 def add_job(services: Services, job_id: str, status: str = "IN_PROGRESS", **fields: object) -> JobRow:

@@ -19,7 +19,7 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
-from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
+from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.jobs.retention import Retention
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.storage.database import Database
@@ -45,8 +45,7 @@ def make(database: Database, tmp_path: Path) -> Make:
 
 
 def define(services: Services, *tags: str) -> str:
-    given = DefinitionRequest(input_uri="n.ipynb", input_filename="n.ipynb", runtime_environment_name="venv")
-    return services.definitions.create(replace(given, schedule="* * * * *", timezone="UTC", tags=tags))
+    return services.define(schedule="* * * * *", tags=tags)
 
 
 def finished(services: Services, status: str = "FAILED", hours_ago: float = 0, **fields: object) -> str:

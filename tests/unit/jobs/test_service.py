@@ -21,7 +21,7 @@ from argo_jupyter_scheduler.domain.errors import (
     InvalidJob,
 )
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.jobs.requests import DefinitionRequest, JobRequest
+from argo_jupyter_scheduler.jobs.requests import JobRequest
 from argo_jupyter_scheduler.jobs.rerun import rerun
 from argo_jupyter_scheduler.steps.scheduled_time import find_scheduled_time
 from argo_jupyter_scheduler.storage.database import Database
@@ -180,11 +180,7 @@ def test_a_misspelt_parameter_is_refused_with_the_nearest_name(services: Service
 
 def define(services: Services, timezone: str = "Europe/Berlin", **fields: Any) -> str:
     services.write("n.ipynb", notebook("1"))
-    given: dict[str, Any] = {"input_uri": "n.ipynb", "input_filename": "n.ipynb"}
-    given |= {"runtime_environment_name": "venv", **fields}
-    return services.definitions.create(
-        DefinitionRequest(**given, name="n", schedule="@daily", timezone=timezone)
-    )
+    return services.define(name="n", schedule="@daily", timezone=timezone, **fields)
 
 
 def moment_of(services: Services, job_id: str) -> str:
