@@ -12,7 +12,7 @@ from traitlets import Bool
 from argo_jupyter_scheduler.cli.arguments import Text, TextList, WrongArguments
 from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.domain.options import parse_duration
+from argo_jupyter_scheduler.domain.option_values import parse_duration
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED
 
 if TYPE_CHECKING:

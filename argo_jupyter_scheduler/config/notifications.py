@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from traitlets import Dict, Enum, Float, HasTraits, TraitError, Unicode, default
 
-from argo_jupyter_scheduler.domain.options import is_target_name
+from argo_jupyter_scheduler.domain.option_values import is_target_name
 from argo_jupyter_scheduler.domain.run_settings import ALWAYS, NOTIFY_ON, NotificationSettings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import HasTraits, TraitError, Unicode, validate
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.options import parse_keep
+from argo_jupyter_scheduler.domain.option_values import parse_keep
 from argo_jupyter_scheduler.domain.retention import Keep
 
 

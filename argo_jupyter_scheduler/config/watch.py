@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traitlets import Bool, HasTraits, Integer
 
-from argo_jupyter_scheduler.domain.options import MAX_LATE_SECONDS
+from argo_jupyter_scheduler.domain.option_values import MAX_LATE_SECONDS
 
 
 class WatchTraits(HasTraits):

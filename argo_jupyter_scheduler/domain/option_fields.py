@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from argo_jupyter_scheduler.domain.options import CONCURRENCY_POLICIES, LINKED, MAX_RETRIES, SNAPSHOT
+from argo_jupyter_scheduler.domain.option_values import CONCURRENCY_POLICIES, LINKED, MAX_RETRIES, SNAPSHOT
 from argo_jupyter_scheduler.domain.run_settings import NOTIFY_ON
 
 FieldKind = Literal["text", "number", "choice", "choices"]

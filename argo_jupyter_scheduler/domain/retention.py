@@ -45,7 +45,7 @@ _UNITS = ((24 * 3600, "d"), (3600, "h"), (1, "s"))
 
 @dataclass(frozen=True)
 class Keep:
-    """Which finished jobs are kept. Without a number, all are. As text it is what `domain.options.parse_keep` reads.
+    """Which finished jobs are kept. Without a number, all are. As text it is what `domain.option_values.parse_keep` reads.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from argo_jupyter_scheduler.domain import messages, options
+from argo_jupyter_scheduler.domain import messages, option_values, options
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidDefinitions, InvalidJob
 
 DEFAULT_FORMATS = ("ipynb", "html")
@@ -60,7 +60,7 @@ class DefinitionDocument(BaseModel):
     options: dict[str, OptionValue] = Field(
         default_factory=dict,
         description="Options such as timeout: 2h, retries: 3, notify: [team].",
-        json_schema_extra={"propertyNames": {"enum": list(options.OPTION_NAMES)}},
+        json_schema_extra={"propertyNames": {"enum": list(option_values.OPTION_NAMES)}},
     )
     tags: list[str] = Field(default_factory=list, description="Tags of the definition and its runs.")
     compute_type: str | None = Field(None, description="Compute type. By default the server's.")

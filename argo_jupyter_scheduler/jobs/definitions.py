@@ -20,14 +20,11 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, options, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
+from argo_jupyter_scheduler.jobs.column_checks import check_values
+from argo_jupyter_scheduler.jobs.inputs import Notebook
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
-from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
-    PreparedNotebook,
-    check_output_formats,
-    check_values,
-)
+from argo_jupyter_scheduler.jobs.validation import PreparedNotebook, check_output_formats
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
 from argo_jupyter_scheduler.storage.markers import DEFINITIONS, ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name

@@ -14,8 +14,8 @@ from argo_jupyter_scheduler.domain.output_template import STORES, OutputTemplate
 from argo_jupyter_scheduler.domain.parameters import list_defaults
 from argo_jupyter_scheduler.domain.run_settings import LinkedInput
 from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.jobs.inputs import Notebook
 from argo_jupyter_scheduler.jobs.settings import JobSettings
-from argo_jupyter_scheduler.jobs.validation import Notebook
 from argo_jupyter_scheduler.storage.destinations import RootFolder, is_store_installed
 from argo_jupyter_scheduler.storage.input_folder import FolderRules
 

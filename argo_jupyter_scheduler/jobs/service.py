@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.domain import identity, messages, options
+from argo_jupyter_scheduler.domain import identity, messages, option_values, options
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
@@ -23,18 +23,13 @@ from argo_jupyter_scheduler.domain.errors import (
 from argo_jupyter_scheduler.domain.moments import format_moment, read_moment
 from argo_jupyter_scheduler.domain.status import LIVE, QUEUED, WAITING
 from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.jobs.column_checks import check_values
+from argo_jupyter_scheduler.jobs.inputs import check_input_filename, compile_notebook_schema
 from argo_jupyter_scheduler.jobs.places import check_linked_input
 from argo_jupyter_scheduler.jobs.requests import JobRequest, RunRequest
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.staging import Staging
-from argo_jupyter_scheduler.jobs.validation import (
-    Validation,
-    check_input_filename,
-    check_known,
-    check_output_formats,
-    check_values,
-    compile_notebook_schema,
-)
+from argo_jupyter_scheduler.jobs.validation import Validation, check_known, check_output_formats
 from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps.notebook.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.storage.database import Database
@@ -176,7 +171,10 @@ class JobService:
         folder = self.folder(job_definition_id)
         staged: Path | None = folder.path / check_input_filename(definition.input_filename)
         origin = folder.read_settings().origin or definition.input_filename
-        if options.read_input(definition.tags, definition.runtime_environment_parameters) == options.LINKED:
+        if (
+            options.read_input(definition.tags, definition.runtime_environment_parameters)
+            == option_values.LINKED
+        ):
             check_linked_input(self.settings.root_dir, origin, definition.input_filename)
             staged = None
         elif staged and not staged.is_file():

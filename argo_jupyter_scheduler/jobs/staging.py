@@ -15,15 +15,10 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import NotificationSettings, RunSettings, SlackSettings
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.jobs.inputs import Notebook, check_input_uri, find_input
 from argo_jupyter_scheduler.jobs.places import check_places, find_output_folders, link_input
 from argo_jupyter_scheduler.jobs.settings import JobSettings
-from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
-    PreparedNotebook,
-    Validation,
-    check_input_uri,
-    find_input,
-)
+from argo_jupyter_scheduler.jobs.validation import PreparedNotebook, Validation
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import FolderRules, list_beside

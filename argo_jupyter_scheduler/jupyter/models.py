@@ -23,8 +23,8 @@ from jupyter_scheduler.pydantic_v1 import BaseModel, Extra
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import API_FIELDS, add_fields, read_fields
+from argo_jupyter_scheduler.jobs.column_checks import check_fields
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest, JobRequest
-from argo_jupyter_scheduler.jobs.validation import check_fields
 
 Request = TypeVar("Request", JobRequest, DefinitionRequest)
 
