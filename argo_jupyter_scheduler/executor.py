@@ -1,4 +1,4 @@
-"""What Jupyter-Scheduler asks an execution manager. The import path of `ArgoExecutor` is public: Nebari names it."""
+"""The execution manager that Jupyter-Scheduler calls. The import path of `ArgoExecutor` is public: Nebari names it."""
 
 from __future__ import annotations
 

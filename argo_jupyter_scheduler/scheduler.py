@@ -69,8 +69,8 @@ keep_records_on_lines(logging.getLogger("argo_jupyter_scheduler"))
 class ArgoScheduler(SchedulerTraits, Scheduler):
     """Runs notebooks on Argo Workflows, or on this machine where no Argo is configured.
 
-    Lists and descriptions are Jupyter-Scheduler's own. Everything that waits for the database, for files or for Argo runs in a
-    thread, so that JupyterLab answers meanwhile.
+    Lists and descriptions are Jupyter-Scheduler's own. Everything that waits for the database, for files or for Argo runs in
+    a thread, so that JupyterLab stays responsive.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError
             It does not exist.
         """
-        with user_facing_errors(messages.job_not_found(job_id)):
+        with user_facing_errors(messages.requests.job_not_found(job_id)):
             return await read_in_thread(super().get_job, job_id, job_files)
 
     async def list_jobs(self, query: ListJobsQuery) -> ListJobsResponse:
@@ -193,7 +193,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         await run_in_thread(self.jobs.stop_job, job_id)
 
     async def delete_job(self, job_id: str) -> None:
-        """Delete a job with its workflow and files, also while it runs. A job that was deleted before is not an error.
+        """Delete a job with its workflow and files, even while it is running. A job that was deleted before is not an error.
 
         `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them. See
         docs/upstream.md#several-ids.
@@ -262,7 +262,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         SchedulerError
             It does not exist.
         """
-        with user_facing_errors(messages.definition_not_found(job_definition_id)):
+        with user_facing_errors(messages.requests.definition_not_found(job_definition_id)):
             return await read_in_thread(super().get_job_definition, job_definition_id)
 
     async def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:

@@ -1,6 +1,6 @@
 """Fail where a sentence of the documentation, or of a message, has more than 25 words.
 
-Usage: ``python scripts/check_language.py [FILE ...]``; without files, README, CHANGELOG, the other pages and `domain/messages.py`.
+Usage: ``python scripts/check_language.py [FILE ...]``; without files, README, CHANGELOG, the other pages and `domain/messages`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LIMIT = 25
 """Words a sentence."""
-MESSAGES = ROOT / "argo_jupyter_scheduler" / "domain" / "messages.py"
+MESSAGES = ROOT / "argo_jupyter_scheduler" / "domain" / "messages"
 
 _CODE = re.compile(r"^(```|~~~).*?^\1[^\n]*$|<!--.*?-->", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+>]|\d+\.)\s)|\|(?:\s|$)|^#+ .*$|^---.*?^---$", re.MULTILINE)
@@ -55,7 +55,7 @@ def main(names: list[str]) -> int:
     pages = [Path(name) for name in names] or [
         *ROOT.glob("*.md"),
         *sorted((ROOT / "docs").rglob("*.md")),
-        MESSAGES,
+        *sorted(MESSAGES.glob("*.py")),
     ]
     long = [(path, sentence) for path in pages for sentence in find_long_sentences(path)]
     for path, sentence in long:

@@ -1,4 +1,4 @@
-"""The command ``jupyter argo-scheduler``: jobs from a terminal, also while no server runs.
+"""The command ``jupyter argo-scheduler``: jobs from a terminal, even while no server is running.
 
 A sub-command is a `SchedulerCommand` (`command`): its traits are its options. It reads the same configuration files as
 the server, so it does what the panel does, in the same database and the same staging area.

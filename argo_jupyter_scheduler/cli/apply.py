@@ -1,4 +1,4 @@
-"""``apply``: makes job definitions what files say."""
+"""``apply``: creates, changes and deletes job definitions from files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class WithRootDir(SchedulerCommand):
 
     root_dir = Text(
         config=True,
-        help="JupyterLab's root folder. By default the configured one, in a terminal of JupyterLab its own, else the current one.",
+        help="JupyterLab's root folder. Default: the configured one; in a terminal of JupyterLab, that server's; otherwise the "
+        "current folder.",
     )
 
     def find_root_dir(self) -> Path:
@@ -50,15 +51,16 @@ class WithRootDir(SchedulerCommand):
 
 
 class ApplyCommand(WithRootDir):
-    """Makes job definitions what files say."""
+    """Creates, changes and deletes job definitions from files."""
 
     name = "jupyter argo-scheduler apply"
-    description = """Make job definitions what YAML files say: created, changed, paused, and with --prune deleted.
+    description = """Create, change and pause job definitions from YAML files. With --prune, delete those that are
+    not in the files.
 
     jupyter argo-scheduler apply FOLDER|FILE... [options]
 
-    Of a folder, all files that end with .yaml or .yml are read, also those in folders below. All files are checked before the
-    first change. Applied once more, they change nothing. The exit code is 1 if anything was refused or failed.
+    In a folder, apply reads all .yaml and .yml files, including those in subfolders. It checks all files before the first
+    change. Applying the same files again changes nothing. The exit code is 1 if anything was refused or failed.
     """
     examples = "\n".join(
         (
@@ -72,12 +74,12 @@ class ApplyCommand(WithRootDir):
     origin = Text(
         "files",
         config=True,
-        help="Name of where the files come from: --prune deletes only definitions of this origin.",
+        help="Name of the files' source, such as a repository. --prune deletes only definitions of this origin.",
     )
-    prune = Bool(False, config=True, help="Delete definitions of this origin that are in none of the files.")
-    dry_run = Bool(False, config=True, help="Show what would be changed; change nothing.")
-    schema = Bool(False, config=True, help="Print the JSON schema of the files; do nothing.")
-    as_json = Bool(False, config=True, help="Print what was changed as JSON.")
+    prune = Bool(False, config=True, help="Delete definitions of this origin that the files do not contain.")
+    dry_run = Bool(False, config=True, help="Show the changes without making them.")
+    schema = Bool(False, config=True, help="Print the JSON schema of the files and exit.")
+    as_json = Bool(False, config=True, help="Print the changes as JSON.")
 
     def check_operands(self) -> None:
         """Demand no file for the schema."""

@@ -1,4 +1,4 @@
-"""What traitlets' command line cannot express, and errors instead of warnings for what it does not know."""
+"""Command-line arguments that traitlets cannot parse, and errors instead of warnings for unknown ones."""
 
 from __future__ import annotations
 

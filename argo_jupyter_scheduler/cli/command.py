@@ -1,4 +1,4 @@
-"""What all sub-commands share: arguments, configuration files, and the scheduler that they make."""
+"""The base of all sub-commands: arguments, configuration files, and the scheduler that they make."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ class SchedulerCommand(JupyterApp):
         except Exception as error:  # a database's driver raises what it likes
             why = getattr(error, "orig", None) or error
             raise InvalidConfiguration(f"The database cannot be used: {why}") from error
-        raise JobNotFound("There are no jobs yet: the database has not been created.")
+        raise JobNotFound("No jobs yet. JupyterLab creates the database when it starts.")
 
     def find_staging_path(self) -> Path:
         """Return the staging area, without importing a server. Several traits can set it: `ArgoScheduler` inherits them."""

@@ -60,7 +60,7 @@ class CompletionCommand(SchedulerCommand):
     """Prints a shell's completion script."""
 
     name = "jupyter argo-scheduler completion"
-    description = """Print a script with which a shell completes commands, options and paths.
+    description = """Print a shell script that completes commands, options and paths.
 
     jupyter argo-scheduler completion bash|zsh|fish [options]
     """
@@ -79,7 +79,7 @@ class CompletionCommand(SchedulerCommand):
         Raises
         ------
         WrongArguments
-            There is no script for this shell.
+            The shell is not bash, zsh or fish.
         """
         print(render_script(self.extra_args[0], options_of_commands()), end="")
         return 0
@@ -111,7 +111,7 @@ def render_script(shell: str, options: Mapping[str, list[str]]) -> str:
     Raises
     ------
     WrongArguments
-        There is no script for this shell.
+        The shell is not bash, zsh or fish.
     """
     commands = " ".join(options)
     if shell == "fish":

@@ -27,7 +27,7 @@ class DefinitionsCommand(SchedulerCommand):
     """Lists job definitions."""
 
     name = "jupyter argo-scheduler definitions"
-    description = """List job definitions, the newest first. The next run is in this machine's time zone.
+    description = """List job definitions, newest first. The next run is in this machine's time zone.
 
     jupyter argo-scheduler definitions [options]
     """

@@ -16,7 +16,7 @@ class ExportCommand(WithRootDir):
     """Writes job definitions as files."""
 
     name = "jupyter argo-scheduler export"
-    description = """Write job definitions as YAML for apply: to FOLDER, a file each, or else to standard output.
+    description = """Write job definitions as YAML for apply: one file each in FOLDER, or all to standard output.
 
     jupyter argo-scheduler export [FOLDER] [options]
 
@@ -30,7 +30,7 @@ class ExportCommand(WithRootDir):
     )
     operands = ("[FOLDER]",)
 
-    overwrite = Bool(False, config=True, help="Replace files that exist.")
+    overwrite = Bool(False, config=True, help="Replace existing files.")
 
     def execute(self) -> int:
         """Write the definitions; return 0.
@@ -56,7 +56,7 @@ class ExportCommand(WithRootDir):
             existing = [str(file) for file in files if file.exists()]
             if existing and not self.overwrite:
                 raise InvalidJob(
-                    f"'{existing[0]}' exists, so nothing is written. Choose another folder, or give --overwrite."
+                    f"'{existing[0]}' already exists, so nothing was written. Choose another folder, or use --overwrite."
                 )
             folder.mkdir(parents=True, exist_ok=True)
             for file, text in zip(files, texts, strict=True):

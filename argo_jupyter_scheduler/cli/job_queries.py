@@ -78,7 +78,7 @@ def find_definition(database: Database, text: str) -> DefinitionRow:
     definition = database.get_definition(text if text in found else found[0]) if found else None
     if definition is None:
         names = [row.name for row in database.list_definitions() if row.name]
-        raise JobNotFound(messages.not_found("Job definition", text, names))
+        raise JobNotFound(messages.requests.not_found("Job definition", text, names))
     return definition
 
 

@@ -29,11 +29,11 @@ class JobsCommand(SchedulerCommand):
     """Lists jobs."""
 
     name = "jupyter argo-scheduler jobs"
-    description = """List jobs, the newest first.
+    description = """List jobs, newest first.
 
     jupyter argo-scheduler jobs [options]
 
-    Other commands take a job's id, or its beginning.
+    Other commands accept a job's id, or the first characters of it.
     """
     examples = "\n".join(
         (
@@ -44,9 +44,7 @@ class JobsCommand(SchedulerCommand):
 
     limit = Integer(25, min=0, config=True, help="Number of jobs to list; 0 for all.")
     status = Enum(("", *STATUSES), default_value="", config=True, help="Only jobs with this status.")
-    definition = Text(
-        config=True, help="Only runs of the job definition with this id, or this beginning of an id."
-    )
+    definition = Text(config=True, help="Only runs of the job definition whose id begins with this text.")
     as_json = Bool(False, config=True, help="Print all columns as JSON.")
 
     def execute(self) -> int:

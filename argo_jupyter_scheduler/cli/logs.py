@@ -25,16 +25,17 @@ class LogsCommand(SchedulerCommand):
 
     jupyter argo-scheduler logs JOB [options]
 
-    JOB is the id of a job, or its beginning. If a run on Argo has no log yet, the lines of its pods are printed.
+    JOB is a job's id, or the first characters of it. If a run on Argo does not have a log yet, the command
+    prints the lines of its pods.
     """
     examples = "jupyter argo-scheduler logs 3f2a --follow"
     operands = ("JOB",)
 
-    follow = Bool(False, config=True, help="Continue until the job has ended.")
+    follow = Bool(False, config=True, help="Print new lines until the job ends.")
     as_json = Bool(
         False,
         config=True,
-        help="Print the job's id, its status and the lines as JSON; with --follow once the job has ended.",
+        help="Print the job's id, its status and the lines as JSON. With --follow, wait until the job ends.",
     )
 
     def execute(self) -> int:

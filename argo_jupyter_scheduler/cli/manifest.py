@@ -110,13 +110,13 @@ def build_manifest(
         The shape of the pods is not complete.
     """
     from argo_jupyter_scheduler.engines.argo.engine import ArgoEngine
-    from argo_jupyter_scheduler.jobs import validation
+    from argo_jupyter_scheduler.jobs import inputs
 
-    validation.read_notebook(validation.find_input(scheduler.jobs.settings.root_dir, input_uri))
+    inputs.read_notebook(inputs.find_input(scheduler.jobs.settings.root_dir, input_uri))
     engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
         raise InvalidJob(
-            "No Argo is configured (see ARGO_SERVER): notebooks run on this machine, without a manifest."
+            "Argo is not configured (see ARGO_SERVER), so notebooks run on this machine, without a manifest."
         )
     new_id, compute_type = str(uuid.uuid4()), scheduler.jobs.settings.default_compute_type
     if not schedule:

@@ -19,7 +19,7 @@ class OutputsCommand(SchedulerCommand):
 
     jupyter argo-scheduler outputs JOB [options]
 
-    JOB is the id of a job, or its beginning.
+    JOB is a job's id, or the first characters of it.
     """
     examples = "\n".join(
         ("jupyter argo-scheduler outputs 3f2a", "jupyter argo-scheduler outputs 3f2a --output-dir reports")
@@ -27,7 +27,7 @@ class OutputsCommand(SchedulerCommand):
     operands = ("JOB",)
 
     output_dir = Text(
-        config=True, help="Folder to copy the files to. Then the paths of the copies are printed."
+        config=True, help="Folder to copy the files to. The command then prints the paths of the copies."
     )
     as_json = Bool(False, config=True, help="Print each file's format and path as JSON.")
 

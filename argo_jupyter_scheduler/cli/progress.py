@@ -1,4 +1,4 @@
-"""Which cell a job executes: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a job by its cells: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

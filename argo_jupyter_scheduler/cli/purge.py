@@ -12,7 +12,7 @@ from traitlets import Bool
 from argo_jupyter_scheduler.cli.arguments import Text, TextList, WrongArguments
 from argo_jupyter_scheduler.cli.command import SchedulerCommand
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.domain.options import parse_duration
+from argo_jupyter_scheduler.domain.option_values import parse_duration
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PurgeCommand(SchedulerCommand):
         )
     )
 
-    dry_run = Bool(False, config=True, help="Print what would be deleted; delete nothing.")
+    dry_run = Bool(False, config=True, help="Show what would be deleted without deleting it.")
     older_than = Text(
         config=True, help="Delete jobs that ended longer ago than this, such as 12h, 30d or 4w."
     )

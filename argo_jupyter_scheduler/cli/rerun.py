@@ -9,11 +9,11 @@ class RerunCommand(StartCommand):
     """Runs the notebook of a job again, and waits for it."""
 
     name = "jupyter argo-scheduler rerun"
-    description = """Run the notebook of a job again, as it was at that time and with the job's settings, and wait for it.
+    description = """Run a job's notebook again, unchanged and with the job's settings, and wait for it.
 
     jupyter argo-scheduler rerun JOB [options]
 
-    JOB is the id of a job, or its beginning. -p replaces a parameter of the job.
+    JOB is a job's id, or the first characters of it. -p replaces a parameter of the job.
     """
     examples = "\n".join(
         (

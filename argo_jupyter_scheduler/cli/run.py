@@ -44,7 +44,7 @@ class RunCommand(StartCommand):
     output_dir = Text(
         config=True,
         help="Folder to copy the run's files to. "
-        "By default one beside the notebook, named like it, unless the job has the option output.",
+        "Default: a folder next to the notebook with the notebook's name, unless the job has the option output.",
     )
 
     def execute(self) -> int:

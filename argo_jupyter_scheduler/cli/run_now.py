@@ -14,8 +14,8 @@ class RunNowCommand(StartCommand):
 
     jupyter argo-scheduler run-now DEFINITION [options]
 
-    DEFINITION is the name of a job definition, its id, or the beginning of its id. Parameters that are given replace those of
-    the definition. The notebook gets the moment that the run is about as scheduled_time.
+    DEFINITION is the name of a job definition, its id, or the first characters of its id. Parameters given here replace those
+    of the definition. The notebook gets the moment of the run as scheduled_time.
     """
     examples = "\n".join(
         (
@@ -27,7 +27,7 @@ class RunNowCommand(StartCommand):
 
     at = Text(
         config=True,
-        help="The moment that the run is about, such as 2026-03-02T06:00; by default now. Without an offset it is in the "
+        help="The moment of the run, such as 2026-03-02T06:00; by default now. Without an offset it is in the "
         "time zone of the definition.",
     )
 

@@ -15,11 +15,11 @@ class StopCommand(SchedulerCommand):
     """Stops a job."""
 
     name = "jupyter argo-scheduler stop"
-    description = """Stop a job, as the panel does. A job that has ended stays unchanged.
+    description = """Stop a job, as the panel does. A job that has ended does not change.
 
     jupyter argo-scheduler stop JOB [options]
 
-    JOB is the id of a job, or its beginning.
+    JOB is a job's id, or the first characters of it.
     """
     examples = "jupyter argo-scheduler stop 3f2a"
     operands = ("JOB",)

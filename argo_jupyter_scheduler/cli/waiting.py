@@ -12,8 +12,8 @@ from pathlib import Path
 from argo_jupyter_scheduler.cli.output_files import OutputFile, copy_files, find_output_files
 from argo_jupyter_scheduler.cli.progress import ProgressBar, progress_of
 from argo_jupyter_scheduler.cli.tables import describe_outcome, render_json
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob, JobNotFound
-from argo_jupyter_scheduler.domain.messages import job_not_found
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.steps.context import PROGRESS
@@ -77,7 +77,7 @@ def run_and_report(
     job_id = _run_and_wait(scheduler, create, bar)
     row = scheduler.jobs.database.get_job(job_id)
     if row is None:
-        raise JobNotFound(job_not_found(job_id))
+        raise JobNotFound(messages.requests.job_not_found(job_id))
     files = _publish(find_output_files(scheduler.jobs.settings.staging_path, row), output_dir, default_dir)
     if as_json:
         print(render_json(outcome_as_json(row, files)))

@@ -1,4 +1,4 @@
-"""What can be configured: traits in, frozen dataclasses out.
+"""The configuration: traits in, frozen dataclasses out.
 
 Each subject has a module with its traits (`pod`, `argo`, `compute`, `environments`, `workflows`, `slack`, `notifications`,
 `inputs`). `traits` joins them as `SchedulerTraits`, which `ArgoScheduler` inherits. `settings` turns them into

@@ -21,7 +21,7 @@ class EnvironmentTraits(HasTraits):
     use_conda_store_env = Bool(
         False,
         config=True,
-        help="""Whether the environments that the user may use in conda-store are offered. Nebari sets it on the class itself:
+        help="""Whether to offer the conda-store environments that the user may use. Nebari sets this on the class itself:
         `c.SchedulerApp.scheduler_class.use_conda_store_env = True`.""",
     )
     conda_store_url = Unicode(
@@ -37,14 +37,14 @@ class EnvironmentTraits(HasTraits):
     conda_store_prefix = Unicode(
         "/home/conda/{namespace}/envs/{namespace}-{name}",
         config=True,
-        help="Path of an environment of conda-store; the same on the server and in the pods.",
+        help="Path of a conda-store environment; it must be the same on the server and in the pods.",
     )
     environment_patterns = List(
         Unicode(),
         ["/opt/conda/envs/{name}"],
         config=True,
-        help="""Paths of conda environments, such as `["/opt/conda/envs/{name}"]`; the same on the server and in the pods. Those in
-        `conda env list` or conda's configuration are offered too.""",
+        help="""Paths of conda environments, such as `["/opt/conda/envs/{name}"]`; they must be the same on the server and in
+        the pods. Those in `conda env list` or conda's configuration are offered too.""",
     )
     environment_folders = List(
         Unicode(),
@@ -54,7 +54,7 @@ class EnvironmentTraits(HasTraits):
     )
     environments_filter = Unicode(
         config=True,
-        help="""Which environments are offered, by their name: a glob such as `analytics-*`, or a regular expression if it begins
+        help="""Which environments to offer, by name: a glob such as `analytics-*`, or a regular expression if it begins
         with `^`, such as `^(analytics|global)-`. Empty: all.""",
     )
     default_environment = Unicode(

@@ -1,4 +1,4 @@
-"""What a job brings along, as traits."""
+"""Traits for the inputs of jobs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class InputTraits(HasTraits):
         default_value="warn",
         config=True,
         help="""How to treat a notebook whose kernel the environment lacks, if another kernel of the same language can run it.
-        `warn` writes a warning into the run's log, `refuse` refuses the job. This server does not know the kernels that its own
-        environment has in Argo's pods, so there such a job only gets the warning.""",
+        `warn` writes a warning into the run's log, `refuse` refuses the job. On Argo, this server cannot see the kernels that
+        its own environment has in the pods, so such a job only gets the warning.""",
     )
     input_folder_exclude = List(
         Unicode(),
@@ -37,11 +37,11 @@ class InputTraits(HasTraits):
         50_000,
         min=0,
         config=True,
-        help="How many files an input folder may have. A job with more is refused. 0: any number.",
+        help="Maximum number of files in an input folder. A job with more is refused. 0: no limit.",
     )
     input_folder_max_megabytes = Float(
         10_000.0,
         min=0,
         config=True,
-        help="How many megabytes (10⁶ bytes) an input folder may have. A job with more is refused. 0: any number.",
+        help="Maximum size of an input folder in megabytes (10⁶ bytes). A job with more is refused. 0: no limit.",
     )

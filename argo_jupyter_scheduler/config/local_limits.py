@@ -1,4 +1,4 @@
-"""What compute types mean on this machine."""
+"""The meaning of compute types on this machine."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from traitlets import Dict, Enum, Float, HasTraits, TraitError, Unicode, default
 
-from argo_jupyter_scheduler.domain.options import is_target_name
+from argo_jupyter_scheduler.domain.option_values import is_target_name
 from argo_jupyter_scheduler.domain.run_settings import ALWAYS, NOTIFY_ON, NotificationSettings
 
 
@@ -41,18 +41,17 @@ class NotificationTraits(HasTraits):
         60.0,
         min=0.1,
         config=True,
-        help="Seconds for notifying all targets of a run, which are notified at the same time. A run does not wait longer.",
+        help="Seconds that a run waits for its notifications. All targets are notified at the same time.",
     )
     notification_file_limit = Float(
         10.0,
         min=0,
         config=True,
-        help="""Largest file that an e-mail has as attachment, in megabytes (10⁶ bytes). Larger ones are only named. 0: no
-        attachments.""",
+        help="""Largest attachment of an e-mail, in megabytes (10⁶ bytes). Larger files are only named. 0: no attachments.""",
     )
     public_url = Unicode(
         config=True,
-        help="""Address of this JupyterLab in the browsers of those who are notified, such as
+        help="""Address of this JupyterLab in the recipients' browsers, such as
         `https://hub.example.com/user/ada/`. Notifications then have a link to the run's result. Default: the environment variable
         JUPYTERHUB_PUBLIC_URL, else empty: no link.""",
     )

@@ -1,4 +1,4 @@
-"""Where outputs go beside the staging area, as a trait."""
+"""The trait for the folder of outputs outside the staging area."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class OutputTraits(HasTraits):
 
     output_directory_template = Unicode(
         config=True,
-        help="""Folder in which runs put their outputs, unless a job has the option `output`. It is within the root folder, such
+        help="""Folder for the outputs of runs, unless a job has the option `output`. It is within the root folder, such
         as `reports/{name}/{date}`, or in an object store, such as `s3://bucket/{name}`. Placeholders: `{name}`, `{date}`, `{time}`,
         `{job_id}`, `{definition}` and `{status}`. Several folders
         are separated by commas. Empty: outputs stay in the staging area until somebody downloads them.""",

@@ -66,9 +66,9 @@ class PodTraits(HasTraits):
         patch `workflowtaskresults`, which Argo requires of all pods.""",
     )
     nebari = _Switch(
-        help="""Whether Nebari's admission controller gives the pods their shape, so that only what is configured here is sent.
-        `auto`: yes if the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, as only Nebari
-        does.""",
+        help="""Whether Nebari's admission controller gives the pods their shape. Then only the traits that are configured here
+        are sent. `auto`: yes if the environment variables CONDA_STORE_SERVICE and CONDA_STORE_SERVICE_NAMESPACE are set, as
+        only Nebari does.""",
     )
     slug_scheme = Enum(
         ("safe", "escape"),
@@ -79,8 +79,8 @@ class PodTraits(HasTraits):
     )
     image = Unicode(
         config=True,
-        help="""Image of the pods, such as `quay.io/jupyter/scipy-notebook:2025-10-20`. It must have this package. Empty: that of
-        this server's pod, else of the environment variables JUPYTER_IMAGE or JUPYTER_IMAGE_SPEC.""",
+        help="""Image of the pods, such as `quay.io/jupyter/scipy-notebook:2025-10-20`. It must have this package. Empty: the
+        image of this server's pod, else of the environment variables JUPYTER_IMAGE or JUPYTER_IMAGE_SPEC.""",
     )
     image_pull_policy = Enum(
         ("", "Always", "IfNotPresent", "Never"),
@@ -105,8 +105,8 @@ class PodTraits(HasTraits):
         Kubernetes' `"2Gi"` is accepted too. None: as much as this server's pod; 0: none."""
     )
     mem_limit = _memory(
-        """Memory at which a run is killed, such as `"4G"`, written as `mem_guarantee`. None: as much as this server's pod; 0: no
-        limit."""
+        """Memory limit above which a run is killed, such as `"4G"`, in the form of `mem_guarantee`. None: as much as this
+        server's pod; 0: no limit."""
     )
     extra_resource_guarantees = Dict(
         config=True,
@@ -127,11 +127,11 @@ class PodTraits(HasTraits):
         1.0,
     )
     helper_mem_guarantee = _memory(
-        "Memory that a helper pod is guaranteed, as `mem_guarantee`. 0: none.",
+        "Memory that a helper pod is guaranteed, in the form of `mem_guarantee`. 0: none.",
         "128M",
     )
     helper_mem_limit = _memory(
-        "Memory at which a helper pod is killed, as `mem_limit`. 0: no limit.",
+        "Memory limit above which a helper pod is killed, in the form of `mem_limit`. 0: no limit.",
         "1G",
     )
     environment = Dict(
@@ -139,14 +139,14 @@ class PodTraits(HasTraits):
         value_trait=Union([Unicode(), Dict()]),
         config=True,
         help="""Environment variables of the pods, such as `{"HOME": "/home/{username}"}`, in addition to those of this server's
-        pod. Do not write secrets here: everybody who may list workflows can read a manifest. Refer to a Secret as in Kubernetes:
+        pod. Do not write secrets here: anyone who may list workflows can read a manifest. Refer to a Secret as in Kubernetes:
         `{"KEY": {"valueFrom": {"secretKeyRef": {"name": "my-secret", "key": "key"}}}}`.""",
     )
     env_keep = List(
         Unicode(),
         config=True,
-        help="""Names of this server's environment variables that the pods get too, such as `["LANG", "TZ"]`. The values are
-        those at the server's start. Variables that are not set are left out. Secrets are refused. Empty: none.""",
+        help="""Names of this server's environment variables to pass to the pods, such as `["LANG", "TZ"]`. The values are
+        read when the server starts. Unset variables are left out. Secrets are refused. Empty: none.""",
     )
     working_dir = Unicode(
         config=True,
@@ -174,8 +174,9 @@ class PodTraits(HasTraits):
     )
     executor_service_account = Unicode(
         config=True,
-        help="""Kubernetes service account of Argo's own containers in the pods, such as `argo-executor`. The notebook's container
-        then has no token of Kubernetes. Argo reads the account's token from the Secret `argo-executor.service-account-token`.
+        help="""Kubernetes service account of Argo's own containers in the pods, such as `argo-executor`. The notebook's
+        container then does not have a Kubernetes token.
+        Argo reads the account's token from the Secret `argo-executor.service-account-token`.
         Empty: all containers have the token of `service_account`.""",
     )
     priority_class_name = Unicode(
@@ -236,7 +237,7 @@ class PodTraits(HasTraits):
     )
     extra_labels = Dict(
         config=True,
-        help="""Labels of the pods and of Argo's objects, such as `{"team": "blue"}`. Empty: none but those of this package.""",
+        help="""Labels of the pods and of Argo's objects, such as `{"team": "blue"}`. Empty: only those of this package.""",
     )
     extra_annotations = Dict(
         config=True,

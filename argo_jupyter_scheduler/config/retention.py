@@ -1,4 +1,4 @@
-"""How long finished jobs are kept, as traits."""
+"""Traits for how long finished jobs are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import HasTraits, TraitError, Unicode, validate
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.options import parse_keep
+from argo_jupyter_scheduler.domain.option_values import parse_keep
 from argo_jupyter_scheduler.domain.retention import Keep
 
 

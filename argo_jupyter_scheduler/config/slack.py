@@ -16,7 +16,7 @@ class SlackTraits(HasTraits):
     slack_token = Unicode(
         config=True,
         help="""Bot token for the messages of all runs on this machine, such as `xoxb-…`. Default: the environment variable
-        SLACK_TOKEN. Empty: only jobs with a token of their own send messages. Pods on Argo do not get it, see
+        SLACK_TOKEN. Empty: only jobs with their own token send messages. Pods on Argo do not get it; see
         `slack_token_secret`.""",
     )
     slack_token_secret = Dict(
@@ -24,31 +24,31 @@ class SlackTraits(HasTraits):
         value_trait=Unicode(),
         config=True,
         help="""Kubernetes Secret from which pods get the bot token, such as `{"name": "slack", "key": "token"}`. It must be in
-        the namespace of the workflows. Manifests only contain this reference. Empty: only jobs with a token of their own send
+        the namespace of the workflows. Manifests only contain this reference. Empty: only jobs with their own token send
         messages.""",
     )
     slack_channel = Unicode(
         config=True,
-        help="""Channel for the messages of jobs without a channel of their own, such as `#notebooks`, or its id. Default: the
+        help="""Channel for jobs that do not name one, such as `#notebooks`, or its id. Default: the
         environment variable SLACK_CHANNEL. Empty: only jobs that name a channel send messages.""",
     )
     slack_notify = Enum(
         NOTIFY_ON,
         config=True,
-        help="""After which runs a message is sent, unless a job has the parameter SLACK_NOTIFY: `always`, `success`, `failure` or
+        help="""After which runs to send a message, unless a job has the parameter SLACK_NOTIFY: `always`, `success`, `failure` or
         `change`, see `notify_on`. Default: the environment variable SLACK_NOTIFY, else `always`.""",
     )
     slack_time_limit = Float(
         60.0,
         min=0.1,
         config=True,
-        help="Seconds for sending one message. A run does not wait longer for Slack.",
+        help="Seconds that a run waits for Slack, for one message.",
     )
     slack_file_limit = Float(
         50.0,
         min=0,
         config=True,
-        help="""Largest file that is sent, in megabytes (10⁶ bytes). The message only names larger ones. 0: no files are sent.""",
+        help="""Largest file to send, in megabytes (10⁶ bytes). The message only names larger files. 0: send no files.""",
     )
     slack_base_url = Unicode(
         config=True,
@@ -82,7 +82,7 @@ class SlackTraits(HasTraits):
         """
         if self.slack_token and not slack.is_token(self.slack_token):
             raise TraitError(
-                "slack_token, or SLACK_TOKEN, has characters that a token of Slack cannot have, such as a space."
+                "slack_token, or SLACK_TOKEN, has characters that a Slack token cannot have, such as a space."
             )
         if self.slack_channel and not slack.is_channel(self.slack_channel):
             raise TraitError(

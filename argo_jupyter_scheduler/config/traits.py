@@ -38,13 +38,13 @@ class SchedulerTraits(
         ("auto", "argo", "local"),
         default_value="auto",
         config=True,
-        help="""Where notebooks run: `argo`, `local` (this machine), or `auto`: Argo where the environment variable ARGO_SERVER
-        or the trait `argo_server` is set, else this machine.""",
+        help="""Where notebooks run: `argo`, `local` (this machine), or `auto`. `auto` uses Argo if the environment variable
+        ARGO_SERVER or the trait `argo_server` is set, otherwise this machine.""",
     )
     max_concurrent_runs = Integer(
         min=1,
         config=True,
-        help="""How many runs may be in progress at once on this machine; others wait as QUEUED. Default: the number of cores. Has
+        help="""Maximum number of runs in progress at once on this machine; others wait as QUEUED. Default: the number of cores. Has
         no effect on Argo.""",
     )
 

@@ -1,10 +1,10 @@
-"""What is reported of schedules, and to whom, as traits."""
+"""Traits for reports of late runs and for metrics."""
 
 from __future__ import annotations
 
 from traitlets import Bool, HasTraits, Integer
 
-from argo_jupyter_scheduler.domain.options import MAX_LATE_SECONDS
+from argo_jupyter_scheduler.domain.option_values import MAX_LATE_SECONDS
 
 
 class WatchTraits(HasTraits):
@@ -15,7 +15,7 @@ class WatchTraits(HasTraits):
         min=0,
         max=MAX_LATE_SECONDS,
         config=True,
-        help="""How many seconds after its time a scheduled run may begin without a report, unless its job definition has the
+        help="""How many seconds late a scheduled run may begin before it is reported, unless its job definition has the
         option `late`. 0: only definitions with that option are watched.""",
     )
     serve_metrics = Bool(
@@ -26,6 +26,6 @@ class WatchTraits(HasTraits):
     metrics_with_names = Bool(
         False,
         config=True,
-        help="""Whether the metrics have a series for each job definition, labelled with its name. By default they have one for all,
-        so that readers of the metrics do not learn names.""",
+        help="""Whether the metrics have a series for each job definition, labelled with its name. By default they have one
+        series for all, so that readers of the metrics do not learn names.""",
     )

@@ -32,7 +32,7 @@ class WorkflowTraits(HasTraits):
         4,
         min=0,
         config=True,
-        help="""How many succeeded workflows of a schedule Argo keeps. Jobs in the panel and their files stay.""",
+        help="""How many succeeded workflows of a schedule Argo keeps. This does not affect jobs in the panel and their files.""",
     )
     failed_jobs_history_limit = Integer(
         20,

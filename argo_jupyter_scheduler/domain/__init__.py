@@ -1,4 +1,4 @@
-"""What a job is: the words that every other room shares.
+"""The model of a job: the words that every other room shares.
 
 Contract: plain values and pure functions. Nothing here opens a file, a connection or a process, and nothing imports
 another room, so that everything else may import this one and a step's process pays milliseconds for it.

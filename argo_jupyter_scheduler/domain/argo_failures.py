@@ -1,4 +1,4 @@
-"""What Argo says of the nodes of a workflow that failed, as one reason for the user."""
+"""Turns Argo's messages about the nodes of a failed workflow into one reason for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from argo_jupyter_scheduler.domain.messages import NO_REASON, POD_LOST, STOPPED_IN_ARGO
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.plan import SUCCESS
 
 NO_MORE_RETRIES = "No more retries left"
@@ -32,8 +32,8 @@ def explain_failures(failures: str) -> tuple[str, bool]:
     """Return the reason from ``{{workflow.failures}}``, and whether somebody stopped the run in Argo."""
     reason = read_failures(failures)
     if reason.startswith(SHUTDOWN):
-        return STOPPED_IN_ARGO, True
-    return reason or NO_REASON, False
+        return messages.runs.STOPPED_IN_ARGO, True
+    return reason or messages.runs.NO_REASON, False
 
 
 def is_time_over(reason: str) -> bool:
@@ -55,7 +55,7 @@ def read_failures(failures: str) -> str:
     reason = join_messages([(name, message) for name, message in named if name != SUCCESS])
     last = "" if reason else join_messages(named)
     # Argo takes a pod for a success that was deleted by force. Then only `success` finds that nothing was done.
-    return POD_LOST if last == FOUND_NOTHING else reason or last
+    return messages.runs.POD_LOST if last == FOUND_NOTHING else reason or last
 
 
 def count_attempts(failures: str) -> int:

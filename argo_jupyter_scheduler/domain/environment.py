@@ -1,4 +1,4 @@
-"""What a runtime environment is."""
+"""The model of a runtime environment."""
 
 from __future__ import annotations
 

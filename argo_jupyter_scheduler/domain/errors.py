@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The errors of this package, as one tree.
 
 Every error has a message for the person who pressed the button: what happened, why, what to do::
 
@@ -36,7 +36,7 @@ class ArgoSchedulerError(Exception):
     Attributes
     ----------
     half_done
-        Whether what was asked for may have been done all the same, or in part.
+        Whether the change may have been made anyway, or in part.
     """
 
     half_done = False
@@ -103,7 +103,7 @@ class EngineError(ArgoSchedulerError):
     Attributes
     ----------
     half_done
-        Whether it may have been done all the same, or in part: the answer to a change was lost.
+        Whether the change may have been made anyway, or in part: its answer was lost.
     status
         The answer's HTTP status; 0 where there was no answer.
     """

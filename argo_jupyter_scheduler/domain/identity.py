@@ -1,4 +1,4 @@
-"""What a run is called. Names are derived from ids, so nothing has to be looked up or remembered, and no two writers race.
+"""The names of runs. Names are derived from ids, so nothing has to be looked up or remembered, and no two writers race.
 
 A job that somebody creates has a random id. A scheduled run on Argo has its workflow's uid. A scheduled run on this machine has
 an id that follows from its definition and its moment.

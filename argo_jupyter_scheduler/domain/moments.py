@@ -34,7 +34,7 @@ def read_moment(text: str, zone: str | None) -> datetime:
     """
     found = _ISO_8601.fullmatch(text.strip())
     if not found:
-        raise InvalidJob(messages.not_a_moment(text))
+        raise InvalidJob(messages.schedules.not_a_moment(text))
     date, time, utc, sign, hours, minutes = found.groups()
     try:
         wall = datetime.fromisoformat(f"{date}T{time or '00:00'}")
@@ -45,9 +45,9 @@ def read_moment(text: str, zone: str | None) -> datetime:
             moment = wall.replace(tzinfo=_find_zone(zone))
         shown = moment.astimezone(timezone.utc).astimezone(moment.tzinfo)
     except (ValueError, OverflowError):
-        raise InvalidJob(messages.not_a_moment(text)) from None
+        raise InvalidJob(messages.schedules.not_a_moment(text)) from None
     if shown.replace(tzinfo=None) != wall:
-        raise InvalidJob(messages.moment_skipped(text, str(zone)))
+        raise InvalidJob(messages.schedules.moment_skipped(text, str(zone)))
     return moment
 
 

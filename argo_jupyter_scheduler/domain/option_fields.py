@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from argo_jupyter_scheduler.domain.options import CONCURRENCY_POLICIES, LINKED, MAX_RETRIES, SNAPSHOT
+from argo_jupyter_scheduler.domain.option_values import CONCURRENCY_POLICIES, LINKED, MAX_RETRIES, SNAPSHOT
 from argo_jupyter_scheduler.domain.run_settings import NOTIFY_ON
 
 FieldKind = Literal["text", "number", "choice", "choices"]
@@ -69,14 +69,14 @@ OPTION_FIELDS = (
     OptionField(
         "timeout",
         "Time limit",
-        "How long a run may take, all attempts together. Then it is stopped, and keeps the outputs so far.",
+        "How long a run may take, all attempts together. A run that is stopped keeps its outputs so far.",
         pattern=_DURATION,
         example="1h30m",
     ),
     OptionField(
         "retries",
         "Retries",
-        f"How often a failed run is tried again, up to {MAX_RETRIES} times.",
+        f"How many times a failed run is retried, at most {MAX_RETRIES}.",
         "number",
         _RETRIES,
         "2",
@@ -107,7 +107,7 @@ OPTION_FIELDS = (
     OptionField(
         "notify",
         "Notify",
-        "Who gets a message when a run ends. Your administrator sets the targets up.",
+        "Who gets a message when a run ends. Your administrator configures the targets.",
         "choices",
     ),
     OptionField(
@@ -128,7 +128,7 @@ OPTION_FIELDS = (
         "Notebook of each run",
         "Which version of the notebook a run executes.",
         "choice",
-        choices=((SNAPSHOT, "The copy of today"), (LINKED, "The notebook as it is when the run begins")),
+        choices=((SNAPSHOT, "The copy made now"), (LINKED, "The notebook as it is when the run begins")),
         only_definitions=True,
     ),
     OptionField(

@@ -10,37 +10,23 @@ import contextlib
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
-from argo_jupyter_scheduler.domain.output_template import parse_output_templates
+from argo_jupyter_scheduler.domain.option_values import (
+    LINKED,
+    READ_CHARACTERS,
+    READERS,
+    SNAPSHOT,
+    shorten_value,
+)
 from argo_jupyter_scheduler.domain.retention import Keep
-from argo_jupyter_scheduler.domain.run_settings import NOTIFY_ON
-
-CONCURRENCY_POLICIES = ("Allow", "Forbid", "Replace")
-MAX_RETRIES = 20
-MAX_TIMEOUT_SECONDS = 366 * 24 * 3600
-MAX_RETRY_INTERVAL_SECONDS = 24 * 3600
-MAX_LATE_SECONDS = 30 * 24 * 3600
-
-MIN_KEEP_SECONDS = 3600
-"""Expired jobs are looked for once an hour."""
-
-MAX_KEEP_SECONDS = 100 * MAX_TIMEOUT_SECONDS
-MAX_KEPT_RUNS = 1_000_000
-MAX_TARGETS = 10
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
-_DURATION = re.compile(r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
 
 _NOT_OF_RUNS = ("late", "keep", "notify", "notify_on", "output", "input")
 """Options that say what happens around a run, or that a run finds in its settings."""
-
-LINKED, SNAPSHOT = INPUTS = ("linked", "snapshot")
-"""Which notebook a run takes: the one in the root folder as it is then, or the one that was staged."""
 
 _API_NAMES = {"timeout_seconds": "timeout", "max_retries": "retries"}
 """Names of options in Jupyter-Scheduler's database, with the same unit."""
@@ -66,9 +52,6 @@ _ALMOST = {
     "output_dir": "output",
 }
 """Names that a user may expect an option to have."""
-
-_READ_CHARACTERS = 600
-"""How much of a tag is read: no option is longer, and a user may paste anything."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +129,9 @@ def read_options(
     for name, value, where in _given(tags, parameters):
         if of_run and name in _NOT_OF_RUNS:
             continue
-        read_value = _OPTIONS[name](value)
+        read_value = READERS[name](value)
         if name in found and found[name] != read_value:
-            raise InvalidJob(messages.option_given_twice(name, origins[name], where))
+            raise InvalidJob(messages.options.option_given_twice(name, origins[name], where))
         found[name], origins[name] = read_value, where
     return Options(**found)
 
@@ -231,10 +214,10 @@ def read_fields(values: Mapping[str, Any]) -> dict[str, int]:
         if value is None:
             continue
         if not isinstance(value, (int, float, str)):  # a list may be nested too deeply to be written out
-            raise InvalidJob(messages.field_not_a_number(field, type(value).__name__))
+            raise InvalidJob(messages.requests.field_not_a_number(field, type(value).__name__))
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-            raise InvalidJob(messages.field_not_a_number(field, _short(str(value))))
+            raise InvalidJob(messages.requests.field_not_a_number(field, shorten_value(str(value))))
         found[field] = int(text)
     if RETRY_INTERVAL_FIELD in found:
         found["retry_interval"] = -(-found.pop(RETRY_INTERVAL_FIELD) // 1000)
@@ -295,14 +278,14 @@ class Bounds:
             With the reason.
         """
         if self.timeout and options.timeout > self.timeout:
-            raise InvalidJob(messages.timeout_too_long(options.timeout, self.timeout))
+            raise InvalidJob(messages.options.timeout_too_long(options.timeout, self.timeout))
         if not options.image:
             return
         if self.no_images:
             raise InvalidJob(f"Option image: {self.no_images}")
         if not any(fnmatch.fnmatchcase(options.image, glob) for glob in self.images):
             allowed = ", ".join(self.images) or "none"
-            raise InvalidJob(messages.image_not_allowed(options.image, allowed))
+            raise InvalidJob(messages.options.image_not_allowed(options.image, allowed))
 
 
 def _given(
@@ -312,17 +295,17 @@ def _given(
     for key, value in (parameters or {}).items():
         name = _known(key)
         if name is None:
-            raise InvalidJob(messages.option_not_found(_short(key), _nearest(key)))
+            raise InvalidJob(messages.options.option_not_found(shorten_value(key), _nearest(key)))
         yield name, value, f"{key} = {value}"
     for tag in tags or ():
         name = _option_of(tag)
         if name:
-            value = tag[:_READ_CHARACTERS].partition(":")[2]
-            yield name, value, f"tag '{_short(tag)}'"
+            value = tag[:READ_CHARACTERS].partition(":")[2]
+            yield name, value, f"tag '{shorten_value(tag)}'"
 
 
 def _option_of(tag: str) -> str | None:
-    key, colon, _ = tag[:_READ_CHARACTERS].partition(":")
+    key, colon, _ = tag[:READ_CHARACTERS].partition(":")
     return _known(key) if colon else None
 
 
@@ -332,9 +315,9 @@ def near_misses(tags: Iterable[str] | None) -> list[str]:
     A name alone is not enough: ``memory:leak`` and ``deadline:friday`` are ordinary tags. The value must fit the option, too.
     """
     return [
-        f"Tag '{_short(tag)}' is not an option. Did you mean '{name}:{value}'?"
+        f"Tag '{shorten_value(tag)}' is not an option. Did you mean '{name}:{value}'?"
         for tag in tags or []
-        for name, value in _near_option(tag[:_READ_CHARACTERS])
+        for name, value in _near_option(tag[:READ_CHARACTERS])
     ]
 
 
@@ -346,170 +329,26 @@ def _near_option(tag: str) -> Iterator[tuple[str, str]]:
     if tag[cut : cut + 1] == ":" and _known(key):
         return  # that one is an option
     plain = _plain(key)
-    likely = [name for name in _OPTIONS if len(name) > 4]  # "date:2024" is a tag
+    likely = [name for name in READERS if len(name) > 4]  # "date:2024" is a tag
     near = difflib.get_close_matches(plain, likely, n=1, cutoff=0.75) if len(plain) < 32 else []
     name = _known(key) or _ALMOST.get(plain) or next(iter(near), None)
     if name is None or not value or (name == "image" and not separators):  # "image 2024" is a tag
         return
     with contextlib.suppress(InvalidJob):
-        _OPTIONS[name](value)
+        READERS[name](value)
         yield name, value
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
 def _plain(key: str) -> str:
-    return key[:_READ_CHARACTERS].strip().casefold().replace("-", "_").replace(" ", "_")
+    return key[:READ_CHARACTERS].strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def _known(key: str) -> str | None:
     name = _plain(key)
-    return name if name in _OPTIONS else _API_NAMES.get(name)
+    return name if name in READERS else _API_NAMES.get(name)
 
 
 def _nearest(key: str) -> str:
     name = _plain(key)
-    near = _ALMOST.get(name) or next(iter(difflib.get_close_matches(name, _OPTIONS, n=1)), None)
-    return f"Did you mean '{near}'?" if near else f"Available: {', '.join(_OPTIONS)}."
-
-
-def _timeout(value: Any) -> int:
-    seconds = parse_duration("timeout", value)
-    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise InvalidJob(messages.timeout_out_of_range(_short(str(value))))
-    return seconds
-
-
-def _retry_interval(value: Any) -> int:
-    seconds = parse_duration("retry_interval", value)
-    if seconds > MAX_RETRY_INTERVAL_SECONDS:
-        raise InvalidJob(messages.retry_interval_too_long(_short(str(value))))
-    return seconds
-
-
-def _late(value: Any) -> int:
-    seconds = parse_duration("late", value)
-    if seconds > MAX_LATE_SECONDS:
-        raise InvalidJob(messages.late_too_long(_short(str(value))))
-    return seconds
-
-
-def parse_keep(value: object) -> Keep:
-    """Return what is kept: a number of runs such as ``20``, or a time such as ``30d``.
-
-    Raises
-    ------
-    InvalidJob
-        It is neither.
-    """
-    text = str(value)[:_READ_CHARACTERS].strip()
-    is_count = not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", text, re.ASCII)
-    keep = Keep(runs=int(text)) if is_count else Keep(seconds=_seconds(text) or 0)
-    if 0 < keep.runs <= MAX_KEPT_RUNS or MIN_KEEP_SECONDS <= keep.seconds <= MAX_KEEP_SECONDS:
-        return keep
-    raise InvalidJob(messages.not_kept_so(_short(str(value))))
-
-
-def parse_duration(name: str, value: object) -> int:
-    """Return the seconds of a duration such as ``1h30m``; a number without a unit is seconds.
-
-    Parameters
-    ----------
-    name
-        The option that has it.
-
-    Raises
-    ------
-    InvalidJob
-        It is not a duration.
-    """
-    seconds = _seconds(str(value))
-    if seconds is None:
-        raise InvalidJob(messages.not_a_duration(name, _short(str(value))))
-    return seconds
-
-
-def _seconds(text: str) -> int | None:
-    text = text[:_READ_CHARACTERS].strip().casefold().replace(" ", "")
-    match = _DURATION.fullmatch(text)
-    if not text or not match:
-        return None
-    return sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "wdhms", strict=True))
-
-
-def _retries(value: Any) -> int:
-    text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}", text) or int(text) > MAX_RETRIES:
-        raise InvalidJob(messages.retries_out_of_range(_short(str(value)), MAX_RETRIES))
-    return int(text)
-
-
-def _image(value: Any) -> str:
-    text = str(value).strip()
-    if not re.fullmatch(r"\w[\w.:/@+-]{0,511}", text, re.ASCII):
-        raise InvalidJob(messages.not_an_image(_short(str(value))))
-    return text
-
-
-def is_target_name(text: str) -> bool:
-    """Return whether this can be the name of a notification target."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", text) is not None
-
-
-def _notify(value: Any) -> tuple[str, ...]:
-    text = str(value)[:_READ_CHARACTERS]
-    if "://" in text or "@" in text:
-        raise InvalidJob(messages.NOTIFY_ADDRESS)
-    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
-    if len(names) > MAX_TARGETS or not all(map(is_target_name, names)):
-        raise InvalidJob(messages.not_targets(_short(text)))
-    return names
-
-
-def _notify_on(value: Any) -> str:
-    text = str(value).strip().lower()
-    if text not in NOTIFY_ON:
-        raise InvalidJob(messages.not_an_occasion(_short(str(value)), NOTIFY_ON))
-    return text
-
-
-def _output(value: Any) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).strip()
-    if not parse_output_templates(text):
-        raise InvalidJob(messages.OUTPUT_EMPTY)
-    return text
-
-
-def _input(value: Any) -> str:
-    text = str(value).strip().lower()
-    if text not in INPUTS:
-        raise InvalidJob(messages.input_not_chosen(_short(str(value)), INPUTS))
-    return text
-
-
-def _concurrency(value: Any) -> str:
-    text = str(value).strip().capitalize()
-    if text not in CONCURRENCY_POLICIES:
-        policies = ", ".join(policy.lower() for policy in CONCURRENCY_POLICIES)
-        raise InvalidJob(messages.not_a_concurrency_policy(_short(str(value)), policies))
-    return text
-
-
-_OPTIONS: dict[str, Callable[[Any], Any]] = {
-    "timeout": _timeout,
-    "retries": _retries,
-    "image": _image,
-    "concurrency": _concurrency,
-    "retry_interval": _retry_interval,
-    "late": _late,
-    "keep": parse_keep,
-    "notify": _notify,
-    "notify_on": _notify_on,
-    "output": _output,
-    "input": _input,
-}
-
-OPTION_NAMES = tuple(_OPTIONS)
-"""All options."""
+    near = _ALMOST.get(name) or next(iter(difflib.get_close_matches(name, READERS, n=1)), None)
+    return f"Did you mean '{near}'?" if near else f"Available: {', '.join(READERS)}."

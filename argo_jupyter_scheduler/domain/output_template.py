@@ -1,4 +1,4 @@
-"""Where a run's outputs go: the value of the option ``output``, such as ``reports/{name}/{date}`` or ``s3://bucket/{name}``.
+"""The value of the option ``output``, which says where outputs go, such as ``reports/{name}/{date}`` or ``s3://bucket/{name}``.
 
 A value that fills a placeholder cannot lead out of the folder: it becomes a part of one folder's name.
 """
@@ -102,7 +102,7 @@ class OutputTemplate:
         known = (*PLACEHOLDERS, *(name for name in parameters if not name.startswith(SECRET_PREFIX)))
         for name in self.placeholders:
             if name not in known:
-                raise InvalidJob(messages.placeholder_not_found(name, known))
+                raise InvalidJob(messages.outputs.placeholder_not_found(name, known))
 
     def fill(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """Return the names of the folders of one run; a placeholder without a value becomes ``_``."""
@@ -127,7 +127,7 @@ def parse_output_templates(text: str) -> list[OutputTemplate]:
     """
     texts = list(dict.fromkeys(part.strip() for part in text.split(","))) if text.strip() else []
     if len(texts) > MAX_PLACES:
-        raise InvalidJob(messages.too_many(len(texts), "output folders", MAX_PLACES))
+        raise InvalidJob(messages.requests.too_many(len(texts), "output folders", MAX_PLACES))
     return [parse_output_template(one) for one in texts]
 
 
@@ -141,13 +141,15 @@ def parse_output_template(text: str) -> OutputTemplate:
     """
     text = text.strip()
     if not text or len(text) > MAX_CHARACTERS:
-        raise InvalidJob(messages.output_length(MAX_CHARACTERS) if text else messages.OUTPUT_EMPTY)
+        raise InvalidJob(
+            messages.outputs.output_length(MAX_CHARACTERS) if text else messages.outputs.OUTPUT_EMPTY
+        )
     if remove_control_characters(text) != text or "\t" in text:
-        raise InvalidJob(messages.OUTPUT_CONTROL_CHARACTERS)
+        raise InvalidJob(messages.outputs.OUTPUT_CONTROL_CHARACTERS)
     store, path = _split_store(text)
     names = [name for name in path.split("/") if name]
     if not store and (path.startswith(("/", "~")) or "\\" in path):
-        raise InvalidJob(messages.output_not_relative(shorten(text, 80)))
+        raise InvalidJob(messages.outputs.output_not_relative(shorten(text, 80)))
     return OutputTemplate(store, tuple(_parse_folder(name) for name in names if name != "."))
 
 
@@ -156,12 +158,12 @@ def _split_store(text: str) -> tuple[str, str]:
     if not separator:
         return "", text
     if protocol not in STORES:
-        raise InvalidJob(messages.store_not_found(shorten(protocol, 80), STORES))
+        raise InvalidJob(messages.outputs.store_not_found(shorten(protocol, 80), STORES))
     bucket, _, path = rest.partition("/")
     if "@" in bucket or ":" in bucket or "?" in rest:
-        raise InvalidJob(messages.OUTPUT_CREDENTIALS)
+        raise InvalidJob(messages.outputs.OUTPUT_CREDENTIALS)
     if not _BUCKET.fullmatch(bucket):
-        raise InvalidJob(messages.bucket_not_valid(shorten(bucket, 80), protocol))
+        raise InvalidJob(messages.outputs.bucket_not_valid(shorten(bucket, 80), protocol))
     return f"{protocol}://{bucket}", path
 
 
@@ -176,15 +178,15 @@ def _parse_folder(name: str) -> tuple[str, ...]:
     parts = [""]
     for match in _TOKEN.finditer(name):
         if match[3]:
-            raise InvalidJob(messages.output_brace(shorten(name, 80)))
+            raise InvalidJob(messages.outputs.output_brace(shorten(name, 80)))
         if match[2]:
             parts[-1] += match[2]
         else:
             parts += [match[1].strip(), ""]
     if parts[0].startswith("."):  # JupyterLab neither lists nor opens them
-        raise InvalidJob(messages.output_folder_hidden(shorten(name, 80)))
+        raise InvalidJob(messages.outputs.output_folder_hidden(shorten(name, 80)))
     if len(name.encode()) > MAX_FOLDER_BYTES:
-        raise InvalidJob(messages.output_folder_long(MAX_FOLDER_BYTES))
+        raise InvalidJob(messages.outputs.output_folder_long(MAX_FOLDER_BYTES))
     return tuple(parts)
 
 

@@ -1,4 +1,4 @@
-"""Which finished jobs are deleted by rule. Pure: rows in, ids out.
+"""The rules that select finished jobs for deletion. Pure: rows in, ids out.
 
 Two things hold whatever the rule is: a live job is never deleted, and neither is the last COMPLETED run of a definition.
 """
@@ -45,7 +45,7 @@ _UNITS = ((24 * 3600, "d"), (3600, "h"), (1, "s"))
 
 @dataclass(frozen=True)
 class Keep:
-    """Which finished jobs are kept. Without a number, all are. As text it is what `domain.options.parse_keep` reads.
+    """Which finished jobs are kept. Without a number, all are. As text it is what `domain.option_values.parse_keep` reads.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Keep:
         return f"{self.seconds // size}{unit}"
 
     def excludes(self, job: StoredJob, rank: int, now: int) -> bool:
-        """Return whether a finished job is no longer kept.
+        """Return whether the rule deletes a finished job.
 
         Parameters
         ----------

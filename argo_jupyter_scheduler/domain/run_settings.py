@@ -1,4 +1,4 @@
-"""What a run's steps need of the server's configuration: the content of ``run.json``.
+"""The part of the server's configuration that a run's steps need: the content of ``run.json``.
 
 The server writes it beside the staged input, without secrets; the run's process or pod reads it. The two may have different
 versions of this package, and a definition's file may be years old, so this is a wire format:

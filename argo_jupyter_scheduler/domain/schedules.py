@@ -226,22 +226,22 @@ def parse(schedule: str | None, timezone: str | None) -> Schedule:
     """
     zone = timezone or DEFAULT_TIMEZONE
     if zone not in _timezones():
-        raise InvalidJob(messages.timezone_not_found(zone, _timezones()))
+        raise InvalidJob(messages.schedules.timezone_not_found(zone, _timezones()))
     text = normalize(schedule or "")
     words = text.split()
     if not words:
-        raise InvalidJob(messages.SCHEDULE_EMPTY)
+        raise InvalidJob(messages.schedules.SCHEDULE_EMPTY)
     if len(text) > SCHEDULE_LENGTH:
-        raise InvalidJob(messages.too_long("schedule", len(text), SCHEDULE_LENGTH))
+        raise InvalidJob(messages.requests.too_long("schedule", len(text), SCHEDULE_LENGTH))
     if text.startswith("@every "):
         return Schedule("", _seconds(text.removeprefix("@every ")), zone)
     if text in _DESCRIPTORS:
         words = _DESCRIPTORS[text].split()
     if words[0].startswith("@"):
         known = ", ".join([*_DESCRIPTORS, "@every 1h30m"])
-        raise InvalidJob(messages.schedule_not_valid(text, known))
+        raise InvalidJob(messages.schedules.schedule_not_valid(text, known))
     if len(words) != len(_FIELDS):
-        raise InvalidJob(messages.schedule_has_fields(text, len(words)))
+        raise InvalidJob(messages.schedules.schedule_has_fields(text, len(words)))
     written = [_field(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
     days = (written[2], written[4])
     if "*" not in days and (days[0] == _ALL_DAYS[0] or days[1] == _ALL_DAYS[1]):
@@ -298,5 +298,5 @@ def _seconds(text: str) -> int:
     parts = _DURATION.findall(text)
     nanoseconds = int(sum(Fraction(number) * _UNITS[unit] for number, unit in parts))
     if "".join(number + unit for number, unit in parts) != text or not 0 < nanoseconds < _INT64:
-        raise InvalidJob(messages.every_not_valid(text))
+        raise InvalidJob(messages.schedules.every_not_valid(text))
     return max(nanoseconds // _UNITS["s"], 1)

@@ -113,7 +113,7 @@ class Engine(ABC):
     """What ``run.json`` calls it."""
 
     keeps_schedules: bool
-    """Whether the engine starts the runs of definitions by itself, also while JupyterLab is off."""
+    """Whether the engine starts the runs of definitions itself, even while JupyterLab is off."""
 
     longest_run_seconds = 0
     """How long a run may take at most; 0 for no limit."""
@@ -220,7 +220,7 @@ class Engine(ABC):
         Raises
         ------
         EngineUnavailable, EngineRefused
-            It is not so, or not yet.
+            The condition is false, or not yet true.
         """
 
     def unschedule(self, job_definition_id: str) -> None:  # noqa: B027

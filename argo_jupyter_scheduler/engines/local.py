@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from argo_jupyter_scheduler.domain.messages import FOLDER_GONE, PROCESS_GONE
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.run_settings import ComputeLimits, RunSettings
 from argo_jupyter_scheduler.engines.base import Engine, Observation, Snapshot
 from argo_jupyter_scheduler.notify import slack, targets
@@ -96,7 +96,7 @@ class LocalEngine(Engine):
             folder = self._folder(job)
             if local_queue.is_process_gone(folder, job.pid):
                 local_queue.kill_run(job.job_id)  # its kernel may have outlived it
-                message = PROCESS_GONE if folder.private.is_dir() else FOLDER_GONE
+                message = messages.runs.PROCESS_GONE if folder.private.is_dir() else messages.runs.FOLDER_GONE
                 gone[job.job_id] = Observation(ended=True, message=message)
         self._start_waiting_jobs()
         return Snapshot(gone)

@@ -1,4 +1,4 @@
-"""Which environments the server offers, and what a name means.
+"""The environments that the server offers, and the meaning of their names.
 
 Sources are asked in the background and their answers are remembered. The dialog shows what is known after a moment, and a submit
 waits longer before it refuses a name.
@@ -164,7 +164,7 @@ class EnvironmentCatalog:
             found = self.find_known(name)
         if found is None:
             troubles = "".join(f" ({source}: {trouble}.)" for source, trouble in self._troubles().items())
-            raise InvalidJob(messages.environment_not_found(name, self._offered, troubles))
+            raise InvalidJob(messages.environments.environment_not_found(name, self._offered, troubles))
         return found
 
     def find_known(self, name: str) -> Environment | None:

@@ -215,9 +215,11 @@ def _of_kernel_spec(environment: Environment, language: str) -> Kernel:
         kernel["env"] = json.loads(file.read_text(encoding="utf-8")).get("env") or {}
     runs = kernel["language"]
     if language and runs and not _is_same_language(runs, language):
-        raise EnvironmentUnusable(messages.kernel_of_other_language(language, environment.name, runs))
+        raise EnvironmentUnusable(
+            messages.environments.kernel_of_other_language(language, environment.name, runs)
+        )
     if is_program_gone(program := kernel["argv"][0]):
-        raise EnvironmentUnusable(messages.kernel_program_gone(environment.name, program))
+        raise EnvironmentUnusable(messages.environments.kernel_program_gone(environment.name, program))
     return _kernel(name, kernel, language)
 
 

@@ -1,4 +1,4 @@
-"""Where environments lie on disk.
+"""The places of environments on disk.
 
 The server uses this to offer and check environments, a step to find the environment of its run. What the server knows about that
 reaches the step in ``run.json``, together with patterns for an environment that the server did not find.
@@ -184,7 +184,7 @@ def locate(name: str, settings: RunSettings) -> Environment:
         paths = candidates(settings.environment_patterns, name)
         prefixes = [path for path in paths if os.path.isdir(path)]
         if len(prefixes) > 1:
-            raise EnvironmentUnusable(messages.environment_ambiguous(name, prefixes))
+            raise EnvironmentUnusable(messages.environments.environment_ambiguous(name, prefixes))
         if prefixes:
             return Environment(name, prefixes[0])
     raise EnvironmentUnusable(_not_found(name, paths, settings))

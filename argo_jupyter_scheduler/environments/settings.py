@@ -1,4 +1,4 @@
-"""What the configuration says about environments; `config` makes it from the traits."""
+"""The configuration of environments; `config` makes it from the traits."""
 
 from __future__ import annotations
 

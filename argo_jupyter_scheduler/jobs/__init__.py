@@ -1,4 +1,4 @@
-"""What happens when somebody presses a button.
+"""Carries out what a user requests with a button, a command or a request.
 
 Contract: services (`JobService`, `DefinitionService`, `Reconciler`, `Retention`, …) that take settings, a database
 and engines, and that a test can make without a server. No traits and no Jupyter: requests arrive as the values of

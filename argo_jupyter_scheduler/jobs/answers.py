@@ -1,4 +1,4 @@
-"""What the routes below ``/argo-scheduler/`` answer. Times are milliseconds since 1970, durations are seconds."""
+"""The answers of the routes below ``/argo-scheduler/``. Times are milliseconds since 1970, durations are seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panel shows of jobs and job definitions, and what of it has changed.
+"""The jobs and job definitions that the panel shows, and their changes.
 
 Rows are written by this server, by other servers, and by pods. So the database is asked, but only while somebody listens.
 """

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from argo_jupyter_scheduler.domain import messages, options
+from argo_jupyter_scheduler.domain import messages, option_values, options
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidDefinitions, InvalidJob
 
 DEFAULT_FORMATS = ("ipynb", "html")
@@ -39,11 +39,12 @@ class DefinitionDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, title="Job definition")
 
     name: str = Field(
-        min_length=1, max_length=256, description="What the definition is called, and recognised by."
+        min_length=1, max_length=256, description="Name of the definition, which identifies it."
     )
     notebook: str = Field(min_length=1, description="Path of the notebook, relative to this file.")
     schedule: str | None = Field(
-        None, description="Five fields such as 0 6 * * 1-5, or @daily. Without, it only runs by hand."
+        None,
+        description="Five fields such as 0 6 * * 1-5, or @daily. Without a schedule, it only runs by hand.",
     )
     timezone: str | None = Field(
         None, description="Time zone of the schedule, such as Europe/Berlin. By default UTC."
@@ -59,7 +60,7 @@ class DefinitionDocument(BaseModel):
     options: dict[str, OptionValue] = Field(
         default_factory=dict,
         description="Options such as timeout: 2h, retries: 3, notify: [team].",
-        json_schema_extra={"propertyNames": {"enum": list(options.OPTION_NAMES)}},
+        json_schema_extra={"propertyNames": {"enum": list(option_values.OPTION_NAMES)}},
     )
     tags: list[str] = Field(default_factory=list, description="Tags of the definition and its runs.")
     compute_type: str | None = Field(None, description="Compute type. By default the server's.")
@@ -120,7 +121,9 @@ def read_documents(text: str, source: str, folder: str = "") -> list[Document]:
         With a sentence for each thing that is wrong, with its line.
     """
     if len(text) > MAX_CHARACTERS:
-        raise InvalidDefinitions([f"{source}: {messages.too_long('file', len(text), MAX_CHARACTERS)}"])
+        raise InvalidDefinitions(
+            [f"{source}: {messages.requests.too_long('file', len(text), MAX_CHARACTERS)}"]
+        )
     found: list[Document] = []
     refused: list[str] = []
     try:
@@ -134,12 +137,14 @@ def read_documents(text: str, source: str, folder: str = "") -> list[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}" if mark else source
-        refused.append(f"{place}: {messages.not_yaml(str(error.problem or error.context))}")
+        refused.append(f"{place}: {messages.definition_files.not_yaml(str(error.problem or error.context))}")
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        refused.append(f"{source}:{line}: {messages.not_yaml(error.reason)}")
+        refused.append(f"{source}:{line}: {messages.definition_files.not_yaml(error.reason)}")
     except (RecursionError, ValueError):  # the latter for a number that Python refuses to read
-        refused.append(f"{source}: {messages.not_yaml('it is nested too deeply, or has too large a number')}")
+        refused.append(
+            f"{source}: {messages.definition_files.not_yaml('it is nested too deeply, or has too large a number')}"
+        )
     if refused:
         raise InvalidDefinitions(refused)
     return found
@@ -193,7 +198,11 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         is_alias = isinstance(event, yaml.AliasEvent)
         if is_alias or event.tag is not None:
-            problem = messages.NO_YAML_ALIASES if is_alias else messages.NO_YAML_TAGS
+            problem = (
+                messages.definition_files.NO_YAML_ALIASES
+                if is_alias
+                else messages.definition_files.NO_YAML_TAGS
+            )
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
@@ -233,7 +242,9 @@ def _load(text: str) -> Iterator[tuple[yaml.MappingNode, Any]]:
             if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
                 continue
             if not isinstance(node, yaml.MappingNode):
-                raise yaml.MarkedYAMLError(problem=messages.NOT_A_DEFINITION, problem_mark=node.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=messages.definition_files.NOT_A_DEFINITION, problem_mark=node.start_mark
+                )
             _check_keys(node)
             yield node, loader.construct_document(node)
     finally:
@@ -250,10 +261,12 @@ def _check_keys(node: yaml.Node) -> None:
     seen: set[str] = set()
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-            raise yaml.MarkedYAMLError(problem=messages.KEY_NOT_TEXT, problem_mark=key.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem=messages.definition_files.KEY_NOT_TEXT, problem_mark=key.start_mark
+            )
         if key.value in seen:
             raise yaml.MarkedYAMLError(
-                problem=messages.key_given_twice(key.value), problem_mark=key.start_mark
+                problem=messages.definition_files.key_given_twice(key.value), problem_mark=key.start_mark
             )
         seen.add(key.value)
         _check_keys(value)
@@ -286,11 +299,13 @@ def _explain(details: ErrorDetails, lines: Mapping[str, int]) -> tuple[int, str]
     key = path[0] if path else ""
     line = next(lines[name] for name in (".".join(path[:2]), key, "") if name in lines)
     if details["type"] == "extra_forbidden":
-        what = messages.not_found("Key", key, DefinitionDocument.model_fields)
+        what = messages.requests.not_found("Key", key, DefinitionDocument.model_fields)
     elif details["type"] == "missing":
-        what = messages.key_missing(key)
+        what = messages.definition_files.key_missing(key)
     elif key == "options" and len(path) > 1:
-        what = messages.field_not_valid(".".join(path[:2]), messages.OPTION_VALUE)
+        what = messages.requests.field_not_valid(".".join(path[:2]), messages.definition_files.OPTION_VALUE)
     else:
-        what = messages.field_not_valid(".".join(path[:2]), _WANTED.get(details["type"], details["msg"]))
+        what = messages.requests.field_not_valid(
+            ".".join(path[:2]), _WANTED.get(details["type"], details["msg"])
+        )
     return line, what

@@ -1,4 +1,4 @@
-"""Makes job definitions what files say: created, changed, paused and, where that is asked for, deleted.
+"""Creates, changes and pauses job definitions from files and, where that is asked for, deletes others.
 
 A definition is recognised by its name. Those that `apply` has made or changed have the tag ``applied-from:ORIGIN``, so only they
 are ever deleted. Everything is checked before the first change.
@@ -19,25 +19,20 @@ from typing import Literal
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from argo_jupyter_scheduler.domain import messages, options, schedules
+from argo_jupyter_scheduler.domain import messages, options
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidDefinitions, InvalidJob
 from argo_jupyter_scheduler.jobs.answers import DefinitionChange
+from argo_jupyter_scheduler.jobs.definition_checks import check_document, check_owner
 from argo_jupyter_scheduler.jobs.definition_columns import (
     COLUMNS,
     ORIGIN_TAG,
     make_document,
     name_of,
     normalize,
-    read_options,
-    read_parameters,
     show,
 )
-from argo_jupyter_scheduler.jobs.definition_documents import (
-    DefinitionDocument,
-    Document,
-    find_wrong_option,
-)
-from argo_jupyter_scheduler.jobs.definitions import DefinitionService, check_schedule
+from argo_jupyter_scheduler.jobs.definition_documents import DefinitionDocument, Document
+from argo_jupyter_scheduler.jobs.definitions import DefinitionService
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.notify import slack
@@ -53,17 +48,6 @@ LOCK = "apply.lock"
 Action = Literal["create", "change", "delete", "keep"]
 
 _ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
-
-_CHECKED_TOGETHER = {
-    "name": ("name",),
-    "environment": ("runtime_environment_name",),
-    "parameters": ("parameters",),
-    "formats": ("output_formats",),
-    "compute_type": ("compute_type",),
-    "tags": ("tags",),
-    "options": ("tags", "runtime_environment_parameters"),
-}
-"""The columns that are checked for each key, so that a refusal names its line."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +116,7 @@ class DefinitionFiles:
         prune: bool = False,
         dry_run: bool = False,
     ) -> list[Change]:
-        """Make definitions what documents say; return what has become of each. Once more, it changes nothing.
+        """Apply documents to the stored definitions; return the result of each. Applying them again changes nothing.
 
         Parameters
         ----------
@@ -149,9 +133,9 @@ class DefinitionFiles:
             Something cannot be applied; nothing was changed.
         """
         if not _ORIGIN.fullmatch(origin):
-            raise InvalidDefinitions([messages.not_an_origin(origin)])
+            raise InvalidDefinitions([messages.definition_files.not_an_origin(origin)])
         if not documents:
-            raise InvalidDefinitions([messages.NO_DEFINITIONS])
+            raise InvalidDefinitions([messages.definition_files.NO_DEFINITIONS])
         with contextlib.nullcontext() if dry_run else self._locked():
             steps = self._plan(documents, ORIGIN_TAG + origin, prune)
             if dry_run:
@@ -180,7 +164,7 @@ class DefinitionFiles:
             if origin is None or not (root / origin).is_file():
                 warnings.append(f"The notebook '{origin or row.input_filename}' is not in the root folder.")
             if slack.TOKEN in (row.parameters or {}):
-                warnings.append(f"{slack.TOKEN} is left out: it is a secret. apply keeps it.")
+                warnings.append(f"{slack.TOKEN} is left out because it is a secret. apply keeps it.")
             if names.count(name_of(row)) > 1:
                 warnings.append(
                     "Another definition has the same name, which apply refuses. Rename one of them."
@@ -190,7 +174,9 @@ class DefinitionFiles:
                 yield make_document(row, notebook), warnings
             except ValidationError as error:  # another backend wrote what is not possible here
                 reason = error.errors()[0]["msg"]
-                raise InvalidJob(messages.not_exported(row.job_definition_id, reason)) from error
+                raise InvalidJob(
+                    messages.definition_files.not_exported(row.job_definition_id, reason)
+                ) from error
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -223,11 +209,11 @@ class DefinitionFiles:
             try:
                 with document.at("name"):
                     if name in places:
-                        raise InvalidJob(messages.defined_twice(name, places[name]))
-                    _check_owner(name, rows[name], tag)
+                        raise InvalidJob(messages.definition_files.defined_twice(name, places[name]))
+                    check_owner(name, rows[name], tag)
                 places[name] = document.place()
                 row = next(iter(rows[name]), None)
-                steps.append(self._compare(document, self._check(document, tag, row), row))
+                steps.append(self._compare(document, check_document(self._jobs, document, tag, row), row))
             except ArgoSchedulerError as error:
                 problems.append(str(error))
         if problems:
@@ -236,50 +222,6 @@ class DefinitionFiles:
         left = [row for row in known if tag in (row.tags or ()) and name_of(row) not in places]
         deletions = [Change("delete", name_of(row), job_definition_id=row.job_definition_id) for row in left]
         return [*steps, *map(_Step, deletions if prune else [])]
-
-    def _check(self, document: Document, tag: str, row: DefinitionRow | None) -> DefinitionRequest:
-        """Return what a document asks for.
-
-        Raises
-        ------
-        InvalidJob
-            It would be refused; names the line.
-        """
-        content, jobs = document.content, self._jobs
-        _check_content(document)
-        with document.at("notebook"):
-            path = _find_path(document, jobs.settings.root_dir)
-            found = jobs.staging.find_notebook(path)
-            notebook = jobs.validation.read_notebook(found)
-        with document.at("environment"):
-            environment = content.environment or jobs.environments.default_name()
-        request = DefinitionRequest(
-            input_uri=path,
-            input_filename=found.name,
-            runtime_environment_name=environment,
-            runtime_environment_parameters=read_options(content) or None,
-            output_formats=tuple(content.formats),
-            parameters=read_parameters(content, row, jobs.staging.slack_settings().channel),
-            tags=(*content.tags, tag),
-            name=content.name,
-            compute_type=content.compute_type,
-            package_input_folder=content.input_folder,
-            schedule=content.schedule,
-            timezone=content.timezone,
-        )
-        with document.at("notebook"):
-            values = jobs.columns_of(request)
-        for key, columns in _CHECKED_TOGETHER.items():
-            with document.at(key):
-                given = {name: values[name] for name in columns if name in values}
-                jobs.validation.prepare(notebook, jobs.staging.origin_of(found), given)
-        asked = options.read_options(request.tags, request.runtime_environment_parameters)
-        with document.at("options"):
-            jobs.staging.check_places(asked, notebook, request.parameters)
-        with document.at("input_folder"):
-            if content.input_folder:
-                list_files(found.parent, jobs.staging.folder_rules(asked, jobs.settings.root_dir))
-        return request
 
     def _compare(self, document: Document, request: DefinitionRequest, row: DefinitionRow | None) -> _Step:
         """Return what makes a definition what a document asks for."""
@@ -358,9 +300,9 @@ class DefinitionFiles:
         except ArgoSchedulerError as error:
             return replace(change, failure=str(error))
         except OSError as error:
-            return replace(change, failure=messages.files_unusable(error))
+            return replace(change, failure=messages.server.files_unusable(error))
         except SQLAlchemyError as error:
-            return replace(change, failure=messages.database_unusable(getattr(error, "orig", error)))
+            return replace(change, failure=messages.server.database_unusable(getattr(error, "orig", error)))
         return change
 
 
@@ -374,73 +316,6 @@ def change_as_json(change: Change) -> DefinitionChange:
         fields={key: {"before": value.before, "after": value.after} for key, value in change.fields.items()},
         failure=change.failure or None,
     )
-
-
-def _check_owner(name: str, rows: Sequence[DefinitionRow], tag: str) -> None:
-    """Refuse a name that several definitions have, or one of another origin.
-
-    Raises
-    ------
-    InvalidJob
-        With the reason.
-    """
-    if len(rows) > 1:
-        raise InvalidJob(messages.name_ambiguous(name, [row.job_definition_id for row in rows]))
-    for row in rows:
-        for given in row.tags or ():
-            if given.startswith(ORIGIN_TAG) and given != tag:
-                raise InvalidJob(messages.applied_from_elsewhere(name, given.removeprefix(ORIGIN_TAG)))
-
-
-def _check_content(document: Document) -> None:
-    """Refuse what is wrong with a document alone.
-
-    Raises
-    ------
-    InvalidJob
-        Names the line.
-    """
-    content = document.content
-    if wrong := find_wrong_option(read_options(content)):
-        with document.at(f"options.{wrong[0]}"):
-            raise wrong[1]
-    with document.at("tags"):
-        for tag in content.tags:
-            if tag.startswith(ORIGIN_TAG):
-                raise InvalidJob(messages.tag_reserved(tag))
-    with document.at(f"parameters.{slack.TOKEN}"):
-        if slack.TOKEN in content.parameters:
-            raise InvalidJob(messages.NO_SECRETS_IN_FILES)
-    with document.at("timezone"):
-        schedules.parse("@daily", content.timezone)
-    with document.at("schedule"):
-        if content.schedule is not None:
-            check_schedule(content.schedule, content.timezone)
-
-
-def _find_path(document: Document, root: Path) -> str:
-    """Return where a document's notebook is below the root folder. It begins with a slash, so that a name alone is a path too.
-
-    Raises
-    ------
-    InvalidJob
-        It is not relative, is elsewhere, or does not exist; says the nearest names.
-    """
-    notebook = document.content.notebook
-    if os.path.isabs(notebook):
-        raise InvalidJob(messages.NOTEBOOK_NOT_RELATIVE)
-    path = os.path.normpath(os.path.join(document.folder, notebook))
-    if path.split(os.sep)[0] == os.pardir:
-        raise InvalidJob(messages.input_outside_root(notebook))
-    if "\0" not in path and not os.path.isfile(root / path):  # False also for what no path can be
-        names: list[str] = []
-        with contextlib.suppress(OSError, ValueError):
-            names = [name for name in os.listdir((root / path).parent) if name.endswith(".ipynb")]
-        beside = os.path.dirname(notebook)
-        raise InvalidJob(
-            messages.not_found("Notebook", notebook, (os.path.join(beside, name) for name in names))
-        )
-    return f"/{path}"
 
 
 def _show_new(content: DefinitionDocument) -> dict[str, FieldChange]:

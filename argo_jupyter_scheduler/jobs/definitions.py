@@ -20,14 +20,11 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, options, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
+from argo_jupyter_scheduler.jobs.column_checks import check_values
+from argo_jupyter_scheduler.jobs.inputs import Notebook
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest
 from argo_jupyter_scheduler.jobs.service import JobService, log_near_misses
-from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
-    PreparedNotebook,
-    check_output_formats,
-    check_values,
-)
+from argo_jupyter_scheduler.jobs.validation import PreparedNotebook, check_output_formats
 from argo_jupyter_scheduler.storage.folders import NEW_SUFFIX, REPLACED_SUFFIX, VERSION
 from argo_jupyter_scheduler.storage.markers import DEFINITIONS, ChangeMarkers
 from argo_jupyter_scheduler.storage.output_names import shorten_input_name
@@ -248,7 +245,7 @@ class DefinitionService:
                 self._engine.unschedule(definition_id)
                 for job in self._database.list_live_runs(definition_id):
                     if job.is_scheduled:
-                        self._database.mark_stopped(job.job_id, messages.DEFINITION_DELETED)
+                        self._database.mark_stopped(job.job_id, messages.runs.DEFINITION_DELETED)
                         try:
                             self._engine.stop(job)
                         except ArgoSchedulerError as error:  # it ends itself at its next cell
@@ -299,12 +296,12 @@ class DefinitionService:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
         active = [row.job_definition_id for row in self._list_active()]
         for definition_id in self._engine.find_unscheduled(active) if active else ():
-            log.warning("The schedule of job definition %s was deleted, and is created again.", definition_id)
+            log.warning("The schedule of job definition %s was deleted; creating it again.", definition_id)
             with self._locked(definition_id):
                 self._bring_in_line(definition_id)
 
     def update_outdated_schedules(self) -> None:
-        """Update schedules whose traits or compute type were configured anew. Call it once, after the server's start.
+        """Update schedules whose traits or compute type have changed. Call it once, after the server's start.
 
         What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
         """
@@ -330,7 +327,7 @@ class DefinitionService:
         except (ArgoSchedulerError, OSError) as error:
             is_new = str(error) not in self._reported.values()  # not for each definition, each time
             if is_new:
-                log.warning("Job definition %s could not be brought in line: %s", definition_id, error)
+                log.warning("Job definition %s could not be reconciled: %s", definition_id, error)
             self._reported[definition_id] = str(error)
             return isinstance(error, InvalidJob)
         self._reported.pop(definition_id, None)
@@ -356,7 +353,7 @@ def check_schedule(schedule: str, timezone: str | None) -> None:
         Says what is wrong.
     """
     if schedules.parse(schedule, timezone).after(now_ms()) is None:
-        raise InvalidJob(messages.schedule_never_comes(schedule))
+        raise InvalidJob(messages.schedules.schedule_never_comes(schedule))
 
 
 def _changed(before: DefinitionRow, columns: Mapping[str, Any]) -> DefinitionRow:

@@ -1,4 +1,4 @@
-"""What one job is, how far it is, and what it has printed."""
+"""Details of one job: its settings, its progress and its log."""
 
 from __future__ import annotations
 

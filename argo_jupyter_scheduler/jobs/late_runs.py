@@ -149,18 +149,22 @@ class LateRuns:
     def _find_reason(self, moment: _Moment, run: JobRow | None) -> str:
         """Return what is known of the run of a moment, if it is late; else nothing."""
         if run is None:
-            return "" if self._was_left_out(moment) else messages.NO_RUN
+            return "" if self._was_left_out(moment) else messages.schedules.NO_RUN
         if run.start_time:
             seconds = (run.start_time - moment.due) // 1000
-            return messages.started_late(format_limit(seconds)) if seconds > moment.grace else ""
+            return messages.schedules.started_late(format_limit(seconds)) if seconds > moment.grace else ""
         if run.status in LIVE:
-            return messages.is_still_waiting(run.status_message or "")
+            return messages.schedules.is_still_waiting(run.status_message or "")
         if run.status == FAILED:
             folder = self._jobs.folder(run.job_id).private  # its own messages have said it
             is_known = (folder / MESSAGE).exists() or any(folder.glob(notified("*")))
-            return "" if is_known else messages.failed_early(run.status_message or messages.NO_REASON)
-        was_replaced = run.status == STOPPED and str(run.status_message).startswith(messages.REPLACED)
-        return messages.REPLACED_EARLY if was_replaced else ""
+            return (
+                ""
+                if is_known
+                else messages.schedules.failed_early(run.status_message or messages.runs.NO_REASON)
+            )
+        was_replaced = run.status == STOPPED and str(run.status_message).startswith(messages.runs.REPLACED)
+        return messages.schedules.REPLACED_EARLY if was_replaced else ""
 
     def _was_left_out(self, moment: _Moment) -> bool:
         """Return whether a moment has no run by design: its user deleted it, or an earlier one was in progress."""
@@ -180,7 +184,7 @@ class LateRuns:
             return
         due = datetime.fromtimestamp(seconds, ZoneInfo(row.timezone or schedules.DEFAULT_TIMEZONE))
         summary = summarize_late(definition, due, moment.grace, reason)
-        text = one_line(messages.run_is_late(summary.name, summary.due, summary.grace, reason))
+        text = one_line(messages.schedules.run_is_late(summary.name, summary.due, summary.grace, reason))
         receivers = self._list_receivers(definition, folder.read_settings(), summary)
         is_new, reasons = not receivers and claim_report(folder, LATE, seconds), []
         for receiver in receivers:
@@ -193,7 +197,7 @@ class LateRuns:
                 continue
             except Exception as error:
                 claim()  # whatever it is, there is no second try
-                reasons.append(messages.message_not_sent(receiver.name, one_line(str(error))))
+                reasons.append(messages.notifications.message_not_sent(receiver.name, one_line(str(error))))
             is_new = True
         if is_new:
             log.warning("%s", " ".join([text, *reasons]))

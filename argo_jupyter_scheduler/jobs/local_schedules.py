@@ -8,11 +8,10 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from argo_jupyter_scheduler.domain import schedules
+from argo_jupyter_scheduler.domain import messages, schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import InvalidJob, RunError
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
-from argo_jupyter_scheduler.domain.messages import REPLACED
 from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
@@ -148,7 +147,7 @@ class LocalSchedules:
                 return
             if policy == "Replace":
                 for job in before:
-                    self._database.mark_stopped(job.job_id, REPLACED)
+                    self._database.mark_stopped(job.job_id, messages.runs.REPLACED)
                     self._jobs.engine.stop(job)
             # The folder comes first, since a row of this machine may be taken at once. It appears whole, since another server may
             # copy it too.

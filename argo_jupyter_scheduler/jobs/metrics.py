@@ -1,4 +1,4 @@
-"""What a monitoring system wants to know of jobs and schedules, in the format of Prometheus.
+"""Metrics of jobs and schedules, in the format of Prometheus.
 
 All numbers are computed from rows when somebody asks for them, by the database as far as possible. Those of jobs are of the rows
 that are there: deleting jobs lowers them.
@@ -120,11 +120,11 @@ class Metrics(Collector):
         yield from (count, queue, durations)
 
     def _describe_lateness(self, found: list[Lateness]) -> Iterator[Metric]:
-        each = "" if self._with_names else " The most of all job definitions."
+        each = "" if self._with_names else " The highest value of all job definitions."
         labels = ["job_definition_id", "name"] if self._with_names else []
         waiting = GaugeMetricFamily(
             f"{PREFIX}schedule_waiting_seconds",
-            f"Since when a scheduled run should have begun, and has not; 0 for none.{each}",
+            f"Seconds for which a scheduled run has been overdue; 0 for none.{each}",
             labels=labels,
         )
         delay = GaugeMetricFamily(

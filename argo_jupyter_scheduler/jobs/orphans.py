@@ -129,7 +129,7 @@ class Orphans:
         ]
 
     def remove(self, orphan: Orphan) -> None:
-        """Remove an orphan, unless it is not provably this database's, or is none any more.
+        """Remove an orphan, unless it may belong to another database, or has stopped being an orphan.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Where a job's input comes from and where its outputs go: what is refused, and what its run is given."""
+"""Checks the places of a job's input and outputs, and describes them for its run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from argo_jupyter_scheduler.domain.output_template import STORES, OutputTemplate
 from argo_jupyter_scheduler.domain.parameters import list_defaults
 from argo_jupyter_scheduler.domain.run_settings import LinkedInput
 from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.jobs.inputs import Notebook
 from argo_jupyter_scheduler.jobs.settings import JobSettings
-from argo_jupyter_scheduler.jobs.validation import Notebook
 from argo_jupyter_scheduler.storage.destinations import RootFolder, is_store_installed
 from argo_jupyter_scheduler.storage.input_folder import FolderRules
 
@@ -59,19 +59,19 @@ def find_trouble(template: OutputTemplate, root_dir: Path, staging_path: Path, s
     if template.protocol:
         is_missing = shares_machine and not is_store_installed(template.protocol)
         _, extra = STORES[template.protocol]
-        return messages.store_not_installed(template.protocol, extra) if is_missing else ""
+        return messages.outputs.store_not_installed(template.protocol, extra) if is_missing else ""
     folders = template.fixed_folders
     name = "/".join(folders) or "."
     try:
         RootFolder(root_dir, folders, [staging_path])
     except ArgoSchedulerError as error:
-        return messages.output_not_writable(name, str(error))
+        return messages.outputs.output_not_writable(name, str(error))
     path = root_dir.joinpath(*folders)
     there = next(place for place in (path, *path.parents) if os.path.lexists(place))
     if not there.is_dir():
-        return messages.output_not_writable(name, f"'{there.name}' is not a folder")
+        return messages.outputs.output_not_writable(name, f"'{there.name}' is not a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        return messages.output_not_writable(name, "permission denied")
+        return messages.outputs.output_not_writable(name, "permission denied")
     return ""
 
 
@@ -84,9 +84,9 @@ def check_linked_input(root_dir: Path, origin: str | None, name: str) -> None:
         With the nearest names.
     """
     if not origin:
-        raise InvalidJob(messages.linked_input_unknown(name))
+        raise InvalidJob(messages.inputs.linked_input_unknown(name))
     if not (root_dir / origin).is_file():
-        raise InvalidJob(messages.linked_input_not_found(origin, _list_notebooks(root_dir, origin)))
+        raise InvalidJob(messages.inputs.linked_input_not_found(origin, _list_notebooks(root_dir, origin)))
 
 
 def link_input(rules: FolderRules, root_dir: Path, output: str) -> LinkedInput:

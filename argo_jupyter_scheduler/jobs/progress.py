@@ -1,4 +1,4 @@
-"""How far a run is, by what its process has written."""
+"""The progress of a run, read from the file that its process writes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused, RunError
-from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
@@ -37,7 +36,7 @@ WAIT_FOR_OTHER_BACKEND_MS = 60_000
 """How old a live job of another backend must be before it counts as left: that backend writes its process at once."""
 
 RETENTION_PERIOD_SECONDS = 3600.0
-"""Time between two looks for jobs that are no longer kept."""
+"""Time between two searches for jobs that the rules do not keep."""
 
 RETENTION_DELAY_SECONDS = 30.0
 """Time between a server's start and its first look for them."""
@@ -117,7 +116,7 @@ class Reconciler:
         self._unless_refused(self._definitions.restore_schedules)
 
     def apply_retention(self) -> None:
-        """Delete jobs that are no longer kept, as many as one pass may; the next pass goes on."""
+        """Delete jobs that the rules do not keep, as many as one pass may; the next pass continues."""
         if self._retention.delete_expired(self._retention_pass):
             self._retention_due = time.monotonic() + RETENTION_PERIOD_SECONDS
 
@@ -172,11 +171,11 @@ class Reconciler:
         try:
             rename_files.run(context)
         except (OSError, RunError) as error:
-            # Such as a full disk: the run ends all the same, and others get their turn.
+            # For example, the disk is full: the run still ends, and others get their turn.
             log.warning("The outputs of run %s could not be published: %s", job.job_id, error)
             if context.outcome()[0] == COMPLETED:
                 context.error = (
-                    str(error) if isinstance(error, RunError) else messages.outputs_unpublished(error)
+                    str(error) if isinstance(error, RunError) else messages.outputs.outputs_unpublished(error)
                 )
         send_to_slack.run(context)
         send_notifications.run(context)
@@ -197,7 +196,7 @@ class Reconciler:
                 any(engine.owns(job) for engine in engines) or self._jobs.folder(job.job_id).has_settings()
             )
             if not is_ours and max(job.update_time, job.create_time) < before:
-                self._database.mark_failed(job.job_id, OTHER_BACKEND, only_if=[job.status])
+                self._database.mark_failed(job.job_id, messages.runs.OTHER_BACKEND, only_if=[job.status])
 
     def _write_missing_rows(self, snapshot: Snapshot) -> None:
         """Give runs whose pod could not do it a row; the next pass finds out what became of them."""
@@ -218,7 +217,7 @@ class Reconciler:
             self._engine.stop(job)
 
     def _unless_refused(self, call: Callable[[], None]) -> None:
-        """Call a function; without the right to it, everything else is reconciled all the same."""
+        """Call a function; without the right to it, everything else is still reconciled."""
         try:
             call()
         except EngineRefused as error:

@@ -1,4 +1,4 @@
-"""What a user asks for, as `jobs` takes it: plain values of any sender."""
+"""Requests of users, as `jobs` takes them: plain values of any sender."""
 
 from __future__ import annotations
 

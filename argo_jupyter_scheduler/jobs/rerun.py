@@ -59,7 +59,7 @@ def _copied_input(source: RunFolder, row: JobRow) -> Iterator[RunFolder]:
         The notebook is gone.
     """
     if not (source.path / row.input_filename).is_file():
-        raise InvalidJob(messages.notebook_of_job_gone(row.job_id))
+        raise InvalidJob(messages.inputs.notebook_of_job_gone(row.job_id))
     copy = source.beside(NEW_SUFFIX)
     copy.create()
     try:

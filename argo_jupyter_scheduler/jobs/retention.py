@@ -1,4 +1,4 @@
-"""Deletes finished jobs that are no longer kept: rows, staging folders and workflows together.
+"""Deletes finished jobs by the rules of retention: rows, staging folders and workflows together.
 
 What is kept is said by a definition's option `keep`, by that of a job of its own, or by the configuration. What users downloaded
 to their root folder is theirs and stays.
@@ -21,7 +21,7 @@ log = logging.getLogger("argo_jupyter_scheduler")
 
 
 class Retention:
-    """Finds and deletes jobs that are no longer kept. Any number of servers may do this on one database.
+    """Finds and deletes jobs that the rules do not keep. Any number of servers may do this on one database.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Retention:
         self._reported: set[str] = set()
 
     def find_expired(self) -> list[StoredJob]:
-        """Return the finished jobs that the configured rules no longer keep, in the order of their end."""
+        """Return the finished jobs that the configured rules do not keep, in the order of their end."""
         settings, now = self._jobs.settings, now_ms()
         of_definitions = {
             row.job_definition_id: read_keep(row.tags, row.runtime_environment_parameters, settings.keep_runs)
@@ -72,7 +72,7 @@ class Retention:
         return find_deletable(self._database.list_stored_jobs(), is_wanted)
 
     def delete_expired(self, seconds: float) -> bool:
-        """Delete jobs that are no longer kept; return whether all are gone that can be deleted now.
+        """Delete jobs that the rules do not keep; return whether all of them are gone that can be deleted now.
 
         A job that cannot be deleted does not keep others. It is logged once, and tried again in the next round.
 
@@ -85,15 +85,15 @@ class Retention:
         expired = [job.job_id for job in self.find_expired() if job.job_id not in self._failed]
         for count, job_id in enumerate(expired):
             if count and time.monotonic() >= end:
-                log.info("Jobs that are no longer kept: %s deleted, %s to go.", count, len(expired) - count)
+                log.info("Retention: %s jobs deleted, %s remaining.", count, len(expired) - count)
                 return False
             if problem := self.delete(job_id):
                 self._failed.add(job_id)
                 if job_id not in self._reported:
-                    log.warning(messages.job_not_deleted(job_id, problem))
+                    log.warning(messages.requests.job_not_deleted(job_id, problem))
                 self._reported.add(job_id)
         if expired:
-            log.info("Jobs that are no longer kept: %s deleted.", len(expired) - len(self._failed))
+            log.info("Retention: %s jobs deleted.", len(expired) - len(self._failed))
         self._failed = set()
         return True
 
@@ -105,5 +105,5 @@ class Retention:
             return str(error)
         except Exception as error:
             # Whatever is wrong with one job, such as a damaged row, must not keep the others.
-            return messages.unexpected_error(error)
+            return messages.server.unexpected_error(error)
         return ""

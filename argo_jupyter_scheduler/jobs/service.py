@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_jupyter_scheduler import __version__
-from argo_jupyter_scheduler.domain import identity, messages, options
+from argo_jupyter_scheduler.domain import identity, messages, option_values, options
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import (
     ArgoSchedulerError,
@@ -23,18 +23,13 @@ from argo_jupyter_scheduler.domain.errors import (
 from argo_jupyter_scheduler.domain.moments import format_moment, read_moment
 from argo_jupyter_scheduler.domain.status import LIVE, QUEUED, WAITING
 from argo_jupyter_scheduler.engines.base import Engine
+from argo_jupyter_scheduler.jobs.column_checks import check_values
+from argo_jupyter_scheduler.jobs.inputs import check_input_filename, compile_notebook_schema
 from argo_jupyter_scheduler.jobs.places import check_linked_input
 from argo_jupyter_scheduler.jobs.requests import JobRequest, RunRequest
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.staging import Staging
-from argo_jupyter_scheduler.jobs.validation import (
-    Validation,
-    check_input_filename,
-    check_known,
-    check_output_formats,
-    check_values,
-    compile_notebook_schema,
-)
+from argo_jupyter_scheduler.jobs.validation import Validation, check_known, check_output_formats
 from argo_jupyter_scheduler.steps import rename_files
 from argo_jupyter_scheduler.steps.notebook.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.storage.database import Database
@@ -49,7 +44,7 @@ ENDING_MS = 60_000
 """How long after its row's end a run's outputs may come, in milliseconds: pods usually have 30 s to end."""
 
 _CREATE, _STOP, _DELETE = "create", "stop", "delete"
-"""What is marked while it is done."""
+"""The actions that are marked while they are in progress."""
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -104,7 +99,7 @@ class JobService:
             running,
         )
         if self.settings.slack.channel and not self.engine.has_slack_token:
-            log.warning(messages.SLACK_NOT_CONFIGURED)
+            log.warning(messages.notifications.SLACK_NOT_CONFIGURED)
 
     def create_job(self, request: JobRequest, staged_input: Path | None = None) -> str:
         """Store a job and start its run; return its id.
@@ -176,18 +171,21 @@ class JobService:
         folder = self.folder(job_definition_id)
         staged: Path | None = folder.path / check_input_filename(definition.input_filename)
         origin = folder.read_settings().origin or definition.input_filename
-        if options.read_input(definition.tags, definition.runtime_environment_parameters) == options.LINKED:
+        if (
+            options.read_input(definition.tags, definition.runtime_environment_parameters)
+            == option_values.LINKED
+        ):
             check_linked_input(self.settings.root_dir, origin, definition.input_filename)
             staged = None
         elif staged and not staged.is_file():
-            raise InvalidJob(messages.input_gone(definition.input_filename))
+            raise InvalidJob(messages.runs.input_gone(definition.input_filename))
         shared = {field.name for field in fields(RunRequest)} - {"input_uri"}
         given = {name: getattr(definition, name) for name in shared}
         given |= {"input_uri": origin, "job_definition_id": job_definition_id, **overrides}
         given["output_formats"] = given["output_formats"] or None
         moment = str(overrides.get("scheduled_time") or "")
         if moment and SCHEDULED_TIME in (given["parameters"] or {}):
-            raise InvalidJob(messages.MOMENT_GIVEN_TWICE)
+            raise InvalidJob(messages.schedules.MOMENT_GIVEN_TWICE)
         zone = definition.timezone
         given["scheduled_time"] = format_moment(read_moment(moment, zone) if moment else time.time(), zone)
         if asked:
@@ -254,12 +252,12 @@ class JobService:
         """
         for job_id in job_ids:
             if not identity.is_job_id(job_id) and self.database.get_job(job_id) is None:
-                raise JobNotFound(messages.job_not_found(job_id))
+                raise JobNotFound(messages.requests.job_not_found(job_id))
         for job_id in job_ids:
             self.delete_job(job_id)
 
     def delete_job(self, job_id: str) -> None:
-        """Delete a job with its workflow and files, also while it runs. A job that does not exist is not an error.
+        """Delete a job with its workflow and files, even while it is running. A job that does not exist is not an error.
 
         Raises
         ------
@@ -328,7 +326,7 @@ class JobService:
         """
         job = self.database.get_job(job_id)
         if job is None:
-            raise JobNotFound(messages.job_not_found(job_id))
+            raise JobNotFound(messages.requests.job_not_found(job_id))
         return job
 
     def get_definition(self, job_definition_id: str) -> DefinitionRow:
@@ -341,7 +339,7 @@ class JobService:
         """
         definition = self.database.get_definition(job_definition_id)
         if definition is None:
-            raise JobNotFound(messages.definition_not_found(job_definition_id))
+            raise JobNotFound(messages.requests.definition_not_found(job_definition_id))
         return definition
 
     def engine_of(self, job: JobRow) -> Engine:

@@ -1,4 +1,4 @@
-"""What jobs need of the configuration; `config` makes it from the traits."""
+"""The configuration of `jobs`; `config` makes it from the traits."""
 
 from __future__ import annotations
 

@@ -15,15 +15,10 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.run_settings import NotificationSettings, RunSettings, SlackSettings
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.environments import kernels
+from argo_jupyter_scheduler.jobs.inputs import Notebook, check_input_uri, find_input
 from argo_jupyter_scheduler.jobs.places import check_places, find_output_folders, link_input
 from argo_jupyter_scheduler.jobs.settings import JobSettings
-from argo_jupyter_scheduler.jobs.validation import (
-    Notebook,
-    PreparedNotebook,
-    Validation,
-    check_input_uri,
-    find_input,
-)
+from argo_jupyter_scheduler.jobs.validation import PreparedNotebook, Validation
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import FolderRules, list_beside
@@ -94,7 +89,7 @@ class Staging:
             origins = {folder.read_settings().origin for folder in folders}
             found = sorted(origin for origin in origins if origin and os.path.isfile(root / origin))
             if len(found) > 1:
-                raise InvalidJob(messages.notebook_ambiguous(input_uri, found))
+                raise InvalidJob(messages.inputs.notebook_ambiguous(input_uri, found))
             input_uri = found[0] if found else input_uri
         return find_input(root, input_uri)
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is stored.
+"""Validates requests before anything is stored.
 
 `Validation.prepare` reads the notebook once and resolves its environment once; what it found is handed on.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import keyword
-import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,44 +22,10 @@ from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.catalog import Environments
 from argo_jupyter_scheduler.environments.locations import is_visible
+from argo_jupyter_scheduler.jobs.column_checks import check_values
+from argo_jupyter_scheduler.jobs.inputs import Notebook, read_notebook
 from argo_jupyter_scheduler.notify import slack
 from argo_jupyter_scheduler.steps.notebook.formats import explain_missing, find_missing_requirements
-from argo_jupyter_scheduler.steps.notebook.repair import (
-    UnusableNotebook,
-    read_repaired,
-    repair_notebook,
-    shorten_repairs,
-)
-
-log = logging.getLogger("argo_jupyter_scheduler")
-
-TEXT_LENGTHS = {
-    "name": 256,
-    "runtime_environment_name": 256,
-    "compute_type": 256,
-    "output_filename_template": 256,
-    "idempotency_token": 256,
-    "job_definition_id": 36,
-    "timezone": 256,
-}
-"""The most characters of each text, mostly its column's (``jupyter_scheduler.orm``). `domain.schedules` has the schedule's."""
-
-INPUT_PATH_LENGTH = 4096
-"""The most characters of an input path, as Linux has it."""
-
-FILENAME_BYTES = 255
-"""The most that a file's name can have on the usual file systems."""
-
-COUNTS = {"tags": 100, "parameters": 1000, "output_formats": 100, "runtime_environment_parameters": 100}
-"""The most entries of each collection."""
-
-ENTRY_LENGTHS = {
-    "tags": 200_000,
-    "parameters": 16_000_000,
-    "output_formats": 10_000,
-    "runtime_environment_parameters": 10_000,
-}
-"""The most characters of each collection, all entries together."""
 
 PARAMETER_NAME_LENGTH = 256
 """The most characters of a parameter's name."""
@@ -92,28 +57,6 @@ class PreparedNotebook:
     environment: Environment | None
     kernel: Mapping[str, Any] | None
     options: Options
-
-
-@dataclass(frozen=True)
-class Notebook:
-    """A notebook that was read.
-
-    Attributes
-    ----------
-    path
-        Its full path.
-    metadata
-        Its metadata.
-    defaults
-        The source of its first cell that is tagged ``parameters``; empty for none.
-    is_tagged
-        Whether there is such a cell.
-    """
-
-    path: Path
-    metadata: Mapping[str, Any]
-    defaults: str = ""
-    is_tagged: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,7 +145,7 @@ class Validation:
             It is not a notebook that can be executed.
         """
         if self.is_executable and not self.is_executable(str(path)):
-            raise InvalidJob(messages.not_executable(path.name))
+            raise InvalidJob(messages.notebooks.not_executable(path.name))
         return read_notebook(path)
 
     def _check_kernel(
@@ -221,135 +164,12 @@ class Validation:
         elif environment.kernel or os.path.isdir(environment.prefix):
             kernel = kernels.choose(environment, metadata)
         elif is_visible(environment.prefix):
-            raise InvalidJob(messages.environment_folder_gone(environment.name, environment.prefix))
+            raise InvalidJob(
+                messages.environments.environment_folder_gone(environment.name, environment.prefix)
+            )
         replaced = kernels.find_replaced(kernel, metadata) if kernel and self.refuses_missing_kernels else ""
         if kernel and replaced:
-            raise InvalidJob(messages.kernel_refused(replaced, kernel.name))
-
-
-def find_input(root_dir: Path, input_uri: str) -> Path:
-    """Return the full path of an input within JupyterLab's root folder.
-
-    Raises
-    ------
-    InvalidJob
-        It does not exist, is not a file, or is elsewhere.
-    """
-    check_input_uri(input_uri)
-    path = Path(os.path.normpath(root_dir / input_uri.lstrip("/")))
-    if not path.is_relative_to(os.path.normpath(root_dir)):
-        raise InvalidJob(messages.input_outside_root(input_uri))
-    if not os.path.isfile(path):  # False also for a name that is too long
-        raise InvalidJob(messages.input_not_found(input_uri))
-    return path
-
-
-def check_input_uri(input_uri: str) -> None:
-    """Refuse an input path that no file can have.
-
-    Raises
-    ------
-    InvalidJob
-        It is too long, or not text, or has a NUL character.
-    """
-    if len(input_uri) > INPUT_PATH_LENGTH:
-        raise InvalidJob(messages.too_long("input path", len(input_uri), INPUT_PATH_LENGTH))
-    if "\0" in input_uri:
-        raise InvalidJob(messages.has_nul("input path"))
-    check_text(input_uri, "input path")
-
-
-def check_input_filename(name: str) -> str:
-    """Return the name under which an input is staged.
-
-    Raises
-    ------
-    InvalidJob
-        It is not a plain file name: it could lead out of the staging folder.
-    """
-    if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
-        raise InvalidJob(messages.not_a_plain_name(name))
-    try:
-        length = len(name.encode())  # not as the file system has it: it takes names that a database refuses
-    except UnicodeEncodeError:
-        raise InvalidJob(messages.FILENAME_NOT_VALID) from None
-    if length > FILENAME_BYTES:
-        raise InvalidJob(messages.filename_too_long(length, FILENAME_BYTES))
-    return name
-
-
-def check_values(values: Mapping[str, Any]) -> None:
-    """Refuse columns that are too large, or that no database can store.
-
-    Raises
-    ------
-    InvalidJob
-        With the column.
-    """
-    for column, value in values.items():
-        subject = column.replace("_", " ")
-        if isinstance(value, str) and len(value) > TEXT_LENGTHS.get(column, len(value)):
-            raise InvalidJob(messages.too_long(subject, len(value), TEXT_LENGTHS[column]))
-        if isinstance(value, str) and "\0" in value:
-            raise InvalidJob(messages.has_nul(subject))
-        if column in COUNTS and value:
-            if len(value) > COUNTS[column]:
-                raise InvalidJob(messages.too_many(len(value), subject, COUNTS[column]))
-            entries = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
-            length = sum(len(str(entry)) for entry in entries)
-            if length > ENTRY_LENGTHS[column]:
-                raise InvalidJob(messages.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
-        check_text(value, subject)
-
-
-def check_fields(values: Mapping[str, Any], output_filename_template: str) -> None:
-    """Refuse fields of Jupyter-Scheduler's API that have no effect here, unless they ask for nothing.
-
-    Parameters
-    ----------
-    values
-        A request's fields.
-    output_filename_template
-        The one that describes how outputs are named here.
-
-    Raises
-    ------
-    InvalidJob
-        With the field's name.
-    """
-    emails = values.get("email_notifications")
-    addresses = emails.values() if isinstance(emails, Mapping) else [emails]
-    if any(one for one in addresses if not isinstance(one, bool)):  # a switch alone sends nothing
-        raise InvalidJob(messages.NO_EMAIL)
-    if values.get("retry_on_timeout"):
-        raise InvalidJob(messages.NO_RETRY_ON_TIMEOUT)
-    if values.get("output_filename_template") not in (None, "", output_filename_template):
-        raise InvalidJob(messages.no_output_template(output_filename_template))
-
-
-def check_text(value: object, subject: str) -> None:
-    """Refuse text that no database or file system can store, such as half a surrogate pair.
-
-    Parameters
-    ----------
-    value
-        A text, or a collection of such; other values are not checked.
-
-    Raises
-    ------
-    InvalidJob
-        With the subject.
-    """
-    if isinstance(value, Mapping):
-        value = [*value.keys(), *value.values()]
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            check_text(item, subject)
-    elif isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise InvalidJob(messages.not_unicode(subject)) from None
+            raise InvalidJob(messages.notebooks.kernel_refused(replaced, kernel.name))
 
 
 def check_output_formats(formats: Collection[str] | None) -> None:
@@ -361,7 +181,7 @@ def check_output_formats(formats: Collection[str] | None) -> None:
         No format is chosen.
     """
     if formats is not None and not formats:
-        raise InvalidJob(messages.NO_OUTPUT_FORMAT)
+        raise InvalidJob(messages.requests.NO_OUTPUT_FORMAT)
 
 
 def check_formats(formats: Collection[str], offered: Collection[str]) -> None:
@@ -388,7 +208,7 @@ def check_known(names: Iterable[str], known: Collection[str], subject: str) -> N
     """
     for name in names:
         if name not in known:
-            raise InvalidJob(messages.not_found(subject, name, known))
+            raise InvalidJob(messages.requests.not_found(subject, name, known))
 
 
 def check_targets(options: Options, known: Collection[str]) -> None:
@@ -400,9 +220,9 @@ def check_targets(options: Options, known: Collection[str]) -> None:
         With the nearest names that are.
     """
     if options.notify_on and not options.notify:
-        raise InvalidJob(messages.NOTIFY_TARGET_MISSING)
+        raise InvalidJob(messages.options.NOTIFY_TARGET_MISSING)
     if options.notify and not known:
-        raise InvalidJob(messages.NO_TARGETS)
+        raise InvalidJob(messages.options.NO_TARGETS)
     check_known(options.notify, known, "Notification target")
 
 
@@ -416,13 +236,15 @@ def check_parameters(parameters: Mapping[str, object], is_python: bool) -> None:
     """
     for name, value in parameters.items():
         if len(name) > PARAMETER_NAME_LENGTH:
-            raise InvalidJob(messages.too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH))
+            raise InvalidJob(
+                messages.requests.too_long("name of a parameter", len(name), PARAMETER_NAME_LENGTH)
+            )
         if not name or "=" in name or "\0" in name or name != name.strip():
-            raise InvalidJob(messages.parameter_name_not_valid(name))
+            raise InvalidJob(messages.requests.parameter_name_not_valid(name))
         if is_python and (not name.isidentifier() or keyword.iskeyword(name)):
-            raise InvalidJob(messages.parameter_name_not_plain(name))
+            raise InvalidJob(messages.requests.parameter_name_not_plain(name))
         if "\0" in str(value):
-            raise InvalidJob(messages.parameter_has_nul(name))
+            raise InvalidJob(messages.requests.parameter_has_nul(name))
 
 
 def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) -> None:
@@ -440,41 +262,4 @@ def check_spelling(parameters: Mapping[str, object], declared: Collection[str]) 
             continue
         near = difflib.get_close_matches(name, set(declared) - set(parameters), n=1, cutoff=0.7)
         if near:
-            raise InvalidJob(messages.parameter_misspelt(name, near[0], declared))
-
-
-def compile_notebook_schema() -> None:
-    """Let nbformat compile its schema (0.2 s) before the first job has to wait for it, and JupyterLab with it."""
-    read_repaired({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []})
-
-
-def read_notebook(path: Path) -> Notebook:
-    """Read a notebook once, with what is read of it in the right form.
-
-    Raises
-    ------
-    InvalidJob
-        The file is not a notebook.
-    """
-    try:
-        notebook, repairs = repair_notebook(path.read_text(encoding="utf-8-sig"))
-    except (UnusableNotebook, OSError, UnicodeDecodeError) as error:
-        raise InvalidJob(messages.not_a_notebook(path.name, error)) from error
-    for repair in shorten_repairs(repairs):
-        log.info("'%s': %s", path.name, repair)
-    metadata = _section(notebook, "metadata")
-    for key in ("kernelspec", "language_info"):
-        _section(metadata, key)
-    sources = [
-        str(cell.get("source", ""))
-        for cell in notebook.get("cells", [])
-        if "parameters" in ((cell.get("metadata") or {}).get("tags") or [])
-    ]
-    return Notebook(path, metadata, next(iter(sources), ""), bool(sources))
-
-
-def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = parent.get(key) or {}
-    if not isinstance(value, Mapping):
-        raise InvalidJob(messages.metadata_damaged(key))
-    return value
+            raise InvalidJob(messages.requests.parameter_misspelt(name, near[0], declared))

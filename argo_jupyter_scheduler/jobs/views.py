@@ -1,4 +1,4 @@
-"""What forms and pages show that belongs to no single job: parameters, times of a schedule, options, and past runs."""
+"""Data for forms and pages beyond a single job: parameters, times of a schedule, options, and past runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from argo_jupyter_scheduler.domain import schedules
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.option_fields import OPTION_FIELDS
-from argo_jupyter_scheduler.domain.options import INPUTS, SNAPSHOT
+from argo_jupyter_scheduler.domain.option_values import INPUTS, SNAPSHOT
 from argo_jupyter_scheduler.domain.output_template import PLACEHOLDERS, STORES
 from argo_jupyter_scheduler.domain.parameters import list_defaults
 from argo_jupyter_scheduler.domain.retention import Keep
@@ -28,9 +28,9 @@ from argo_jupyter_scheduler.jobs.answers import (
     make_run,
 )
 from argo_jupyter_scheduler.jobs.definitions import check_schedule
+from argo_jupyter_scheduler.jobs.inputs import find_input, read_notebook
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.jobs.settings import JobSettings
-from argo_jupyter_scheduler.jobs.validation import find_input, read_notebook
 from argo_jupyter_scheduler.storage.destinations import is_store_installed
 from argo_jupyter_scheduler.storage.recent import read_last_runs
 

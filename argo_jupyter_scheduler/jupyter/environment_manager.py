@@ -144,7 +144,7 @@ class _Names:
         """
         names = self._list_names()
         if name not in names:
-            raise InvalidJob(messages.not_found("Environment", name, names))
+            raise InvalidJob(messages.requests.not_found("Environment", name, names))
         return None
 
     def find_known(self, name: str) -> Environment | None:
@@ -165,7 +165,7 @@ class _Names:
         """
         names = self._list_names()
         if not names:
-            raise InvalidJob(messages.no_environment(type(self._manager).__name__))
+            raise InvalidJob(messages.environments.no_environment(type(self._manager).__name__))
         return names[0]
 
     def _list_names(self) -> list[str]:

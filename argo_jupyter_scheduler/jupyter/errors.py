@@ -80,9 +80,9 @@ def user_facing_errors(not_found: str = "It does not exist.") -> Iterator[None]:
         raise SchedulerError(not_found) from error
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", error)
-        raise SchedulerError(messages.database_unusable(reason)) from error
+        raise SchedulerError(messages.server.database_unusable(reason)) from error
     except OSError as error:
-        raise SchedulerError(messages.files_unusable(error)) from error
+        raise SchedulerError(messages.server.files_unusable(error)) from error
 
 
 async def run_in_thread(

@@ -23,8 +23,8 @@ from jupyter_scheduler.pydantic_v1 import BaseModel, Extra
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.options import API_FIELDS, add_fields, read_fields
+from argo_jupyter_scheduler.jobs.column_checks import check_fields
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges, DefinitionRequest, JobRequest
-from argo_jupyter_scheduler.jobs.validation import check_fields
 
 Request = TypeVar("Request", JobRequest, DefinitionRequest)
 
@@ -105,7 +105,7 @@ def check_change(model: UpdateJob) -> None:
     _check(values)
     for name in API_FIELDS:
         if name in values:
-            raise InvalidJob(messages.job_keeps(name))
+            raise InvalidJob(messages.requests.job_keeps(name))
 
 
 def _given(model: BaseModel, only_set: bool = False) -> dict[str, Any]:
@@ -126,7 +126,9 @@ def _given(model: BaseModel, only_set: bool = False) -> dict[str, Any]:
 def _check(values: Mapping[str, Any]) -> None:
     check_fields(values, output_filename_template=OUTPUT_FILENAME_TEMPLATE)
     if not isinstance(values.get(SCHEDULED_TIME, ""), str):  # Jupyter-Scheduler's models do not declare it
-        raise InvalidJob(messages.field_not_valid(SCHEDULED_TIME, "write ISO 8601, such as 2026-03-02T06:00"))
+        raise InvalidJob(
+            messages.requests.field_not_valid(SCHEDULED_TIME, "write ISO 8601, such as 2026-03-02T06:00")
+        )
 
 
 def _read(kind: type[Request], values: Mapping[str, Any]) -> Request:

@@ -66,7 +66,7 @@ async def _prepare(self: Any) -> None:
     except InvalidJob as error:
         refuse(error)
     except HTTPError:  # Tornado's, of an argument that is not UTF-8
-        refuse(InvalidJob(messages.not_unicode("query")))
+        refuse(InvalidJob(messages.requests.not_unicode("query")))
 
 
 def _check_query(handler: Any) -> None:
@@ -83,14 +83,16 @@ def _check_query(handler: Any) -> None:
         handler.get_query_arguments(name)  # to see whether it is text
     status = handler.get_query_argument("status", None)
     if status and status.upper() not in Status.__members__:
-        raise InvalidJob(messages.field_not_valid("status", f"available: {', '.join(Status.__members__)}"))
+        raise InvalidJob(
+            messages.requests.field_not_valid("status", f"available: {', '.join(Status.__members__)}")
+        )
     for name in _NUMBERS:
         text = handler.get_query_argument(name, None)
         is_given = bool(text) or (name == "max_items" and text is not None)  # others may be empty
         if is_given and not (
             text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _LARGEST
         ):
-            raise InvalidJob(messages.field_not_a_number(name, text[:80]))
+            raise InvalidJob(messages.requests.field_not_a_number(name, text[:80]))
     table = JobDefinition if isinstance(handler, JobDefinitionHandler) else Job
     for text in handler.get_query_arguments("sort_by"):
         try:
@@ -98,7 +100,9 @@ def _check_query(handler: Any) -> None:
         except (AttributeError, ValueError):
             field = None
         if field is None or field.name not in table.__table__.columns:
-            raise InvalidJob(messages.field_not_valid("sort_by", "write asc(…) or desc(…) with a column"))
+            raise InvalidJob(
+                messages.requests.field_not_valid("sort_by", "write asc(…) or desc(…) with a column")
+            )
 
 
 def _check_body(model: type[BaseModel], body: bytes) -> None:
@@ -114,16 +118,16 @@ def _check_body(model: type[BaseModel], body: bytes) -> None:
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
-        raise InvalidJob(messages.BODY_NOT_AN_OBJECT)
+        raise InvalidJob(messages.requests.BODY_NOT_AN_OBJECT)
     for name, field in model.__fields__.items():
         if name not in given:
             if field.required:
-                raise InvalidJob(messages.field_not_valid(name, "field required"))
+                raise InvalidJob(messages.requests.field_not_valid(name, "field required"))
             continue
         _, wrong = field.validate(given[name], {}, loc=name)
         if wrong:
             first = ValidationError([wrong], model).errors()[0]
             place = ".".join(str(part)[:80] for part in first["loc"])
-            raise InvalidJob(messages.field_not_valid(place, first["msg"]))
+            raise InvalidJob(messages.requests.field_not_valid(place, first["msg"]))
     if model is UpdateJob and given.get("status") not in (None, Status.STOPPED.value):
-        raise InvalidJob(messages.field_not_valid("status", "a job can only be STOPPED"))
+        raise InvalidJob(messages.requests.field_not_valid("status", "a job can only be STOPPED"))

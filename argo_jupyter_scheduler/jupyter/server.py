@@ -1,4 +1,4 @@
-"""What is known of the Jupyter server that this process is, if it is one."""
+"""Facts about the Jupyter server in this process, if there is a server."""
 
 from __future__ import annotations
 

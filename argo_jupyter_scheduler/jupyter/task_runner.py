@@ -34,19 +34,20 @@ class Services(Protocol):
 
 
 class ArgoTaskRunner(BaseTaskRunner):
-    """Reconciles every few seconds, reports late runs, and starts runs where the engine does not do that by itself."""
+    """Reconciles every few seconds, reports late runs, and starts runs where the engine does not do so itself."""
 
     mend_interval = Float(
         5.0,
         min=0.1,
         config=True,
-        help="""Seconds between two checks of the runs that are in progress. While Argo does not answer, up to a minute.""",
+        help="""Seconds between two checks of the runs that are in progress. While Argo does not answer, the interval grows up
+        to a minute.""",
     )
     poll_interval = Float(
         1.0,
         min=0.1,
         config=True,
-        help="Without Argo: seconds between two checks of which job definitions are due.",
+        help="Without Argo: seconds between two checks for due job definitions.",
     )
 
     def __init__(self, scheduler: Services, config: Any = None) -> None:

@@ -10,7 +10,7 @@ from concurrent import futures
 from argo_jupyter_scheduler.domain.background import start_in_background
 from argo_jupyter_scheduler.domain.errors import MessageNotSent
 
-MAY_HAVE_ARRIVED = " The message may have arrived all the same."
+MAY_HAVE_ARRIVED = " The message may have arrived anyway."
 """What a reason ends with when the service was asked to show the message, and its answer was lost."""
 
 

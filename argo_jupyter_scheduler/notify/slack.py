@@ -97,29 +97,29 @@ def check(parameters: Mapping[str, object], settings: SlackSettings) -> None:
     _check_names(parameters)
     token, channel = read_parameter(parameters, TOKEN), read_parameter(parameters, CHANNEL)
     if channel and not is_channel(channel):
-        raise InvalidJob(messages.not_a_channel(channel))
+        raise InvalidJob(messages.notifications.not_a_channel(channel))
     if token and not is_token(token):
-        raise InvalidJob(messages.SLACK_CREDENTIAL_NOT_VALID)
+        raise InvalidJob(messages.notifications.SLACK_CREDENTIAL_NOT_VALID)
     if _read_notify_on(parameters, settings) not in NOTIFY_ON:
         given = read_parameter(parameters, NOTIFY)
-        raise InvalidJob(messages.slack_notify_not_valid(given, NOTIFY_ON))
+        raise InvalidJob(messages.notifications.slack_notify_not_valid(given, NOTIFY_ON))
     if not channel and not settings.channel and any(read_parameter(parameters, name) for name in NAMES):
-        raise InvalidJob(messages.SLACK_CHANNEL_MISSING)
+        raise InvalidJob(messages.notifications.SLACK_CHANNEL_MISSING)
     if channel and not token and not settings.has_token:
-        raise InvalidJob(messages.SLACK_CREDENTIAL_MISSING)
+        raise InvalidJob(messages.notifications.SLACK_CREDENTIAL_MISSING)
 
 
 def _check_names(parameters: Mapping[str, object]) -> None:
     """Refuse a misspelt parameter, and a token in a parameter that the notebook gets."""
     unknown = [name for name in parameters if name.startswith(PREFIX) and name not in NAMES]
     if unknown:
-        raise InvalidJob(messages.slack_parameter_not_found(unknown[0], NAMES))
+        raise InvalidJob(messages.notifications.slack_parameter_not_found(unknown[0], NAMES))
     for name, value in parameters.items():
         meant = name.strip().upper().replace("-", "_")
         if meant in NAMES and name != meant:
-            raise InvalidJob(messages.slack_parameter_misspelt(name, meant))
+            raise InvalidJob(messages.notifications.slack_parameter_misspelt(name, meant))
         if name != TOKEN and isinstance(value, str) and _TOKEN_BEGINNING.match(value):
-            raise InvalidJob(messages.slack_token_misplaced(name))
+            raise InvalidJob(messages.notifications.slack_token_misplaced(name))
 
 
 def _read_notify_on(parameters: Mapping[str, object] | None, settings: SlackSettings) -> str:

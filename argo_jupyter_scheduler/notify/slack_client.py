@@ -52,7 +52,7 @@ EXPLANATIONS = {
 }
 """What Slack's error codes mean to a user. Other codes are reported as they are (docs.slack.dev/reference/methods)."""
 
-NOT_SLACK = "what answered is not Slack. Is slack_base_url right?"
+NOT_SLACK = "the server is not Slack. Check slack_base_url."
 
 _silent_log = logging.getLogger("argo_jupyter_scheduler.slack_sdk")
 _silent_log.setLevel(logging.CRITICAL)  # the reason in `MessageNotSent` says it all
@@ -198,7 +198,7 @@ def explain_error(error: BaseException) -> str:
         code = str(response.get("error"))
         if response.status_code == 429:
             seconds = _read_retry_after(response.headers)
-            return f"Slack limits requests and asks to wait {seconds:g} s, longer than the time that is left (ratelimited)."
+            return f"Slack limits requests and asks to wait {seconds:g} s, longer than the remaining time (ratelimited)."
         if response.status_code != 200:
             return f"Slack has a problem ({response.status_code})."
         if not re.fullmatch(r"\w+", code):

@@ -1,4 +1,4 @@
-"""Delivers one message to Slack within its time, by whoever comes first."""
+"""Delivers one message to Slack within its time; the first process to claim it sends it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def deliver(message: Message, settings: SlackSettings, claim: Callable[[], bool]
             "the configured token was not found (slack_token, or the Secret of slack_token_secret)."
         )
     if not slack.is_token(message.token):
-        raise MessageNotSent("the configured token contains characters that a token of Slack cannot have.")
+        raise MessageNotSent("the configured token contains characters that a Slack token cannot have.")
     from argo_jupyter_scheduler.notify import slack_client  # which takes long to import
 
     once = SendOnce(claim)

@@ -42,7 +42,7 @@ def compose_text(summary: RunSummary) -> str:
     icon = ":x:" if summary.reason else ":white_check_mark:"
     text = _compose(icon, summary.name, summary.event, summary.facts, summary.reason)
     if summary.failures:
-        text += f"\n:rotating_light: {messages.runs_failed(summary.failures)}"
+        text += f"\n:rotating_light: {messages.runs.runs_failed(summary.failures)}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""What happened in a run, for the person who waits for it: facts without a service's markup."""
+"""A summary of a run for the person who waits for it: facts without a service's markup."""
 
 from __future__ import annotations
 

@@ -61,14 +61,14 @@ def send(message: TargetMessage, address: str, file_limit: float, claim: Callabl
     """
     service = _read(address)
     if service is None:
-        raise MessageNotSent(messages.TARGET_ADDRESS_UNKNOWN)
+        raise MessageNotSent(messages.notifications.TARGET_ADDRESS_UNKNOWN)
     text, attachment = message.text, None
     if message.path and address.lower().startswith(E_MAIL):
         megabytes = message.path.stat().st_size / 1e6
         if megabytes <= file_limit:
             attachment = AttachFile(str(message.path), name=message.filename)  # type: ignore[no-untyped-call]
         else:
-            note = messages.file_not_attached(message.filename, megabytes, file_limit)
+            note = messages.notifications.file_not_attached(message.filename, megabytes, file_limit)
             text = f"{text}\n\n{note}"
     sender = apprise.Apprise(service, asset=_ASSET)
     claim()
@@ -77,7 +77,9 @@ def send(message: TargetMessage, address: str, file_limit: float, claim: Callabl
     )
     if not result:
         reasons = dict.fromkeys(one_line(entry.message) for one in result for entry in one.logs())
-        raise MessageNotSent(hide_address(" ".join(reasons), address) or messages.TARGET_REFUSED)
+        raise MessageNotSent(
+            hide_address(" ".join(reasons), address) or messages.notifications.TARGET_REFUSED
+        )
 
 
 def hide_address(text: str, address: str) -> str:

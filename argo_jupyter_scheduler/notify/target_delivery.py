@@ -1,4 +1,4 @@
-"""Delivers one message to one target within its time, by whoever comes first."""
+"""Delivers one message to one target within its time; the first process to claim it sends it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def deliver(
         Another process sends the message.
     """
     if not address:
-        raise MessageNotSent(messages.TARGET_WITHOUT_ADDRESS)
+        raise MessageNotSent(messages.notifications.TARGET_WITHOUT_ADDRESS)
     once = SendOnce(claim)
 
     def send(until: float) -> str:
@@ -42,7 +42,7 @@ def deliver(
         except (MessageNotSent, SentElsewhere):
             raise
         except Exception as error:  # a service's bug, whose text may have the address
-            reason = target_client.hide_address(messages.unexpected_error(error), address)
+            reason = target_client.hide_address(messages.server.unexpected_error(error), address)
             raise MessageNotSent(reason) from None
         return ""
 

@@ -43,7 +43,7 @@ class TargetMessage:
 
 def compose_message(summary: RunSummary) -> TargetMessage:
     """Return the message about a run's end."""
-    failures = messages.runs_failed(summary.failures) if summary.failures else ""
+    failures = messages.runs.runs_failed(summary.failures) if summary.failures else ""
     return TargetMessage(
         kind="failure" if summary.reason else "success",
         title=_disarm(f"{summary.name} {summary.event}"),

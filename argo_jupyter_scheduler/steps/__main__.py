@@ -143,7 +143,7 @@ def _run_step(name: str, context: Context) -> None:
         log.exception("Step %s failed", name)
         is_gone = not context.folder.private.is_dir()
         context.error = context.error or (
-            messages.FOLDER_GONE if is_gone else messages.unexpected_error(error)
+            messages.runs.FOLDER_GONE if is_gone else messages.server.unexpected_error(error)
         )
 
 

@@ -1,4 +1,4 @@
-"""Which commit of a git repository a run's input is from."""
+"""Finds the git commit of a run's input."""
 
 from __future__ import annotations
 

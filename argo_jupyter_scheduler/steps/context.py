@@ -1,4 +1,4 @@
-"""What every step is given."""
+"""The context that every step gets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import is_time_over
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
-from argo_jupyter_scheduler.domain.messages import STILL_WAITING, after_attempts, timed_out
 from argo_jupyter_scheduler.domain.options import Options, read_options
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
 from argo_jupyter_scheduler.storage.database import Database
@@ -156,7 +156,7 @@ class Context:
         attempts = max(result.attempts, self.attempt + 1)
         error = self.error or result.error
         if error:
-            return FAILED, after_attempts(error, attempts)
+            return FAILED, messages.runs.after_attempts(error, attempts)
         if result.succeeded:
             return COMPLETED, ""
         if self.stopped:
@@ -165,8 +165,8 @@ class Context:
         reason = self._explain_deadline(job) if is_time_over(self.reason) else self.reason
         waited_for = job.status_message if job and job.status in WAITING else None
         if reason and waited_for and waited_for not in reason:  # such as an image that could not be pulled
-            return FAILED, f"{reason.removesuffix('.')}.{STILL_WAITING}{waited_for}"
-        return FAILED, after_attempts(reason, attempts)
+            return FAILED, f"{reason.removesuffix('.')}.{messages.runs.STILL_WAITING}{waited_for}"
+        return FAILED, messages.runs.after_attempts(reason, attempts)
 
     def _explain_deadline(self, job: JobRow | None) -> str:
         """Return the message for a run that Kubernetes ended at its deadline."""
@@ -174,4 +174,6 @@ class Context:
         if job:
             with contextlib.suppress(ArgoSchedulerError):  # a row that another backend wrote
                 asked = read_options(job.tags, job.runtime_environment_parameters, of_run=True)
-        return timed_out(asked.timeout or None, int(self.folder.read(PROGRESS).get("cell") or 0))
+        return messages.runs.timed_out(
+            asked.timeout or None, int(self.folder.read(PROGRESS).get("cell") or 0)
+        )

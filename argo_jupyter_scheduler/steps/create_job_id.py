@@ -9,9 +9,9 @@ import contextlib
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import milliseconds
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.domain.messages import DEFINITION_DELETED, PAUSED, input_gone
 from argo_jupyter_scheduler.domain.options import read_concurrency
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -41,7 +41,9 @@ def run(context: Context) -> None:
         return
     definition = database.get_definition(definition_id)
     if definition is None or (not definition.active and created > definition.update_time):
-        database.mark_stopped(context.job_id, PAUSED if definition else DEFINITION_DELETED)
+        database.mark_stopped(
+            context.job_id, messages.runs.PAUSED if definition else messages.runs.DEFINITION_DELETED
+        )
         context.over = True
         return
     source = RunFolder(context.folder.path.parent, definition_id)
@@ -100,7 +102,7 @@ def copy_input(
     """
     name = row.input_filename
     if not (source.path / name).is_file():
-        raise RunError(input_gone(name))
+        raise RunError(messages.runs.input_gone(name))
     folder.create()
     rules = FolderRules(left_out=[folder.path]) if row.package_input_folder else None
     folder.stage(source.path / name, rules, progress=progress)

@@ -88,8 +88,8 @@ def deliver(context: Context, job: JobRow, outputs: Collection[Output]) -> None:
     if not failures:
         return
     place, cause = failures[0]
-    reason = str(cause) if isinstance(cause, ArgoSchedulerError) else messages.unexpected_error(cause)
-    message = messages.outputs_not_delivered(place, reason)
+    reason = str(cause) if isinstance(cause, ArgoSchedulerError) else messages.server.unexpected_error(cause)
+    message = messages.outputs.outputs_not_delivered(place, reason)
     result = context.read_result()
     if result.succeeded:
         with contextlib.suppress(OSError):  # this process knows it in any case
@@ -174,7 +174,7 @@ class _Delivery:
         for name in names:
             if self.destination.create(source, name):
                 return name
-        raise RunError(messages.output_occupied(self.destination.locate(name)))
+        raise RunError(messages.outputs.output_occupied(self.destination.locate(name)))
 
     def _update_latest(self, outputs: Iterable[Output], definition_id: str) -> None:
         """Replace the definition's files in `latest`, unless a later run has done so."""
@@ -205,10 +205,10 @@ class _Delivery:
             return StoreFolder(self._template.store, list(folders))
         root = self._settings.root_dir
         if not root:
-            raise RunError(messages.ROOT_UNKNOWN)
+            raise RunError(messages.outputs.ROOT_UNKNOWN)
         staging = self._folder.path.parent
         if self._settings.engine == ARGO and not _is_mounted(Path(root), staging):
-            raise RunError(messages.ROOT_NOT_MOUNTED)
+            raise RunError(messages.outputs.ROOT_NOT_MOUNTED)
         return RootFolder(Path(root), list(folders), [staging])
 
     def _find_values(self, status: str) -> dict[str, str]:
@@ -253,9 +253,9 @@ def _choose_name(
             return name
         if name not in files:
             if latest.exists(name):
-                raise RunError(messages.output_occupied(latest.locate(name)))
+                raise RunError(messages.outputs.output_occupied(latest.locate(name)))
             return name
-    raise RunError(messages.output_occupied(latest.locate(name)))
+    raise RunError(messages.outputs.output_occupied(latest.locate(name)))
 
 
 def _read_defaults(notebook: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from argo_jupyter_scheduler.domain.messages import NO_REASON, message_not_sent
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE, STOPPED
 from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH, shorten
 from argo_jupyter_scheduler.steps.context import Context
@@ -38,7 +38,7 @@ def end(context: Context, only_if: Iterable[str] = LIVE) -> None:
         context.database.mark_stopped(context.job_id, message)
     else:
         note = _find_unsent(context)
-        text = shorten(message or NO_REASON, MESSAGE_LENGTH - len(note)) + note
+        text = shorten(message or messages.runs.NO_REASON, MESSAGE_LENGTH - len(note)) + note
         context.database.mark_failed(context.job_id, text, only_if)
 
 
@@ -47,5 +47,7 @@ def _find_unsent(context: Context) -> str:
     slack = context.folder.read(NOT_SENT).get("reason")
     unsent = {"Slack": slack} if slack else {}
     unsent |= context.folder.read(NOT_NOTIFIED)
-    text = " ".join(message_not_sent(receiver, reason) for receiver, reason in unsent.items())
+    text = " ".join(
+        messages.notifications.message_not_sent(receiver, reason) for receiver, reason in unsent.items()
+    )
     return f" ({shorten(text, MAX_UNSENT_CHARACTERS)})" if text else ""

@@ -18,8 +18,7 @@ from urllib.parse import quote
 
 import psutil
 
-from argo_jupyter_scheduler.domain import plan
-from argo_jupyter_scheduler.domain.messages import FOLDER_GONE
+from argo_jupyter_scheduler.domain import messages, plan
 from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -77,7 +76,7 @@ def reap_children() -> None:
 def _start(database: Database, staging_path: str, job_id: str, environment: Mapping[str, str]) -> None:
     folder = RunFolder(staging_path, job_id)
     if not folder.private.is_dir():
-        database.mark_failed(job_id, FOLDER_GONE)
+        database.mark_failed(job_id, messages.runs.FOLDER_GONE)
         return
     if job_id in _children:
         return  # it is on its way; on a busy machine that takes longer than the next look

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from argo_jupyter_scheduler.domain import options
+from argo_jupyter_scheduler.domain import messages, options
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunError
-from argo_jupyter_scheduler.domain.messages import POD_LOST, timed_out
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.domain.text import format_elapsed
 from argo_jupyter_scheduler.steps.context import RESULT, Context, Result, log
@@ -43,12 +42,12 @@ def run(context: Context) -> None:
             log.info("Job %s was stopped, deleted or has ended: nothing to do.", context.job_id)
             context.over = True
         elif (done := context.read_result()).attempts > context.attempt and (done.succeeded or done.error):
-            log.info("Another process has executed the notebook meanwhile.")
+            log.info("Another process executed the notebook in the meantime.")
             if done.error:
                 raise RunError(done.error)
         elif context.has_begun():
             # Argo makes a lost pod again if it has not seen it running yet. Cells may have had effects: only a retry repeats them.
-            raise RunError(POD_LOST)
+            raise RunError(messages.runs.POD_LOST)
         else:
             _execute(context, job)
 
@@ -62,7 +61,7 @@ def _execute(context: Context, job: JobRow) -> None:
     error: RunError | None = None
     try:
         with ended_by_signals(
-            context.deadline, SAVE_SECONDS, lambda: timed_out(context.timeout, context.cell)
+            context.deadline, SAVE_SECONDS, lambda: messages.runs.timed_out(context.timeout, context.cell)
         ):
             take_linked_input(context, job)
             execute.execute_notebook(context, job)
@@ -86,5 +85,5 @@ def _convert(context: Context, job: JobRow, was_ended: bool) -> None:
         deadline = time.monotonic() + CONVERT_AFTER_END_SECONDS
     elif deadline:
         deadline = max(deadline, time.monotonic() + CONVERT_SECONDS)
-    with ended_by_signals(deadline, 1, lambda: timed_out(context.timeout)):
+    with ended_by_signals(deadline, 1, lambda: messages.runs.timed_out(context.timeout)):
         convert.convert(context.folder, job.input_filename, job.output_formats or (), context.kernel_program)

@@ -27,7 +27,7 @@ def run(context: Context) -> None:
         log.info("Job %s was deleted: nothing to publish.", context.job_id)
         return
     if not context.folder.private.is_dir():
-        raise RunError(messages.FOLDER_GONE)
+        raise RunError(messages.runs.FOLDER_GONE)
     run_log.drain()
     context.folder.remove_unfinished()
     outputs = publish(context.folder, job, job.output_formats or ())
@@ -37,7 +37,7 @@ def run(context: Context) -> None:
         context.database.update_job(context.job_id, packaged_files=made)
     missing = find_missing(context.folder, job)
     if missing and context.read_result().succeeded:
-        raise RunError(messages.outputs_missing(missing))
+        raise RunError(messages.outputs.outputs_missing(missing))
     suffixes = context.folder.suffixes(outputs)
     deliver_outputs.deliver(context, job, deliver_outputs.list_outputs(outputs, suffixes, made))
 

@@ -1,4 +1,4 @@
-"""What the steps that send messages share: what there is to report of a run's end, and what becomes of a message that fails."""
+"""Shared by the steps that send messages: the report of a run's end, and the handling of a message that fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTED_FAILURES = 3
 MAX_REASON_CHARACTERS = 300
 """Of the reason why a message was not sent. It shares a column with the run's own message."""
 
-ENDED_MEANWHILE = "the run was told to end meanwhile."
+ENDED_MEANWHILE = "the run was ended in the meantime."
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def explain(error: Exception) -> str:
     """Return why no message was sent, on one line."""
     if isinstance(error, RunEnded):  # the rest of the run continues, and soon
         return ENDED_MEANWHILE
-    reason = str(error) if isinstance(error, MessageNotSent) else messages.unexpected_error(error)
+    reason = str(error) if isinstance(error, MessageNotSent) else messages.server.unexpected_error(error)
     return shorten(one_line(reason), MAX_REASON_CHARACTERS)
 
 

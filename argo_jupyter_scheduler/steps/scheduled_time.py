@@ -1,4 +1,4 @@
-"""Which moment a run is about: the one that it was scheduled for, not the one at which it happened to begin."""
+"""The moment that a run is about: the one for which it was scheduled, not the one when it happened to begin."""
 
 from __future__ import annotations
 

@@ -99,4 +99,4 @@ def _report(context: Context, job: JobRow | None, reasons: dict[str, str]) -> No
             context.folder.claim(notified(target))
         context.folder.write(NOT_NOTIFIED, {**context.folder.read(NOT_NOTIFIED), **reasons})
     for target, reason in reasons.items():
-        reporting.note(context.folder, job, messages.message_not_sent(target, reason))
+        reporting.note(context.folder, job, messages.notifications.message_not_sent(target, reason))

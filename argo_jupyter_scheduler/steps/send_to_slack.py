@@ -46,7 +46,7 @@ def run(context: Context) -> None:
         reason = reporting.explain(error).replace(message.token if message and message.token else "\0", "…")
         with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
             context.folder.write(NOT_SENT, {"reason": reason})
-        reporting.note(context.folder, job, messages.message_not_sent("Slack", reason))
+        reporting.note(context.folder, job, messages.notifications.message_not_sent("Slack", reason))
 
 
 def _make_message(context: Context, job: JobRow, settings: RunSettings) -> Message | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.domain.messages import POD_LOST
 from argo_jupyter_scheduler.steps import deliver_outputs, rename_files
 from argo_jupyter_scheduler.steps.context import Context
 
@@ -19,7 +19,7 @@ def run(context: Context) -> None:
     """
     result = context.read_result()
     if not result.succeeded:
-        raise RunError(result.error or POD_LOST)
+        raise RunError(result.error or messages.runs.POD_LOST)
     job = context.database.get_job(context.job_id)
     is_unfinished = job and rename_files.find_missing(context.folder, job)
     if is_unfinished or (job and deliver_outputs.is_owed(context.folder)):  # the pod of that step was killed

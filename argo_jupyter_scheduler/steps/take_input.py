@@ -39,11 +39,11 @@ def take_linked_input(context: Context, job: JobRow) -> None:
     try:
         content = read_stable(source, lambda content: not _find_fault(content))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunError(messages.linked_input_gone(path)) from error
+        raise RunError(messages.inputs.linked_input_gone(path)) from error
     except OSError as error:
-        raise RunError(messages.linked_input_unusable(path, error.strerror)) from error
+        raise RunError(messages.inputs.linked_input_unusable(path, error.strerror)) from error
     if fault := _find_fault(content):
-        raise RunError(messages.linked_input_unusable(path, fault))
+        raise RunError(messages.inputs.linked_input_unusable(path, fault))
     _copy(context, job, settings, settings.linked, content)
     copied = context.folder.path / job.input_filename
     commit = find_commit(source, copied, bool(job.package_input_folder))

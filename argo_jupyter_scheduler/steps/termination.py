@@ -17,8 +17,8 @@ from types import FrameType
 
 import psutil
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunTimedOut
-from argo_jupyter_scheduler.domain.messages import TERMINATED, timed_out
 
 SAVE_SECONDS = 20
 """How long papermill has to notice that its kernel is gone and to write the notebook; pods usually have 30 s to end."""
@@ -27,7 +27,7 @@ SAVE_SECONDS = 20
 def end_at_once(signum: int, frame: FrameType | None) -> None:
     """Raise `RunEnded`: a handler of SIGTERM for whatever does not take long."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what is left to do takes a moment
-    raise RunEnded(TERMINATED)
+    raise RunEnded(messages.runs.TERMINATED)
 
 
 class _Ending:
@@ -53,7 +53,9 @@ class _Ending:
             return
         signal.setitimer(signal.ITIMER_REAL, 1)
         is_asked = signum == signal.SIGTERM
-        self.reasons.append(RunEnded(TERMINATED) if is_asked else RunTimedOut(self._describe_timeout()))
+        self.reasons.append(
+            RunEnded(messages.runs.TERMINATED) if is_asked else RunTimedOut(self._describe_timeout())
+        )
         family = psutil.Process().children(recursive=True)
         self.groups.update(_find_groups(family))
         _signal_groups(self.groups, signal.SIGTERM if len(self.reasons) == 1 else signal.SIGKILL)
@@ -68,7 +70,7 @@ class _Ending:
 def ended_by_signals(
     deadline: float | None,
     patience_seconds: int,
-    describe_timeout: Callable[[], str] = lambda: timed_out(None),
+    describe_timeout: Callable[[], str] = lambda: messages.runs.timed_out(None),
 ) -> Iterator[None]:
     """Let SIGTERM, and the end of a time, end what is done here.
 

@@ -41,10 +41,10 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import DuplicateJob
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.domain.messages import REPLACED, WAITED
 from argo_jupyter_scheduler.domain.retention import StoredJob
 from argo_jupyter_scheduler.domain.status import (
     COMPLETED,
@@ -228,7 +228,7 @@ class Database:
             except DBAPIError as error:
                 if type(error) not in _PASSING_ERRORS or time.monotonic() >= end:
                     raise
-                log.warning("The database does not answer, and is asked again: %s", error.orig)
+                log.warning("The database does not answer; retrying: %s", error.orig)
             time.sleep(RETRY_SECONDS)
 
     def insert_job(self, job: JobRow) -> None:
@@ -371,7 +371,9 @@ class Database:
         """Say STOPPED in the rows of a definition's scheduled runs that are live and older than `before` (ms)."""
         # A live row has a message only while it waits.
         message = func.substr(
-            func.coalesce(literal(WAITED) + jobs.c.status_message, REPLACED), 1, MESSAGE_LENGTH
+            func.coalesce(literal(messages.runs.WAITED) + jobs.c.status_message, messages.runs.REPLACED),
+            1,
+            MESSAGE_LENGTH,
         )
         statement = (
             update(jobs)

@@ -1,4 +1,4 @@
-"""Which scheduled runs their user deleted: a row that is gone no longer tells that its run existed.
+"""Records the scheduled runs that a user deleted, since a deleted row leaves no trace of its run.
 
 A mark is an empty file in the private folder of the run's definition. Only the latest moment matters: of several missed runs,
 the last is made up for, and a run that was deleted is not reported as missing.

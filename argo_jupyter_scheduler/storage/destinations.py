@@ -115,7 +115,7 @@ class RootFolder:
         real = path.resolve()
         within_root = real.is_relative_to(self._root.resolve())
         if not within_root or any(real.is_relative_to(folder.resolve()) for folder in self._left_out):
-            raise RunError(messages.OUTPUT_OUTSIDE_ROOT)
+            raise RunError(messages.outputs.OUTPUT_OUTSIDE_ROOT)
 
     def create(self, source: Path, name: str) -> bool:
         """Copy a file here; return False where there is another one of that name."""
@@ -179,7 +179,7 @@ class RootFolder:
     def _place(self, name: str) -> Path:
         """Return where a file is; its name may come from a record that others can write."""
         if os.path.isabs(name) or ".." in Path(name).parts:
-            raise RunError(messages.OUTPUT_OUTSIDE_ROOT)
+            raise RunError(messages.outputs.OUTPUT_OUTSIDE_ROOT)
         return self._folder / name
 
     def _make_place(self, name: str) -> Path:
@@ -213,7 +213,7 @@ class StoreFolder:
         self.address = "/".join((store, *folders))
         protocol = store.partition("://")[0]
         if not is_store_installed(protocol):
-            raise RunError(messages.store_not_installed(protocol, STORES[protocol][1]))
+            raise RunError(messages.outputs.store_not_installed(protocol, STORES[protocol][1]))
         import fsspec
 
         options = {"use_listings_cache": False, "skip_instance_cache": True, **_STORE_OPTIONS[protocol]}
@@ -271,7 +271,7 @@ class StoreFolder:
         _try_store(lambda: self._store.pipe_file(self.locate(RECORD), text))
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep nobody waiting: stores have no locks."""
+        """Do nothing: stores have no locks."""
         return contextlib.nullcontext()
 
     def locate(self, name: str) -> str:
@@ -302,7 +302,7 @@ def _try_store(call: Callable[[], Result], attempts: int = STORE_ATTEMPTS) -> Re
             reason = shorten(one_line(f"{type(error).__name__}: {error}"), MAX_REASON_CHARACTERS)
             if attempt == attempts:
                 raise RunError(reason) from error
-            log.warning("The object store is tried again: %s", reason)
+            log.warning("Retrying the object store: %s", reason)
         time.sleep(pause)
         pause *= 3
     raise AssertionError  # pragma: no cover (the last attempt returns or raises)

@@ -1,4 +1,4 @@
-"""How much room folders take."""
+"""The disk use of folders."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class CopyProgress:
         if time.monotonic() - self._reported_at >= self._period:
             self._reported_at = time.monotonic()
             megabytes = (self._copied / 1e6, self._size / 1e6)
-            self._report(messages.copying_input_folder(self._copied_files, self._files, *megabytes))
+            self._report(messages.inputs.copying_input_folder(self._copied_files, self._files, *megabytes))
 
     def add_file(self) -> None:
         """Count a file that has been copied."""
@@ -206,9 +206,13 @@ def _find_content(source: Path, rules: FolderRules) -> tuple[list[str], dict[str
         sizes.update(new)
         total += sum(new.values())
         if rules.max_files and len(sizes) > rules.max_files:
-            raise InvalidJob(messages.input_folder_has_files(source.name, rules.max_files, IGNORE_FILE))
+            raise InvalidJob(
+                messages.inputs.input_folder_has_files(source.name, rules.max_files, IGNORE_FILE)
+            )
         if rules.max_bytes and total > rules.max_bytes:
-            raise InvalidJob(messages.input_folder_is_large(source.name, rules.max_bytes / 1e6, IGNORE_FILE))
+            raise InvalidJob(
+                messages.inputs.input_folder_is_large(source.name, rules.max_bytes / 1e6, IGNORE_FILE)
+            )
     return found_folders, sizes
 
 

@@ -1,4 +1,4 @@
-"""What the panel shows: live jobs, the newest others, job definitions and their last runs, and whether any row has changed."""
+"""Reads the rows that the panel shows: live jobs, the newest others, job definitions and their last runs. Detects changes."""
 
 from __future__ import annotations
 

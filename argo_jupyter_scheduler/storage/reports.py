@@ -1,4 +1,4 @@
-"""Which reports about a job definition were made: each is made once, by whichever server or run comes first.
+"""Records the reports about a job definition: each is made once, by the first server or run that comes to it.
 
 A mark is an empty file in the private folder of the definition, named after the kind of the report and a moment. Only the latest
 moment matters: a mark stands for all earlier ones too, so old ones are deleted.

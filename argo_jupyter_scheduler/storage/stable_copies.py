@@ -87,7 +87,7 @@ def _try_until_stable(path: Path, read: Callable[[], bool], attempts: int = ATTE
             return
         if attempt < attempts:
             time.sleep(PAUSE_SECONDS * attempt)
-    raise RunError(messages.linked_file_changing(str(path)))
+    raise RunError(messages.inputs.linked_file_changing(str(path)))
 
 
 def _version(path: Path) -> tuple[int, int, int]:

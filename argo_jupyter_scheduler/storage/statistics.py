@@ -1,4 +1,4 @@
-"""What the rows of many jobs say together: counted by the database, so that few rows are read."""
+"""Statistics of many jobs, counted by the database, so that few rows are read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import and_, case, func, literal, not_, or_, select
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.identity import cron_workflow_name, run_token, scheduled_moment
-from argo_jupyter_scheduler.domain.messages import REPLACED
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, LIVE
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import JobRow, WatchedRow, decode, definitions, jobs
@@ -90,7 +90,7 @@ def list_last_runs(database: Database) -> dict[str, LastRun]:
     A run that has neither begun nor failed does not count, nor one that the next run replaced before it could begin.
     """
     message = func.coalesce(jobs.c.status_message, "")
-    was_skipped = message.startswith(REPLACED, autoescape=True)
+    was_skipped = message.startswith(messages.runs.REPLACED, autoescape=True)
     is_handled = or_(jobs.c.start_time.is_not(None), and_(jobs.c.status.not_in(LIVE), not_(was_skipped)))
     prefix = literal(cron_workflow_name("")) + jobs.c.job_definition_id + "-"
     # Tokens of one definition differ in their last digits only, so the greatest text is the latest moment.

@@ -56,7 +56,7 @@ def test_each_user_is_offered_what_that_user_may_use(store: conda_store.Server, 
         assert (len(found), set(found), trouble) == (109, everything, "")
     assert [sorted(found) for found in names(store, f"{bearer}analyst-token")[:1]] == [sorted(ANALYST)]
     found, trouble = names(store, bearer)
-    assert (found, "there is no token" in trouble) == (["default-public"], True)
+    assert (found, "is missing" in trouble) == (["default-public"], True)
     found, trouble = names(store, f"{bearer}revoked-token\n")
     assert (found, "its token (CONDA_STORE_TOKEN) is not valid" in trouble) == (["default-public"], True)
 

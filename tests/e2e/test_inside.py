@@ -135,7 +135,7 @@ def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(
     press(page, "Additional options")
     limit = page.get_by_label("Time limit")
     limit.fill("soon")
-    page.get_by_text("'soon' is not valid. Write it such as 1h30m.").wait_for()
+    page.get_by_text("'soon' is not valid. An example: 1h30m.").wait_for()
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     limit.fill("2h")
     page.get_by_label("Retries").fill("1")

@@ -19,9 +19,9 @@ from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tab
 from sqlalchemy import inspect, make_url, text
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
 from argo_jupyter_scheduler.domain.status import LIVE
 from argo_jupyter_scheduler.jobs.answers import Changes
 from argo_jupyter_scheduler.jobs.changes import ChangeWatcher
@@ -139,7 +139,7 @@ async def test_stop_delete_and_a_kill_on_this_machine(jobs: Jobs, staging_path: 
     row = [one for one in psutil.process_iter(["cmdline"]) if killed in (one.info["cmdline"] or [])]
     row[0].kill()
     job = await jobs.wait(killed)
-    assert (job["status"], job["status_message"]) == ("FAILED", PROCESS_GONE)
+    assert (job["status"], job["status_message"]) == ("FAILED", messages.runs.PROCESS_GONE)
     assert (await jobs.get(stopped))["status"] == "STOPPED"
     assert {path.name for path in staging_path.iterdir()} == {stopped, killed}
     assert (await jobs.request("GET", "jobs"))["total_count"] == 2

@@ -20,7 +20,7 @@ TOLD = {
     "full": r"disk is full|No space left|database or disk is full",
     "read-only": r"[Rr]ead-only|readonly",
 }
-GONE = r"process is gone|exit code 1"
+GONE = r"process ended|exit code 1"
 
 
 @pytest.mark.trials(2)

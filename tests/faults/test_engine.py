@@ -157,7 +157,7 @@ LOST: dict[Callable[[ArgoStandIn, str], None], str] = {
     evict: r"low on resource",
     pass_deadline: r"took longer",
     delete_by_force: r"pod deleted|without giving a reason|was lost",
-    delete_workflow: r"no longer exists",
+    delete_workflow: r"was deleted from Argo",
 }
 
 
@@ -208,7 +208,7 @@ def test_lost_workflow_of_real_argo(world: World, verdict: Verdict, choose: rand
     assert row
     world.scheduler.jobs.engine.delete(row)
     row = world.settle(job_id, timeout=200)
-    judge_run(verdict, world, job_id, row, told="no longer exists")
+    judge_run(verdict, world, job_id, row, told="was deleted from Argo")
 
 
 @pytest.mark.fault("Argo's server is away while a notebook runs")

@@ -36,7 +36,7 @@ NOTEBOOKS = {
     "prints 200 MB": (PRINT, ""),
     "fills memory": (FILL, "MemoryError"),
     "kills its kernel": (KILL, "killed.*SIGKILL"),
-    "kills its run": (KILL_ALL, "process is gone|exit code 137"),
+    "kills its run": (KILL_ALL, "process ended|exit code 137"),
 }
 
 

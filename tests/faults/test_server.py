@@ -147,7 +147,7 @@ def test_everything(world: World, lab: JupyterLab, choose: random.Random, verdic
     lab.start()
     lab.wait_until_idle()
     for job_id in jobs:
-        judge_run(verdict, world, job_id, world.row(job_id), told="process is gone")
+        judge_run(verdict, world, job_id, world.row(job_id), told="process ended")
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ PLACES = ["local", "argo", "argo-pod-per-step", *REAL_ARGO]
 POINTS = {"local": 55, "argo": 50, "argo-pod-per-step": 60, "real-argo": 50}
 """About how many points a run has. A larger number than there are is a run that nothing happens to."""
 
-KILLED = r"process is gone|exit code 137"
+KILLED = r"process ended|exit code 137"
 
 
 @pytest.mark.trials(2)

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from argo_jupyter_scheduler.domain import plan
-from argo_jupyter_scheduler.domain.messages import POD_LOST
+from argo_jupyter_scheduler.domain import messages, plan
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from tests.faults.verdicts import Verdict, judge_run
@@ -48,7 +47,7 @@ def test_pod_that_is_made_again(world: World, verdict: Verdict) -> None:
         lost.kill()
     with run.start(plan.STEPS, local=False) as again:
         again.wait(60)
-    judge_run(verdict, world, run.id, run.row, told=POD_LOST)
+    judge_run(verdict, world, run.id, run.row, told=messages.runs.POD_LOST)
 
 
 @pytest.mark.fault("two servers share one database")

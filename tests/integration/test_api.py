@@ -133,13 +133,16 @@ async def test_runs_of_a_definition_inherit_the_fields(jobs: Jobs, argo: ArgoSta
 
 
 WITHOUT_EFFECT: list[tuple[dict[str, Any], str]] = [
-    ({"email_notifications": {"on_failure": ["me@example.org"]}}, "email_notifications cannot be honoured"),
-    ({"email_notifications": "me@example.org"}, "email_notifications cannot be honoured"),
-    ({"retry_on_timeout": True}, "retry_on_timeout cannot be honoured"),
-    ({"output_filename_template": "{{name}}"}, "output_filename_template cannot be honoured"),
-    ({"timeout_seconds": -1}, "timeout_seconds: '-1' is not a whole number of 0 or more."),
-    ({"max_retries": "many"}, "max_retries: 'many' is not a whole number of 0 or more."),
-    ({"min_retry_interval_millis": 1.5}, "min_retry_interval_millis: '1.5' is not a whole number"),
+    ({"email_notifications": {"on_failure": ["me@example.org"]}}, "email_notifications is not supported"),
+    ({"email_notifications": "me@example.org"}, "email_notifications is not supported"),
+    ({"retry_on_timeout": True}, "retry_on_timeout is not supported"),
+    ({"output_filename_template": "{{name}}"}, "output_filename_template is not supported"),
+    ({"timeout_seconds": -1}, "timeout_seconds: '-1' is not valid. Use a whole number of 0 or more."),
+    ({"max_retries": "many"}, "max_retries: 'many' is not valid. Use a whole number of 0 or more."),
+    (
+        {"min_retry_interval_millis": 1.5},
+        "min_retry_interval_millis: '1.5' is not valid. Use a whole number of 0 or more.",
+    ),
     ({"max_retries": 21}, "Option retries: '21'"),
     ({"timeout_seconds": 60, "tags": ["timeout:2h"]}, "Option timeout is given twice: timeout_seconds = 60"),
 ]
@@ -171,7 +174,7 @@ async def test_a_jobs_limits_cannot_be_changed(jobs: Jobs, refused: Callable[...
     refusal = await refused("PATCH", "jobs", job_id, body={"timeout_seconds": 60})
     assert (refusal.status, refusal.message) == (
         400,
-        "timeout_seconds of a job cannot be changed. Create the job again.",
+        "A job's timeout_seconds cannot be changed. Create a new job with the value that you need.",
     )
 
 
@@ -227,7 +230,7 @@ MISSING = "00000000-0000-0000-0000-000000000000"
         ("POST", ("jobs",), {"input_uri": "no.ipynb"}, 400, "Input path 'no.ipynb' does not exist."),
         ("POST", ("jobs",), {"output_formats": ["100%d"]}, 400, "Output format '100%d' not found."),
         ("POST", ("jobs",), {"parameters": {"a\nb": "1"}}, 400, "is not a valid parameter name."),
-        ("POST", ("job_definitions",), {"schedule": "0 0 31 2 *"}, 400, "never comes"),
+        ("POST", ("job_definitions",), {"schedule": "0 0 31 2 *"}, 400, "never occurs"),
         ("POST", ("job_definitions",), {"schedule": "* * *", "timezone": "UTC"}, 400, "has 3 fields"),
         ("POST", ("job_definitions",), {"schedule": "@daily", "timezone": "Europe/Olso"}, 400, "Europe/Oslo"),
     ],
@@ -306,7 +309,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ),
     ({"runtime_environment_name": "\ud800"}, "not valid Unicode"),
     ({"runtime_environment_parameters": {"\ud800": 1}}, "not valid Unicode"),
-    ({"output_filename_template": "\ud800"}, "output_filename_template cannot be honoured"),
+    ({"output_filename_template": "\ud800"}, "output_filename_template is not supported"),
     ({"tags": ["\ud800"]}, "not valid Unicode"),
     ({"output_formats": ["\ud800"]}, "not valid Unicode"),
     ({"input_uri": "\ud800.ipynb"}, "not valid Unicode"),
@@ -319,18 +322,18 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"job_definition_id": LONG}, "The job definition id has 1000000 characters. Use at most 36."),
     ({"runtime_environment_name": LONG}, "has 1000000 characters"),
     ({"compute_type": LONG}, "The compute type has 1000000 characters. Use at most 256."),
-    ({"output_filename_template": LONG}, "output_filename_template cannot be honoured"),
+    ({"output_filename_template": LONG}, "output_filename_template is not supported"),
     ({"input_filename": LONG}, "input_filename has 1000000 bytes"),
     ({"tags": ["t"] * 10_000}, "There are 10000 tags. Use at most 100."),
-    ({"tags": [LONG]}, "The tags have 1000000 characters. Use at most 200000."),
+    ({"tags": [LONG]}, "The tags have 1000000 characters in total. Use at most 200000."),
     ({"parameters": {f"p{n}": "1" for n in range(10_000)}}, "There are 10000 parameters. Use at most 1000."),
     ({"parameters": {LONG: "1"}}, "The name of a parameter has 1000000 characters. Use at most 256."),
-    ({"parameters": {"a": LONG * 17}}, "The parameters have 17000001 characters."),
+    ({"parameters": {"a": LONG * 17}}, "The parameters have 17000001 characters in total."),
     ({"output_formats": ["html"] * 10_000}, "There are 10000 output formats. Use at most 100."),
     ({"runtime_environment_parameters": {"timeout": "1h" + " " * 1_000_000}}, "Use at most 10000."),
     ({"runtime_environment_parameters": {LONG: 1}}, "Use at most 10000."),
-    ({"timeout_seconds": LONG}, "is not a whole number"),
-    ({"email_notifications": {"on_start": [LONG]}}, "email_notifications cannot be honoured"),
+    ({"timeout_seconds": LONG}, "Use a whole number of 0 or more"),
+    ({"email_notifications": {"on_start": [LONG]}}, "email_notifications is not supported"),
     ({"schedule": LONG}, "The schedule"),
     ({"schedule": "* * * * \ud800"}, "not valid Unicode"),
     ({"timezone": LONG, "schedule": "@daily"}, "The timezone has 1000000 characters."),
@@ -388,7 +391,7 @@ async def test_what_lies_beside_the_notebook_and_is_missed_is_named(
 ) -> None:
     jobs.write("d/helper.py", "x = 1")
     jobs.write("d/data/rows.csv", "1")
-    hint = "is beside the notebook: tick *Run job with input folder*."
+    hint = "is in the notebook's folder: tick *Run job with input folder*."
     job_id = await jobs.create("d/m.ipynb", notebook("import helper"))
     row = await jobs.wait(job_id)
     assert row["status_message"] == (
@@ -426,7 +429,7 @@ class TestKernels:
         job_id = await jobs.create("k.ipynb", source, output_formats=["log"])
         assert (await jobs.wait(job_id))["status"] == "COMPLETED"
         log = (await jobs.download(job_id))["log"].read_text()
-        assert "names kernel 'python-of-old', which is not installed: it is executed with 'python3'." in log
+        assert "names kernel 'python-of-old', which is not installed. It runs with 'python3' instead." in log
 
     @local
     @pytest.mark.parametrize("scheduler_config", ["refuse"], indirect=True)

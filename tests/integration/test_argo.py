@@ -15,8 +15,8 @@ from jupyter_scheduler.models import CreateJob
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import read_failures
-from argo_jupyter_scheduler.domain.messages import POD_LOST, PROCESS_GONE
 from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
 from argo_jupyter_scheduler.jupyter.models import read_job
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
@@ -34,7 +34,7 @@ def test_reason_of_failures_as_argo_passes_them() -> None:
     recorded = json.loads((DATA / "argo" / "oom-failures.json").read_text())
     assert read_failures(recorded) == "OOMKilled (exit code 137)"
     success = [{"displayName": "success", "message": "main: Error (exit code 1)"}]
-    assert read_failures(json.dumps(success)) == POD_LOST
+    assert read_failures(json.dumps(success)) == messages.runs.POD_LOST
     assert (
         read_failures(json.dumps([*json.loads(json.loads(recorded)), *success]))
         == "OOMKilled (exit code 137)"
@@ -101,7 +101,7 @@ async def test_a_workflow_that_is_deleted_behind_our_back(
     database.update_job(job_id, create_time=int(time.time() * 1000) - 120_000)
     job = await jobs.wait(job_id)
     assert job["status"] == "FAILED"
-    assert "no longer exists in Argo" in job["status_message"]
+    assert "was deleted from Argo" in job["status_message"]
 
 
 async def test_what_keeps_a_run_waiting_is_told(jobs: Jobs, argo: ArgoStandIn, database: Database) -> None:
@@ -246,7 +246,7 @@ async def test_jobs_of_this_machine_from_before_argo_was_configured_end_too(
     killed, stopped, waiting = create("s.ipynb"), create("s.ipynb"), create("n.ipynb")
     await jobs.wait(killed, until="IN_PROGRESS")
     psutil.Process(job_row(database, killed).pid).kill()
-    assert (await jobs.wait(killed))["status_message"] == PROCESS_GONE
+    assert (await jobs.wait(killed))["status_message"] == messages.runs.PROCESS_GONE
     await jobs.wait(stopped, until="IN_PROGRESS")
     process = psutil.Process(job_row(database, stopped).pid)
     await jobs.request("PATCH", "jobs", stopped, body={"status": "STOPPED"})

@@ -71,7 +71,7 @@ def test_nothing_was_stored_yet(machine: Machine) -> None:
     for command in ("logs", "outputs", "stop", "rerun"):
         assert machine.command(command, "3f2a") == ""
         assert machine.exit_code == 1
-    assert "jupyter argo-scheduler: There are no jobs yet" in machine.output
+    assert "jupyter argo-scheduler: No jobs yet" in machine.output
     assert machine.files() == []
 
 
@@ -243,7 +243,7 @@ def test_the_doctor_reports_formats_and_a_channel_without_a_token(machine: Machi
     [finding] = found["formats"]
     assert (finding["status"], "html" in finding["message"]) == ("ok", True)
     assert [finding["status"] for finding in found["configuration"]] == ["ok", "warning"]
-    assert "no token" in found["configuration"][1]["message"]
+    assert "without a token" in found["configuration"][1]["message"]
 
 
 def test_definitions(machine: Machine) -> None:

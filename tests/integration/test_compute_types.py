@@ -163,7 +163,7 @@ async def test_a_run_has_the_shape_as_it_is_configured_now(
     gone.reconciler.reconcile()
     await gone.update_job_definition(chosen, UpdateJobDefinition(active=False))
     assert argo.crons[f"job-def-{chosen}"]["spec"]["suspend"]
-    with pytest.raises(Exception, match="'gpu' no longer exists"):
+    with pytest.raises(Exception, match="'gpu' is missing from the configuration"):
         await gone.update_job_definition(chosen, UpdateJobDefinition(active=True))
 
 
@@ -181,7 +181,10 @@ async def test_a_scheduled_run_here_has_the_limits_of_now(jobs: Jobs, scheduler:
     assert printed.split()[0] == str(2 * GIGABYTE)
     story.next_minute = minutes_of(restarted(scheduler, compute_types={}, default_compute_type=""))
     job = await story.next_run()
-    assert (job["status"], "'small' no longer exists" in job["status_message"]) == ("FAILED", True)
+    assert (job["status"], "'small' is missing from the configuration" in job["status_message"]) == (
+        "FAILED",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,7 @@ async def test_a_scheduled_run_here_has_the_limits_of_now(jobs: Jobs, scheduler:
     [
         (
             {"compute_types": {"a": {"mem_limt": "1G"}}},
-            "'a': mem_limt: there is no such trait of a pod. Available: mem_limit",
+            "'a': mem_limt: this is not a trait of a pod. Available: mem_limit",
         ),
         ({"compute_types": {"a": {"mem_limit": "much"}}}, "'a': mem_limit"),
         ({"compute_types": {" ": {}}}, "is not a valid name"),

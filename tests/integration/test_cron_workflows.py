@@ -16,8 +16,8 @@ from jupyter_scheduler.exceptions import SchedulerError
 from jupyter_scheduler.models import UpdateJobDefinition
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER
-from argo_jupyter_scheduler.domain.messages import timed_out
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE
@@ -382,7 +382,7 @@ async def test_a_pod_that_is_told_to_end_leaves_the_reason_to_argo(
     argo.end_pod(argo.runs_of(f"job-def-{story.id}")[0], TIME_OVER)
     job = await jobs.wait(job["job_id"])
     assert job["status"] == "FAILED"
-    assert job["status_message"].startswith(timed_out(None))
+    assert job["status_message"].startswith(messages.runs.timed_out(None))
 
 
 async def test_stop_and_delete_of_a_scheduled_run(

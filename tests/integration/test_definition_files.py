@@ -104,7 +104,7 @@ async def test_a_request_that_is_wrong_is_refused(jobs: Jobs) -> None:
         ({"file": DAILY}, "Field 'file' not found. Available: files"),
         ({"files": {"s/a.yaml": DAILY}, "prune": 1}, "prune: write a bool."),
         ({"files": {"s/a.yaml": DAILY}, "origin": "A b"}, "'A b' is not a valid origin."),
-        ({"prune": True}, "There are no job definitions in the files"),
+        ({"prune": True}, "The files contain no job definitions"),
     ]
     for body, words in bodies:
         with pytest.raises(HTTPClientError) as error:
@@ -172,7 +172,7 @@ def test_definitions_are_applied_by_the_command(machine: Machine, folder: Path) 
     assert machine.command("apply", "exported").endswith("1 unchanged.\n")
     assert machine.command("export", "exported") == ""
     assert machine.exit_code == 1
-    assert "'exported/daily-report.yaml' exists" in machine.output
+    assert "'exported/daily-report.yaml' already exists" in machine.output
     assert machine.command("export", "exported", "--overwrite") == f"{file}\n"
 
 
@@ -189,7 +189,7 @@ def test_files_that_are_wrong_change_nothing(machine: Machine, folder: Path) -> 
     ):
         assert words in machine.output
     for arguments, code, words in (
-        (("export",), 1, "There are no jobs yet"),
+        (("export",), 1, "No jobs yet"),
         (("apply", "gone"), 1, "File 'gone' not found."),
         (("apply",), 2, "FOLDER or FILE is missing"),
         (("apply", "daily.yaml", "--prun"), 2, "Available: --prune"),

@@ -162,7 +162,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"runtime_environment_name": "nope"}, "Environment 'nope' not found"),
     ({"output_formats": ["docx"]}, "Output format 'docx' not found"),
     ({"parameters": {"a b": "1"}}, "is not a valid parameter name"),
-    ({"parameters": {"SLACK_CHANNEL": "#team"}}, "there is no token"),
+    ({"parameters": {"SLACK_CHANNEL": "#team"}}, "SLACK_TOKEN is missing"),
     ({"input_uri": "nope.ipynb"}, "does not exist"),
 ]
 

@@ -67,8 +67,8 @@ def test_an_empty_machine_is_well_and_stays_empty(machine: Machine) -> None:
     lines = machine.command("doctor").splitlines()
     assert machine.exit_code == 0
     assert [line[:2] for line in lines[:-2]] == ["✓ "] * len(lines[:-2])
-    assert lines[-1] == "All is well."
-    assert "this machine (no Argo is configured, see ARGO_SERVER)" in machine.output
+    assert lines[-1] == "No problems found."
+    assert "this machine (Argo is not configured, see ARGO_SERVER)" in machine.output
     assert machine.files() == []
     found = machine.doctor()
     assert list(found) == [line[2:].split()[0] for line in lines[:-2]]
@@ -103,7 +103,7 @@ def test_definitions_that_never_run_are_named(machine: Machine) -> None:
     url = f"sqlite:///{machine.data}/scheduler.sqlite"
     create_tables(url)
     schedules = {
-        "leap": ("0 0 31 2 *", "never comes: no month has that day. Choose another day."),
+        "leap": ("0 0 31 2 *", "never occurs: no month has that day. Choose another day."),
         "last": ("0 0 L * *", "The schedule's day of month 'L' is not valid."),
         "seconds": ("30 0 6 * * *", "has 6 fields"),
         "zoned": ("0 6 * * *", "Time zone 'Mars/Base' not found."),
@@ -138,7 +138,7 @@ def test_environments_that_cannot_start_are_named(machine: Machine) -> None:
     machine.configure(ArgoScheduler={"environment_folders": [str(prefix.parent)]})
     broken, offered = machine.doctor()["environments"]
     assert (broken["status"], offered["status"]) == ("warning", "ok")
-    assert broken["message"].endswith("no longer exists: old")
+    assert broken["message"].endswith("is missing: old")
     assert "old" not in offered["message"].split(", ")
 
 
@@ -503,7 +503,7 @@ def test_targets_on_argo(
     )
     kubernetes.objects["secrets/notifications"] = {"kind": "Secret", "data": {"team": "anNvbjovL2g="}}
     assert [one["message"] for one in machine.doctor()["notifications"]] == [
-        "runs on Argo cannot notify target 'boss', since no Secret has its address.",
+        "runs on Argo cannot notify target 'boss', because no Secret has its address.",
         "target 'ops': Kubernetes has no Secret 'notifications' with the key 'ops'.",
     ]
     kubernetes.refused.add("secrets")
@@ -727,4 +727,4 @@ def test_a_manifest_without_argo(machine: Machine, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ARGO_SERVER", server)
     (machine.home / "n.ipynb").write_text(notebook("1"))
     assert machine.command("manifest", str(machine.home / "n.ipynb")) == ""
-    assert (machine.exit_code, "No Argo is configured (see ARGO_SERVER)" in machine.output) == (1, True)
+    assert (machine.exit_code, "Argo is not configured (see ARGO_SERVER)" in machine.output) == (1, True)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from jupyter_scheduler.orm import Job, create_session
 
-from argo_jupyter_scheduler.domain.messages import timed_out
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.steps.context import PROGRESS
 from argo_jupyter_scheduler.steps.local_queue import JOB_VARIABLE
 from argo_jupyter_scheduler.storage.database import Database
@@ -121,7 +121,7 @@ def test_a_run_whose_time_is_over_ends_whatever_it_does(
     wait_for_text(folder.log, "so far")
     wait_for_text(folder.private / PROGRESS, '"cell": 1')
     process.send_signal(signal.SIGALRM)  # as the timer does
-    check(process, database, folder, ("FAILED", timed_out(3600, cell=1)))
+    check(process, database, folder, ("FAILED", messages.runs.timed_out(3600, cell=1)))
 
 
 @pytest.mark.parametrize("language", ["python", "bash"])
@@ -145,4 +145,4 @@ def test_a_conversion_that_hangs_is_ended_too(
     process = start(notebook("print('so far')"), tags=["timeout:1h"], output_formats=["html", "ipynb", "pdf"])
     wait_for_text(tmp_path / "pid", "\n")
     process.send_signal(signal.SIGALRM)
-    check(process, database, folder, ("FAILED", timed_out(3600)))
+    check(process, database, folder, ("FAILED", messages.runs.timed_out(3600)))

@@ -197,8 +197,8 @@ HANGS = "did not answer within 10 s"
     [
         ("sleep 61 & sleep 61", HANGS),
         ("echo no >&2; exit 3", "failed (exit code 3)"),
-        ("echo '[]'", "does not answer with a list"),
-        ("echo 'Loading…'", "does not answer with a list"),
+        ("echo '[]'", "did not return a list"),
+        ("echo 'Loading…'", "did not return a list"),
     ],
     indirect=["conda_script"],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import runs_failed
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.run_settings import RunSettings, SlackSettings
 from argo_jupyter_scheduler.steps import failure, send_to_slack, success
 from argo_jupyter_scheduler.steps.context import RESULT, Context
@@ -21,7 +21,7 @@ from tests.stand_ins.slack import SlackStandIn
 from tests.support.jobs import Jobs, Story, notebook, on_each_engine
 from tests.support.rows import job_row
 
-THREE = runs_failed(3)
+THREE = messages.runs.runs_failed(3)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_without_a_channel_nothing_is_sent(definition: Definition, slack: SlackS
         definition.fail()
     assert slack.requests == []
     definition.parameters["SLACK_CHANNEL"] = "reports"
-    assert runs_failed(5) in definition.fail()  # the first that can
+    assert messages.runs.runs_failed(5) in definition.fail()  # the first that can
 
 
 def test_runs_that_fail_together_report_it_once(definition: Definition, slack: SlackStandIn) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.domain.messages import BODY_NOT_AN_OBJECT
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import JobRow
@@ -139,7 +139,7 @@ async def test_a_body_that_is_not_an_object_is_refused(
     for route in ("outputs", "rerun"):
         with pytest.raises(HTTPClientError) as error:
             await jp_fetch("argo-scheduler", "jobs", job_id, route, method="POST", body=body)
-        assert (error.value.code, refusal(error)) == (400, BODY_NOT_AN_OBJECT)
+        assert (error.value.code, refusal(error)) == (400, messages.requests.BODY_NOT_AN_OBJECT)
     assert len(database.list_stored_jobs()) == 1
 
 
@@ -170,7 +170,7 @@ async def test_a_job_whose_notebook_is_gone_does_not_run_again(
     database.insert_job(JobRow(job_id="old", status="COMPLETED", input_filename="n.ipynb", pid=1))
     with pytest.raises(HTTPClientError) as error:
         await request_job("POST", "old", "rerun")
-    expected = "The notebook of job old is no longer in the staging area."
+    expected = "The notebook of job old is missing from the staging area. Create a new job from the notebook."
     assert (error.value.code, refusal(error)) == (400, expected)
 
 

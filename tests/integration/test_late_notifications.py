@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import NO_RUN, TARGET_WITHOUT_ADDRESS
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.jobs.late_runs import LateRuns
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.receivers import Receivers, body, is_secret
@@ -51,7 +51,7 @@ def test_each_target_hears_once(database: Database, tmp_path: Path, receivers: R
     assert mail["Subject"] == post["title"] == "nightly did not start in time"
     for text in (body(mail), post["message"]):
         assert "n.ipynb · due 2026-03-02 06:00 UTC · grace 10 min" in text
-        assert NO_RUN in text
+        assert messages.schedules.NO_RUN in text
     assert post["type"] == "warning"
 
 
@@ -62,8 +62,8 @@ def test_a_target_that_cannot_be_reached_costs_no_other_message(
     Watch(database, tmp_path, {"ops": receivers.targets["ops"]}).look()
     ours = [record for record in caplog.records if record.name == "argo_jupyter_scheduler"]
     [line] = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
-    assert f"did not start within 10 min. {NO_RUN} No message was sent to team: " in line
-    assert TARGET_WITHOUT_ADDRESS in line
+    assert f"did not start within 10 min. {messages.schedules.NO_RUN} No message was sent to team: " in line
+    assert messages.notifications.TARGET_WITHOUT_ADDRESS in line
     assert "No message was sent to ops: " in line
     assert "500" in line
     assert receivers.asked == 1

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
-from argo_jupyter_scheduler.domain.messages import NO_RUN, REPLACED, REPLACED_EARLY, WAITED
 from argo_jupyter_scheduler.domain.run_settings import SlackSettings
 from argo_jupyter_scheduler.jobs.late_runs import LateRuns
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
@@ -95,7 +95,7 @@ def watch(database: Database, tmp_path: Path, slack: SlackStandIn, request: pyte
 def test_a_run_that_nobody_created_is_reported(watch: Watch) -> None:
     assert watch.texts() == [
         ":hourglass: *nightly \u2217report\u2217* did not start in time · n.ipynb · due 2026-03-02 06:00 UTC · grace 10 min\n"
-        f"```{NO_RUN}```"
+        f"```{messages.schedules.NO_RUN}```"
     ]
     [message] = watch.slack.messages
     assert (message.channel, message.files) == ("reports", [])
@@ -113,8 +113,11 @@ REPORTED = [
         {"status": "FAILED", "status_message": "ImagePullBackOff"},
         "It failed before it could start: ImagePullBackOff",
     ),
-    ({"status": "STOPPED", "status_message": REPLACED}, REPLACED_EARLY),
-    ({"status": "STOPPED", "status_message": f"{WAITED}Insufficient cpu"}, REPLACED_EARLY),
+    ({"status": "STOPPED", "status_message": messages.runs.REPLACED}, messages.schedules.REPLACED_EARLY),
+    (
+        {"status": "STOPPED", "status_message": f"{messages.runs.WAITED}Insufficient cpu"},
+        messages.schedules.REPLACED_EARLY,
+    ),
 ]
 
 
@@ -257,7 +260,9 @@ def test_one_that_cannot_be_sent_is_in_the_servers_log_once(
         for server in (watch.server, watch.server, watch.start()):
             server.report()
     assert len(caplog.records) == 1
-    assert f"was due at 2026-03-02 06:00 UTC did not start within 10 min. {NO_RUN}" in caplog.text
+    assert (
+        f"due at 2026-03-02 06:00 UTC did not start within 10 min. {messages.schedules.NO_RUN}" in caplog.text
+    )
     assert "No message was sent to Slack: " in caplog.text
     assert watch.slack.token not in caplog.text
 
@@ -338,7 +343,7 @@ class TestAServer:
         definition_id = await jobs.define("n.ipynb", notebook("1"), schedule="0 6 * * *", **fields)
         database.update_definition(definition_id, update_time=now_ms() - 2 * DAY)  # nobody ran it since
         await eventually_async(lambda: slack.messages)
-        assert NO_RUN in slack.messages[0].text
+        assert messages.schedules.NO_RUN in slack.messages[0].text
 
     @pytest.mark.parametrize("place", ["argo"], indirect=True)
     async def test_while_argo_is_away(
@@ -368,7 +373,7 @@ class TestAServer:
         assert slack.messages == []
         await story.no_run()
         await asyncio.to_thread(late_runs.report)
-        assert [NO_RUN in message.text for message in slack.messages] == [True]
+        assert [messages.schedules.NO_RUN in message.text for message in slack.messages] == [True]
 
     @pytest.mark.parametrize("place", ["argo"], indirect=True)
     async def test_a_run_without_a_node(

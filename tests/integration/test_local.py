@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.engines.base import Observation
 from argo_jupyter_scheduler.engines.local import LocalEngine
 from argo_jupyter_scheduler.steps.kernel.manager import LOWEST_PORT, PORT_BLOCKS, PORT_NAMES, choose_ports
@@ -66,7 +66,7 @@ async def test_a_killed_run_is_failed_and_the_next_one_starts(
         (folder.private / name).write_text("")
     process.kill()
     job = await jobs.wait(killed)
-    assert (job["status"], job["status_message"]) == ("FAILED", PROCESS_GONE)
+    assert (job["status"], job["status_message"]) == ("FAILED", messages.runs.PROCESS_GONE)
     assert (await jobs.wait(following))["status"] == "COMPLETED"
     assert marked(killed) == []
     await jobs.request("DELETE", "jobs", killed)
@@ -107,7 +107,7 @@ def test_a_run_of_another_machine_lives_as_long_as_its_lock(database: Database, 
         assert process.stdout.readline() == b"locked\n"
         assert engine.observe([job], []).jobs == {}
         process.kill()
-    assert engine.observe([job], []).jobs["a"] == Observation(ended=True, message=PROCESS_GONE)
+    assert engine.observe([job], []).jobs["a"] == Observation(ended=True, message=messages.runs.PROCESS_GONE)
 
 
 def test_a_reused_pid_is_not_taken_for_the_run(

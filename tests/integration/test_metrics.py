@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from tornado.httpclient import HTTPClientError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
-from argo_jupyter_scheduler.domain.messages import METRICS_OFF, OTHER_SCHEDULER
 from argo_jupyter_scheduler.jobs.metrics import Metrics
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
@@ -138,7 +138,7 @@ class TestAServer:
 async def test_it_is_off_by_default(jobs: Jobs, jp_fetch: Callable[..., Any]) -> None:
     with pytest.raises(HTTPClientError) as error:
         await jp_fetch("argo-scheduler", "metrics")
-    assert (error.value.code, refusal(error)) == (404, METRICS_OFF)
+    assert (error.value.code, refusal(error)) == (404, messages.server.METRICS_OFF)
 
 
 class TestWithoutThisScheduler:
@@ -154,7 +154,7 @@ class TestWithoutThisScheduler:
     async def test_there_is_nothing(self, jp_fetch: Callable[..., Any]) -> None:
         with pytest.raises(HTTPClientError) as error:
             await jp_fetch("argo-scheduler", "metrics")
-        assert (error.value.code, refusal(error)) == (404, OTHER_SCHEDULER)
+        assert (error.value.code, refusal(error)) == (404, messages.server.OTHER_SCHEDULER)
 
 
 @local
@@ -164,7 +164,7 @@ async def test_the_order_of_extensions_does_not_matter(
     """Handlers that were added before there was a scheduler find it once it is there."""
     settings = jp_serverapp.web_app.settings
     found = settings.pop("scheduler")
-    for message in (OTHER_SCHEDULER, METRICS_OFF):
+    for message in (messages.server.OTHER_SCHEDULER, messages.server.METRICS_OFF):
         with pytest.raises(HTTPClientError) as error:
             await jp_fetch("argo-scheduler", "metrics")
         assert refusal(error) == message

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.notify.targets import PREFIX
 from tests.stand_ins.receivers import Receivers, attachments, body, is_secret
 from tests.support.jobs import Jobs, Story, notebook, on_each_engine, outputs, reconcile_twice, refusal
@@ -96,7 +96,7 @@ async def test_a_killed_run_is_reported_once(
     tags = ["notify:team,ops", "notify_on:failure"]
     job_id = await jobs.create("k.ipynb", source, tags=tags)
     job = await jobs.wait(job_id)
-    reason = PROCESS_GONE if place == "local" else "Error (exit code 137)"
+    reason = messages.runs.PROCESS_GONE if place == "local" else "Error (exit code 137)"
     assert (job["status"], job["status_message"]) == ("FAILED", reason)
     [mail], [post] = receivers.mails, receivers.posts
     assert post["title"] == "a job has failed"

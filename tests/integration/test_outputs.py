@@ -106,7 +106,7 @@ async def test_a_run_whose_outputs_cannot_be_delivered_fails(jobs: Jobs) -> None
     job = await jobs.wait(job_id)
     assert job["status"] == "FAILED", job
     assert "The outputs could not be written to" in job["status_message"]
-    assert "The panel still has them." in job["status_message"]
+    assert "You can still download them in the panel." in job["status_message"]
     assert (await jobs.download(job_id))["html"].is_file()
     assert blocked.read_text() == ""
 
@@ -254,7 +254,7 @@ def test_a_store_that_fails_is_tried_again_and_reported(
     assert row.status == "FAILED"
     assert str(row.status_message).startswith(f"The outputs could not be written to s3://bucket/r/{DATE}: ")
     assert ended.run.published(".html").is_file()
-    assert caplog.text.count("The object store is tried again") == 2
+    assert caplog.text.count("Retrying the object store") == 2
     assert_no_secret(ended.run)
 
 

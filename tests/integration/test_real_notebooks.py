@@ -266,8 +266,11 @@ def test_no_picture_costs_a_format(execute: Execute) -> None:
         assert run.published(suffix).read_text().replace("\\", "").count("Picture not shown") >= len(bad) + 2
     for name in (*bad, "gone.png"):
         assert f"WARNING Cell 1: the attachment '{name}' is missing or damaged." in run.log
-    assert "WARNING Format pdf has no pictures of Markdown cells: one of them is damaged." in run.log
-    assert "WARNING Cell 1: the picture 'gone.png' was not found beside the notebook" in run.log
+    assert (
+        "WARNING Format pdf was made without the pictures in Markdown cells, because one of them is damaged."
+        in run.log
+    )
+    assert "WARNING Cell 1: the picture 'gone.png' was not found next to the notebook" in run.log
 
 
 def test_attachments_may_be_null(execute: Execute) -> None:
@@ -331,7 +334,7 @@ def test_parameters_that_cannot_be_environment_variables_reach_the_notebook(exec
 def test_an_expression_stays_text_and_the_log_says_so(execute: Execute) -> None:
     run = execute("print(repr(n))", parameters={"n": "2+3"})
     assert run.printed == "'2+3'\n"
-    assert "Parameter n is text: expressions are not computed." in run.log
+    assert "Parameter n is text: expressions are not evaluated." in run.log
 
 
 # The log

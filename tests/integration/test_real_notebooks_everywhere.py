@@ -101,7 +101,7 @@ CASES = {
     ),
     "名" * 74: Case(notebook("print(1)"), printed="1\n"),
     "beside": Case(
-        notebook("import helper"), r"ModuleNotFoundError: .*helper\.py is beside the notebook: .*"
+        notebook("import helper"), r"ModuleNotFoundError: .*helper\.py is in the notebook's folder: .*"
     ),
     "slow": Case(
         notebook("import time; time.sleep(600)"),

@@ -9,7 +9,7 @@ from jupyter_server.auth.authorizer import Authorizer
 from tornado.httpclient import HTTPClientError
 from tornado.web import RequestHandler
 
-from argo_jupyter_scheduler.domain.messages import OTHER_SCHEDULER, definition_not_found, job_not_found
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.storage.database import Database
 from tests.support.jobs import Jobs, notebook, refusal
 from tests.support.routes import ID, OWN_ROUTES, fill_ids, has_method, list_requests
@@ -81,7 +81,11 @@ async def test_unknown_ids_are_refused_with_one_line_in_the_log(
             error = await fetch.refuse(method, path)
             codes[method, path] = error.value.code
             if id_ == ID:
-                missing = definition_not_found(ID) if "definitions" in path else job_not_found(ID)
+                missing = (
+                    messages.requests.definition_not_found(ID)
+                    if "definitions" in path
+                    else messages.requests.job_not_found(ID)
+                )
                 assert refusal(error) == missing
     assert len(codes) >= 6
     assert {request: code for request, code in codes.items() if code not in (400, 404)} == {}
@@ -155,4 +159,4 @@ class TestWithoutThisScheduler:
     async def test_there_is_nothing(self, fetch: Fetch) -> None:
         for method, path in REQUESTS:
             error = await fetch.refuse(method, path)
-            assert (error.value.code, refusal(error)) == (404, OTHER_SCHEDULER), path
+            assert (error.value.code, refusal(error)) == (404, messages.server.OTHER_SCHEDULER), path

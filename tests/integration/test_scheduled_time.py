@@ -77,7 +77,7 @@ async def test_a_moment_that_is_not_one_is_refused_with_nothing_left_behind(
     definition_id = await jobs.define("n.ipynb", REPORT, timezone="Europe/Berlin", parameters={"n": "1"})
     before = sorted(staging_path.iterdir())
     bodies: dict[str, dict[str, Any]] = {
-        "'soon' is not a moment": {"scheduled_time": "soon"},
+        "'soon' is not a date or a time": {"scheduled_time": "soon"},
         "2026-03-29T02:30 does not exist in Europe/Berlin": {"scheduled_time": "2026-03-29T02:30"},
         "scheduled_time: write ISO 8601": {"scheduled_time": 7},
         "given twice": {"scheduled_time": "2026-03-02", "parameters": {"scheduled_time": "x"}},

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import TARGET_WITHOUT_ADDRESS, runs_failed
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.run_settings import NotificationSettings, RunSettings
 from argo_jupyter_scheduler.notify.targets import make_environment
 from argo_jupyter_scheduler.steps import failure, send_notifications, success
@@ -148,7 +148,7 @@ def test_the_first_failure_of_all_is_a_change_and_the_third_is_reported_whatever
     for tags in [("notify:ops", "notify_on:success")] * 3:
         end(run(False, tags))
     assert len(receivers.posts) == 2
-    assert runs_failed(3) in receivers.posts[-1]["message"]
+    assert messages.runs.runs_failed(3) in receivers.posts[-1]["message"]
 
 
 def test_a_stopped_run_between_two_failures_is_no_change(
@@ -191,7 +191,7 @@ def test_what_cannot_be_sent_is_explained_without_the_address(run: Run, receiver
     end(context)
     found = reasons(context)
     assert list(found) == ["team", "ops", "gone"]
-    assert found["gone"] == TARGET_WITHOUT_ADDRESS
+    assert found["gone"] == messages.notifications.TARGET_WITHOUT_ADDRESS
     assert "404" in found["ops"]
     assert "another" not in found["ops"]
     assert '"…@…" failed' in found["team"]  # the recipient
@@ -220,7 +220,7 @@ def test_a_service_that_hangs_is_given_up_in_time(run: Run, receivers: Receivers
     context = run(False, time_limit=1.0)
     context.addresses = {"team": receivers.targets["ops"], "ops": receivers.targets["ops"]}
     end(context)
-    late = "The service did not answer within 1 s. The message may have arrived all the same."
+    late = "The service did not answer within 1 s. The message may have arrived anyway."
     assert reasons(context) == {"team": late, "ops": late}
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, receiver
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (code, job_row(context.database, context.job_id).status) == (0, "COMPLETED")
-    assert reasons(context) == {"ops": "the run was told to end meanwhile."}
+    assert reasons(context) == {"ops": "the run was ended in the meantime."}
 
 
 @pytest.mark.parametrize("tags", [(), ("team",), ("notify:a b",), ("notify:me", "timeout:soon")])

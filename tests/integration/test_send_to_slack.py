@@ -144,17 +144,17 @@ def test_scopes(run: Run, slack: SlackStandIn, scope: str) -> None:
 
 
 SHOWN = "files.completeUploadExternal"
-MAYBE = " The message may have arrived all the same."
+MAYBE = " The message may have arrived anyway."
 ANSWERS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "500": ((SHOWN, 500, "<html>oops"), {}, f"Slack has a problem (500).{MAYBE}"),
-    "200, no JSON": (("conversations.list", 200, "<html>"), {}, "what answered is not Slack"),
-    "200, half JSON": (("conversations.list", 200, "{"), {}, "what answered is not Slack"),
+    "200, no JSON": (("conversations.list", 200, "<html>"), {}, "the server is not Slack"),
+    "200, half JSON": (("conversations.list", 200, "{"), {}, "the server is not Slack"),
     "503": (("conversations.list", 503), {}, "Slack has a problem (503)."),
     "unknown": ((SHOWN, 200, {"ok": False, "error": "fatal"}), {}, "Slack refused it (fatal)."),
     "ratelimited": (
         ("conversations.list", 429),
         {"Retry_After": "30"},
-        "asks to wait 30 s, longer than the time that is left (ratelimited)",
+        "asks to wait 30 s, longer than the remaining time (ratelimited)",
     ),
 }
 
@@ -387,7 +387,7 @@ def test_a_run_that_is_told_to_end_meanwhile_keeps_its_result(run: Run, slack: S
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (code, job_row(context.database, "a").status) == (0, "COMPLETED")
-    assert reason(context) == "the run was told to end meanwhile."
+    assert reason(context) == "the run was ended in the meantime."
 
 
 def test_what_killed_a_run_after_its_work_was_done_does_not_fail_it(run: Run, slack: SlackStandIn) -> None:

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from jupyter_scheduler.orm import Job
 
-from argo_jupyter_scheduler.domain.messages import PROCESS_GONE
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.folders import RunFolder
@@ -104,7 +104,7 @@ async def test_a_killed_run_is_told_too(
     source = notebook("print('so far')", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     job_id = await jobs.create("k.ipynb", source, parameters=parameters)
     job = await jobs.wait(job_id)
-    reason = PROCESS_GONE if place == "local" else "Error (exit code 137)"
+    reason = messages.runs.PROCESS_GONE if place == "local" else "Error (exit code 137)"
     assert (job["status"], job["status_message"]) == ("FAILED", reason)
     message = only(slack)
     assert message.text.startswith(":x: *a job* has failed · k.ipynb · ")
@@ -275,7 +275,9 @@ class TestOnThisMachine:
         await eventually_async(lambda: not database.list_live_jobs())
         assert time.monotonic() - begun < 9  # each takes 1 s
         ends = {job_row(database, job_id).status_message for job_id in "abcdefghijkl"}
-        assert ends == {f"{PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"}
+        assert ends == {
+            f"{messages.runs.PROCESS_GONE} (No message was sent to Slack: Slack did not answer within 1 s.)"
+        }
 
 
 async def test_scheduled_runs_are_told_for_as_long_as_their_definition_has_a_channel(

@@ -17,7 +17,7 @@ import argo_jupyter_scheduler
 from argo_jupyter_scheduler.cli.app import SUBCOMMANDS, ArgoSchedulerApp
 from argo_jupyter_scheduler.cli.arguments import WrongArguments
 from argo_jupyter_scheduler.config.traits import SchedulerTraits
-from argo_jupyter_scheduler.domain import options
+from argo_jupyter_scheduler.domain import option_values, options
 from argo_jupyter_scheduler.storage import folders, schema
 
 ROOT = Path(__file__).parents[2]
@@ -149,14 +149,14 @@ def test_each_option_has_its_entry() -> None:
 def test_the_limits_of_options_are_true() -> None:
     text = read(DOCS / "options.md")
     day = 24 * 3600
-    assert f"up to {options.MAX_TIMEOUT_SECONDS // day} days" in text
-    assert f"0 to {options.MAX_RETRIES}" in text
-    assert day == options.MAX_RETRY_INTERVAL_SECONDS
+    assert f"up to {option_values.MAX_TIMEOUT_SECONDS // day} days" in text
+    assert f"0 to {option_values.MAX_RETRIES}" in text
+    assert day == option_values.MAX_RETRY_INTERVAL_SECONDS
     assert "a duration up to a day" in text
-    assert f"up to {options.MAX_LATE_SECONDS // day} days" in text
-    assert options.MIN_KEEP_SECONDS == 3600
+    assert f"up to {option_values.MAX_LATE_SECONDS // day} days" in text
+    assert option_values.MIN_KEEP_SECONDS == 3600
     assert "at least an hour" in text
-    assert f"up to {options.MAX_TARGETS} names" in text
+    assert f"up to {option_values.MAX_TARGETS} names" in text
 
 
 def test_files_columns_and_indices_are_listed() -> None:

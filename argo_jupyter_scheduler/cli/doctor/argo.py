@@ -134,7 +134,7 @@ def _check_token(api: ArgoApi) -> Finding:
         return judge(
             "token",
             f"{text}: it {when}, and the file has no newer one.",
-            "Check that the file is still renewed; Kubernetes does so at 80 % of a token's life.",
+            "Check that the file is still renewed. Kubernetes renews it at 80 % of the token's lifetime.",
         )
     if left < EXPIRES_SOON_SECONDS:
         return warning(

@@ -56,7 +56,7 @@ def examine(
         try:
             yield from (warning("configuration", text) for text in warnings)
             if scheduler.jobs.settings.slack.channel and not scheduler.jobs.engine.has_slack_token:
-                yield warning("configuration", messages.SLACK_NOT_CONFIGURED)
+                yield warning("configuration", messages.notifications.SLACK_NOT_CONFIGURED)
             yield from _check_engine(scheduler, run)
             yield from check_schedules(scheduler.jobs.database)
             yield from check_reports(scheduler.jobs)
@@ -93,7 +93,7 @@ def _check_engine(scheduler: ArgoScheduler, run: bool) -> Iterator[Finding]:
     """Check where notebooks run, and where their files and rows are."""
     engine = scheduler.jobs.engine
     if not isinstance(engine, ArgoEngine):
-        why = "c.ArgoScheduler.engine" if scheduler.argo_server else "no Argo is configured, see ARGO_SERVER"
+        why = "c.ArgoScheduler.engine" if scheduler.argo_server else "Argo is not configured, see ARGO_SERVER"
         yield ok("engine", f"this machine ({why}), up to {scheduler.max_concurrent_runs} runs at once")
         yield from storage.check_storage(Path(scheduler.staging_path), scheduler.jobs.database)
         return
@@ -123,7 +123,7 @@ def _check_environments(scheduler: ArgoScheduler) -> Iterator[Finding]:
         if broken := manager.catalog.find_broken():
             yield warning(
                 "environments",
-                f"not offered, since their Python or their kernel's program no longer exists: {', '.join(broken)}",
+                f"not offered, because their Python or their kernel's program is missing:  {', '.join(broken)}",
                 "Create these environments again, or delete them.",
             )
     names = [environment.name for environment in manager.list_environments()]
@@ -132,7 +132,7 @@ def _check_environments(scheduler: ArgoScheduler) -> Iterator[Finding]:
         more = f" and {others} more" if others > 0 else ""
         yield ok("environments", ", ".join(names[:SHOWN_ENVIRONMENTS]) + more)
     else:
-        yield problem("environments", "none found, so the dialog has none to offer")
+        yield problem("environments", "none found, so the dialog cannot offer any")
 
 
 class _WarningCollector(logging.Handler):

@@ -1,4 +1,4 @@
-"""What a check found, and how it is shown."""
+"""The result of a check, and how it is shown."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def summary(findings: list[Finding]) -> str:
         (sum(finding.status == status for finding in findings), status) for status in (PROBLEM, WARNING)
     ]
     words = [f"{count} {status}{'s' if count > 1 else ''}" for count, status in counts if count]
-    return f"{', '.join(words)}." if words else "All is well."
+    return f"{', '.join(words)}." if words else "No problems found."
 
 
 def as_json(findings: list[Finding]) -> str:

@@ -39,7 +39,7 @@ def _find_faults(jobs: JobService, reachable: set[str]) -> Iterator[Finding]:
     if not isinstance(engine, ArgoEngine):
         return
     for target in sorted(addresses.keys() - reachable):
-        words = f"runs on Argo cannot notify target '{target}', since no Secret has its address."
+        words = f"runs on Argo cannot notify target '{target}', because no Secret has its address."
         yield warning("notifications", words, SECRET_ADVICE)
     secrets = engine.settings.notification_secrets
     namespace = engine.settings.connection.namespace

@@ -22,7 +22,7 @@ MAX_PLACES = 20
 """How many places are looked at: each object store is asked."""
 
 FOLDER_ADVICE = "Change the option output of these jobs, or c.ArgoScheduler.output_directory_template; see docs/outputs.md."
-STORE_ADVICE = "Install the package and give runs credentials by their environment or service account; see docs/outputs.md."
+STORE_ADVICE = "Install the package, and give runs credentials through their environment or service account; see docs/outputs.md."
 LINKED_ADVICE = (
     "Move the notebook back, or choose another input in the job definition; see docs/linked-input.md."
 )

@@ -74,7 +74,7 @@ def _check_orphans(scheduler: ArgoScheduler) -> Iterator[Finding]:
         yield warning(
             "orphans",
             f"{_describe(rows)}: none of them is in {scheduler.staging_path}",
-            "Check c.ArgoScheduler.staging_path: it must be the one with which they were created.",
+            "Check c.ArgoScheduler.staging_path: it must be the path that was configured when they were created.",
         )
     if not found:
         yield ok("orphans", "none")

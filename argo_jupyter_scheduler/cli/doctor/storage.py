@@ -209,7 +209,7 @@ def find_lock_trouble(uri: str) -> str:
     except (sqlite3.Error, subprocess.SubprocessError) as error:
         return str(error)
     if while_held == "got it":
-        return "it has no locks, so two simultaneous writers would damage the database"
+        return "it does not support locks, so two simultaneous writers would damage the database"
     return "" if afterwards == "got it" else afterwards
 
 
@@ -223,7 +223,7 @@ def _try_to_write(uri: str) -> str:
 
 def _check_rows(database: Database, file: Path) -> Finding:
     if not file.exists():
-        return ok("rows", "none yet: the database is made when JupyterLab starts")
+        return ok("rows", "none yet: JupyterLab creates the database when it starts")
     try:
         live, definitions = database.list_live_jobs(), database.list_schedules()
     except SQLAlchemyError as error:
@@ -240,9 +240,7 @@ def describe_unreadable(file: Path, why: str) -> Finding:
         What SQLite says.
     """
     if "locked" in why:
-        advice = (
-            "JupyterLab and runs lock it for moments only. Try again, or find the program that has it open."
-        )
+        advice = "JupyterLab and runs lock it only briefly. Try again, or find the program that has it open."
         return problem("rows", f"{file} is locked by another program: {why}", advice)
     advice = "Set c.SchedulerApp.db_url to Jupyter-Scheduler's database."
     return problem("rows", f"{file} is not a database of Jupyter-Scheduler: {why}", advice)

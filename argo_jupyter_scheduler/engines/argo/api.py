@@ -117,7 +117,7 @@ class ArgoApi:
         """
         if self.version < since:
             actual, needed = (".".join(map(str, version)) for version in (self.version, since))
-            raise EngineRefused(messages.argo_too_old(actual, self.connection.url, feature, needed))
+            raise EngineRefused(messages.argo.argo_too_old(actual, self.connection.url, feature, needed))
 
     def ask(self, what: str) -> KubernetesObject:
         """Return what the server says about itself: `version`, `info` or `userinfo`; raises as `call`."""
@@ -167,7 +167,7 @@ class ArgoApi:
         try:
             yield
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-            text = messages.argo_answer_unknown(self.connection.url, error)
+            text = messages.argo.argo_answer_unknown(self.connection.url, error)
             raise EngineUnavailable(text, half_done=True) from error
 
     def read_log(self, workflow: str) -> list[str]:

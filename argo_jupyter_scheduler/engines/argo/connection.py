@@ -1,4 +1,4 @@
-"""How Argo is reached, and as whom."""
+"""The address of Argo's server, and the token for it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,16 @@ class Token:
             try:
                 token = Path(self.file).read_text(encoding="ascii", errors="replace")
             except OSError as error:
-                raise EngineRefused(messages.argo_token_file_unreadable(self.file, error.strerror)) from error
+                raise EngineRefused(
+                    messages.argo.argo_token_file_unreadable(self.file, error.strerror)
+                ) from error
             if not token.strip():
-                raise EngineRefused(messages.argo_token_file_empty(self.file))
+                raise EngineRefused(messages.argo.argo_token_file_empty(self.file))
         if not token.strip():
             return ""
         parts = re.fullmatch(r"(?:([A-Za-z]+) +)?([!-~]+)", token.strip())
         if not parts:
-            raise EngineRefused(messages.argo_token_not_valid(self.origin))
+            raise EngineRefused(messages.argo.argo_token_not_valid(self.origin))
         scheme = parts[1] or "Bearer"
         if scheme.lower() == "bearer":
             scheme = "Bearer"  # Argo compares letter by letter

@@ -53,7 +53,7 @@ class CronWorkflows:
             with self._api.read_answers():
                 if self._is_applied(live, wanted):
                     return
-        raise EngineUnavailable(messages.cron_workflow_contended(name))
+        raise EngineUnavailable(messages.argo.cron_workflow_contended(name))
 
     def _is_applied(self, live: KubernetesObject, wanted: KubernetesObject) -> bool:
         """Make a live object what is wanted; return False where somebody else changed it meanwhile."""
@@ -127,7 +127,7 @@ class CronWorkflows:
                 return
             if time.monotonic() > give_up:
                 raise EngineUnavailable(
-                    messages.cron_workflow_stays(name),
+                    messages.argo.cron_workflow_stays(name),
                     half_done=True,
                 )
             time.sleep(LOOK_AGAIN_SECONDS)

@@ -226,7 +226,7 @@ class ArgoEngine(Engine):
         """Return the settings for the manifest of one job or definition; raises as `build_workflow`."""
         settings = settings_for(self.manifest_settings, row)
         if not settings.shape.image:
-            raise EngineRefused(messages.POD_SHAPE_UNKNOWN)
+            raise EngineRefused(messages.argo.POD_SHAPE_UNKNOWN)
         return replace(settings, database_id=self._database.id)
 
     # Schedules
@@ -362,7 +362,7 @@ class ArgoEngine(Engine):
         wait = observations.WAIT_FOR_WORKFLOW_MS
         late = [job for job in missing if job.status not in WAITING or observations.has_waited(job, wait)]
         return {
-            job.job_id: Observation(ended=True, message=messages.WORKFLOW_GONE)
+            job.job_id: Observation(ended=True, message=messages.runs.WORKFLOW_GONE)
             for job in late[:MAX_CONFIRMATIONS]
             if not self.exists(job)  # the list may be that of a server that has just begun
         }

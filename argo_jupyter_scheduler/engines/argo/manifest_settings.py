@@ -1,4 +1,4 @@
-"""What the manifests of all runs share, and what one job or definition changes of it."""
+"""Settings of all manifests, and the changes that one job or definition makes to them."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def settings_for(settings: ManifestSettings, row: JobRow | DefinitionRow) -> Man
     if row.compute_type:
         if row.compute_type not in settings.compute_types:
             available = nearest_names(row.compute_type, settings.compute_types)
-            raise InvalidJob(messages.compute_type_gone(row.compute_type, available))
+            raise InvalidJob(messages.runs.compute_type_gone(row.compute_type, available))
         shape = shape.changed(**settings.compute_types[row.compute_type])
     if asked.image:
         shape = shape.changed(image=asked.image)

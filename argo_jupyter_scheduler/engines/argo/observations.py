@@ -1,14 +1,14 @@
-"""What a list of Argo's workflows says about runs. Pure: no I/O."""
+"""Observations about runs in a list of Argo's workflows. Pure: no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import join_messages, last_attempt
 from argo_jupyter_scheduler.domain.clock import milliseconds, now_ms
 from argo_jupyter_scheduler.domain.identity import is_job_id, is_run_token
-from argo_jupyter_scheduler.domain.messages import NO_REASON, REPLACED, STOPPED_IN_ARGO, WAITED
 from argo_jupyter_scheduler.domain.status import WAITING
 from argo_jupyter_scheduler.engines.argo import phases
 from argo_jupyter_scheduler.engines.argo.labels import DEFINITION_LABEL, JOB_LABEL
@@ -113,13 +113,17 @@ def observe_job(job: JobRow, workflow: Workflow, newest_runs: Mapping[str, int])
     if has_ended(workflow):
         shutdown = str(workflow["status"].get("message"))
         if not shutdown.startswith(SHUT_DOWN):
-            reason = find_reason(workflow) or NO_REASON
+            reason = find_reason(workflow) or messages.runs.NO_REASON
             return Observation(ended=True, message=reason, attempts=count_attempts(workflow))
         is_replaced = job.is_scheduled and newest_runs.get(str(job.job_definition_id), 0) > job.create_time
-        message = STOPPED_IN_ARGO
+        message = messages.runs.STOPPED_IN_ARGO
         if is_replaced and "Terminate" in shutdown:
             # A live row has a message only while it waits.
-            message = f"{WAITED}{job.status_message}" if job.status_message else REPLACED
+            message = (
+                f"{messages.runs.WAITED}{job.status_message}"
+                if job.status_message
+                else messages.runs.REPLACED
+            )
         return Observation(ended=True, message=message, stopped=True)
     if job.status in WAITING and has_waited(job):
         reason = find_reason(workflow, waiting_only=True)

@@ -1,4 +1,4 @@
-"""What the phases of Argo's workflows and of their nodes mean for a run.
+"""The meaning of the phases of Argo's workflows and their nodes for a run.
 
 Sources: ``WorkflowPhase`` in ``pkg/apis/workflow/v1alpha1/workflow_phase.go`` and ``NodePhase`` in ``workflow_types.go`` of Argo
 3.4 to 4.1.

@@ -1,4 +1,4 @@
-"""What the engine of Argo needs of the configuration; `config` makes it from the traits.
+"""The configuration of the engine of Argo; `config` makes it from the traits.
 
 Light on purpose: the traits are read before it is known whether hera's models, which take a second, are needed.
 """

@@ -1,4 +1,4 @@
-"""Where environments come from: one module a source.
+"""The sources of environments, one module each.
 
 A source is a function or a method that takes no arguments, may block, and returns `source.Found`: environments, and what is wrong
 with the answer if something is. It raises `EnvironmentsUnknown` when it has no answer. `source.Source` asks it in the background

@@ -37,7 +37,7 @@ def find_conda_environments() -> Found:
         prefixes = [str(prefix) for prefix in json.loads(answer)["envs"]]
     except (ValueError, KeyError, TypeError) as error:
         raise EnvironmentsUnknown(
-            f"`{program} env list --json` does not answer with a list of them"
+            f"`{program} env list --json` did not return a list of environments"
         ) from error
     return Found([environment_at(prefix, "conda") for prefix in prefixes if os.path.isdir(prefix)])
 

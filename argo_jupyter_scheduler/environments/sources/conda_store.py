@@ -71,15 +71,15 @@ class CondaStore:
                 known = self._get(http, "permission/")["data"].get("authenticated")
                 pairs = self._list_pairs(http)
             except (KeyError, TypeError, AttributeError) as error:
-                raise EnvironmentsUnknown(f"what answers at {self.url} is not conda-store") from error
+                raise EnvironmentsUnknown(f"the server at {self.url} is not conda-store") from error
         trouble = ""
         if not known:
             which = (
                 "its token (CONDA_STORE_TOKEN) is not valid"
                 if token
-                else "there is no token (CONDA_STORE_TOKEN)"
+                else "its token (CONDA_STORE_TOKEN) is missing"
             )
-            trouble = f"{which}, so only environments that everybody may use are offered"
+            trouble = f"{which}, so only public environments are offered"
         return Found(self._name_environments(pairs), trouble)
 
     def find_on_disk(self) -> list[Environment]:
@@ -119,7 +119,7 @@ class CondaStore:
         try:
             answer: dict[str, Any] = response.json()
         except ValueError as error:
-            raise EnvironmentsUnknown(f"what answers at {self.url} is not conda-store") from error
+            raise EnvironmentsUnknown(f"the server at {self.url} is not conda-store") from error
         return answer
 
     def _name_environments(self, pairs: list[tuple[str, str]]) -> list[Environment]:

@@ -1,4 +1,4 @@
-"""What this server answers below ``/argo-scheduler/``.
+"""The handlers of the routes below ``/argo-scheduler/``.
 
 Contract: a module a route. Each handler is a `base.SchedulerHandler`, and each of its methods has the decorators
 ``@web.authenticated`` and ``@authorized``, in this order. What blocks is called by `SchedulerHandler.call`, or by

@@ -33,7 +33,7 @@ _FIELDS: Mapping[str, tuple[type, Any]] = {
 
 
 class ApplyHandler(SchedulerHandler):
-    """Makes job definitions what files say."""
+    """Applies job definitions from files."""
 
     @web.authenticated
     @authorized
@@ -79,13 +79,13 @@ def _read_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name, value in given.items():
         if name not in _FIELDS:
-            raise InvalidJob(messages.not_found("Field", name, _FIELDS))
+            raise InvalidJob(messages.requests.not_found("Field", name, _FIELDS))
         if not isinstance(value, _FIELDS[name][0]):
-            raise InvalidJob(messages.field_not_valid(name, f"write a {_FIELDS[name][0].__name__}"))
+            raise InvalidJob(messages.requests.field_not_valid(name, f"write a {_FIELDS[name][0].__name__}"))
     values = {name: given.get(name, default) for name, (_, default) in _FIELDS.items()}
     for path, text in values["files"].items():
         if not isinstance(text, str):
-            raise InvalidJob(messages.field_not_valid(f"files.{path[:80]}", "write the file's text"))
+            raise InvalidJob(messages.requests.field_not_valid(f"files.{path[:80]}", "write the file's text"))
     return values
 
 

@@ -1,4 +1,4 @@
-"""What all handlers share."""
+"""The base of all handlers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SchedulerHandler(APIHandler):
         """
         scheduler = self.settings.get("scheduler")
         if not isinstance(scheduler, Services):
-            raise HTTPError(NOT_FOUND, messages.OTHER_SCHEDULER)
+            raise HTTPError(NOT_FOUND, messages.server.OTHER_SCHEDULER)
         return scheduler
 
     async def prepare(self) -> None:
@@ -77,7 +77,7 @@ class SchedulerHandler(APIHandler):
             except (ValueError, RecursionError):
                 is_object = False
             if not is_object:
-                refuse(InvalidJob(messages.BODY_NOT_AN_OBJECT))
+                refuse(InvalidJob(messages.requests.BODY_NOT_AN_OBJECT))
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Return a part of the path, which has no name, or an argument of the query, as text.
@@ -89,7 +89,7 @@ class SchedulerHandler(APIHandler):
         """
         text: str = super().decode_argument(value, name)
         if name is None and "\0" in text:
-            raise HTTPError(BAD_REQUEST, messages.has_nul("id"))
+            raise HTTPError(BAD_REQUEST, messages.requests.has_nul("id"))
         return text
 
     async def call(
@@ -184,5 +184,5 @@ class SchedulerHandler(APIHandler):
         except ValueError:
             number = None
         if number is None or not low <= number <= high:
-            raise HTTPError(BAD_REQUEST, messages.query_out_of_range(name, text, low, high))
+            raise HTTPError(BAD_REQUEST, messages.requests.query_out_of_range(name, text, low, high))
         return number

@@ -23,5 +23,5 @@ class MetricsHandler(SchedulerHandler):
         """Answer with all metrics as text."""
         metrics = self.services.metrics
         if metrics is None:
-            raise web.HTTPError(NOT_FOUND, messages.METRICS_OFF)
+            raise web.HTTPError(NOT_FOUND, messages.server.METRICS_OFF)
         self.finish(await self.call(metrics.render), set_content_type=CONTENT_TYPE_LATEST)

@@ -32,7 +32,7 @@ class ResultHandler(SchedulerHandler):
         """Redirect to the file in JupyterLab."""
         path = _choose(await self.fetch_outputs(job_id))
         if not path:
-            raise web.HTTPError(NOT_FOUND, messages.no_result(job_id))
+            raise web.HTTPError(NOT_FOUND, messages.outputs.no_result(job_id))
         self.redirect(
             url_path_join(self.base_url, "lab/tree", url_escape(path, plus=False).replace("%2F", "/"))
         )

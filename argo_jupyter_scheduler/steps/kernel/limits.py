@@ -1,4 +1,4 @@
-"""What a compute type limits on this machine: a kernel's memory and its cores."""
+"""The limits of a compute type on this machine: a kernel's memory and its cores."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import random
 import sys
 from dataclasses import dataclass
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.domain.messages import compute_type_gone
 from argo_jupyter_scheduler.domain.run_settings import LOCAL, ComputeLimits, RunSettings
 from argo_jupyter_scheduler.domain.text import nearest_names
 from argo_jupyter_scheduler.steps.context import log
@@ -49,7 +49,9 @@ def find_limits(compute_type: str | None, settings: RunSettings) -> KernelLimits
     if not compute_type or settings.engine != LOCAL:
         return KernelLimits()
     if compute_type not in settings.compute_types:
-        raise RunError(compute_type_gone(compute_type, nearest_names(compute_type, settings.compute_types)))
+        raise RunError(
+            messages.runs.compute_type_gone(compute_type, nearest_names(compute_type, settings.compute_types))
+        )
     asked = settings.compute_types[compute_type]
     without_effect = list(asked.without_effect)
     if sys.platform != "linux":  # whose system calls `limit_process` needs

@@ -1,7 +1,7 @@
 """Starts a run's kernel and communicates with it.
 
 Jupyter lets the system choose a kernel's ports, and releases them until the kernel has started. Another run that starts on this
-machine at the same moment may get them. Then the kernels are confused, and a message waits for ever. So runs of this machine choose
+machine at the same moment may get them. Then the kernels are confused, and a message waits forever. So runs of this machine choose
 ports that follow from their process.
 """
 

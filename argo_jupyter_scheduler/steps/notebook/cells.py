@@ -1,4 +1,4 @@
-"""What is known of the execution of a cell."""
+"""Facts about the execution of a cell."""
 
 from __future__ import annotations
 

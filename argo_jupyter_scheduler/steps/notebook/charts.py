@@ -79,7 +79,7 @@ def render_charts(notebook: Any, libraries: Libraries) -> None:
             try:
                 shown = page.render(output)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
-                log.warning("%s", messages.chart_left_out(", ".join(output.data), error))
+                log.warning("%s", messages.notebooks.chart_left_out(", ".join(output.data), error))
             else:
                 output.data = NotebookNode({"text/html": shown}) if shown is not None else output.data
 
@@ -98,7 +98,7 @@ def note_charts(notebook: Any) -> None:
             if data and not any(
                 kind.startswith(("text/", "image/")) or kind == "application/pdf" for kind in data
             ):
-                data["text/plain"] = "" if BOKEH_LOAD in data else messages.INTERACTIVE_OUTPUT
+                data["text/plain"] = "" if BOKEH_LOAD in data else messages.notebooks.INTERACTIVE_OUTPUT
 
 
 class _Page:

@@ -157,7 +157,7 @@ class RunClient(PapermillNotebookClient):
         task_poll_output_msg: asyncio.Future[Any],
         task_poll_kernel_alive: asyncio.Future[Any],
     ) -> dict[str, Any]:
-        """Wait for a reply, but not for ever once the kernel has said that it is idle."""
+        """Wait for a reply, but not forever once the kernel has said that it is idle."""
         reply = asyncio.ensure_future(
             super()._async_poll_for_reply(msg_id, cell, timeout, task_poll_output_msg, task_poll_kernel_alive)
         )

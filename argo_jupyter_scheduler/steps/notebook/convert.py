@@ -113,7 +113,7 @@ def convert(
     for warning in conversion.warnings:
         log.warning("%s", warning)
     if failed:
-        raise RunError(messages.formats_failed(failed))
+        raise RunError(messages.notebooks.formats_failed(failed))
 
 
 @dataclass
@@ -162,7 +162,7 @@ class _Conversion:
             embed_pictures(notebook, self.folder.path, place_nowhere)
             note_charts(notebook)
             made = self._run(exporter, notebook)
-            self.warnings[messages.pictures_left_out(output_format)] = None
+            self.warnings[messages.notebooks.pictures_left_out(output_format)] = None
             return made
 
     def _copy(self, place: Place) -> Any:

@@ -120,12 +120,12 @@ def execute_notebook(context: Context, job: JobRow) -> None:
             raise
         except Exception as error:  # no such kernel, no parameters in this language
             place = (
-                messages.cell_place(progress.number, None)
+                messages.notebooks.cell_place(progress.number, None)
                 if progress.number
                 else f"({execution.kernel_name})"
             )
             is_papermills = type(error).__module__ == "papermill.exceptions"
-            reason = str(error) if is_papermills else messages.unexpected_error(error)
+            reason = str(error) if is_papermills else messages.server.unexpected_error(error)
             raise NotebookFailed(f"{reason} {place}") from error
         finally:
             progress.finish()
@@ -137,7 +137,7 @@ def _read_input(context: Context, job: JobRow) -> dict[str, Any]:
         text = (context.folder.path / job.input_filename).read_bytes().decode("utf-8-sig")
         content, repairs = repair_json(text)
     except (UnusableNotebook, UnicodeDecodeError) as error:
-        raise NotebookFailed(messages.unusable_notebook(job.input_filename, error)) from error
+        raise NotebookFailed(messages.notebooks.unusable_notebook(job.input_filename, error)) from error
     _log_repairs(repairs)
     if taken := context.folder.read(
         TAKEN
@@ -153,7 +153,9 @@ def _prepare(
     try:
         notebook, repairs = read_repaired(content)
     except UnusableNotebook as error:
-        raise NotebookFailed(messages.unusable_notebook(execution.job.input_filename, error)) from error
+        raise NotebookFailed(
+            messages.notebooks.unusable_notebook(execution.job.input_filename, error)
+        ) from error
     _log_repairs(repairs)
     values = parameters.for_notebook(
         execution.job.parameters, notebook, execution.kernel.language, execution.scheduled_time
@@ -201,9 +203,9 @@ def _execute_in_kernel(
     try:
         client.execute()
     except KernelSilent as error:
-        place = messages.cell_place(execution.progress.number, None)
+        place = messages.notebooks.cell_place(execution.progress.number, None)
         printed = remove_terminal_sequences(execution.progress.printed).strip()
-        raise NotebookFailed(messages.kernel_silent(printed, place)) from error
+        raise NotebookFailed(messages.notebooks.kernel_silent(printed, place)) from error
     except (DeadKernelError, RuntimeError) as error:  # the latter for a kernel that cannot start
         if isinstance(error, DeadKernelError) or "died" in str(error):
             raise NotebookFailed(_explain_death(execution, kernel, memory)) from error
@@ -268,18 +270,18 @@ def _choose_kernel(metadata: dict[str, Any], environment: Environment, settings:
     else:
         kernel = kernels.choose(environment, metadata)
     if replaced := kernels.find_replaced(kernel, metadata):
-        log.warning("%s", messages.kernel_replaced(replaced, kernel.name))
+        log.warning("%s", messages.notebooks.kernel_replaced(replaced, kernel.name))
     return kernel
 
 
 def _explain_failure(execution: Execution, cells: list[Any], failure: CellFailure) -> str:
     """Return why a cell failed, and which one."""
     cell = cells[failure.index]
-    place = messages.cell_place(
+    place = messages.notebooks.cell_place(
         execution.progress.number_in_input(failure.index), cell.get("execution_count")
     )
     if failure.name in INPUT_ERRORS and (failure.name != "EOFError" or "input" in cell.source):
-        return messages.input_requested(place)
+        return messages.notebooks.input_requested(place)
     name, value = (remove_terminal_sequences(text).strip() for text in (failure.name, failure.value))
     if not name:  # a kernel of a shell has exit codes instead of exceptions
         lines = [line for line in cell.source.splitlines() if line.strip()]
@@ -293,7 +295,7 @@ def _explain_failure(execution: Execution, cells: list[Any], failure: CellFailur
     if name.endswith("ExceptionGroup"):
         text += _describe_first_member(cell, failure)
     missing = find_missing(name, value, execution.settings.beside, execution.context.folder.path)
-    return f"{text} {place}.{messages.lies_beside(missing)}" if missing else f"{text} {place}"
+    return f"{text} {place}.{messages.notebooks.lies_beside(missing)}" if missing else f"{text} {place}"
 
 
 def _describe_first_member(cell: Any, failure: CellFailure) -> str:
@@ -312,12 +314,14 @@ def _explain_death(execution: Execution, kernel: RunKernelManager, before: death
     """Return why the kernel died, as far as the system says it."""
     cell, after = execution.progress.number, death.read_memory_state()
     if death.has_run_out_of_memory(before, after):
-        return messages.out_of_memory(
+        return messages.notebooks.out_of_memory(
             format_size(after.limit) if after.limit else "", cell, execution.kernel_name
         )
-    message = messages.kernel_ended(death.describe_exit(kernel.exit_code()), cell, execution.kernel_name)
+    message = messages.notebooks.kernel_ended(
+        death.describe_exit(kernel.exit_code()), cell, execution.kernel_name
+    )
     if execution.limits.memory is not None:
-        message += messages.memory_is_limited(
+        message += messages.notebooks.memory_is_limited(
             str(execution.job.compute_type), format_size(execution.limits.memory)
         )
     return message

@@ -1,4 +1,4 @@
-"""What cells print, as lines of the run's log."""
+"""Writes the printed output of cells as lines of the run's log."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def execute(
     executed = follower.read_notebook()
     failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
     if exit_code and failure is None and not (executed and _is_complete(executed)):
-        raise NotebookFailed(messages.papermill_failed(exit_code, last_line))
+        raise NotebookFailed(messages.notebooks.papermill_failed(exit_code, last_line))
     return failure
 
 

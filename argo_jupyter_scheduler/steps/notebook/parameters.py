@@ -86,7 +86,7 @@ def for_notebook(
     values = read_parameters(given, kinds)
     for name, value in values.items():
         if isinstance(value, str) and kinds.get(name) != "text" and is_expression(value):
-            log.warning("Parameter %s is text: expressions are not computed.", name)
+            log.warning("Parameter %s is text: expressions are not evaluated.", name)
     return values
 
 

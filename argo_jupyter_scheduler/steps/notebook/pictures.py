@@ -215,8 +215,8 @@ class _Resolver:
         is_attachment = address.startswith(ATTACHMENT)
         address = address.partition(",")[0] if address.startswith("data:") else address
         name = shorten(unquote(address.removeprefix(ATTACHMENT)), MAX_NAME_CHARACTERS)
-        self.missing.append(messages.picture_missing(self.where, name, is_attachment, is_missing))
-        return messages.picture_placeholder(name)
+        self.missing.append(messages.notebooks.picture_missing(self.where, name, is_attachment, is_missing))
+        return messages.notebooks.picture_placeholder(name)
 
     def _is_mine(self, address: str) -> bool:
         """Return whether an address is an attachment, or a file beside the notebook; for an output without web, also data."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunEnded
-from argo_jupyter_scheduler.domain.messages import STOPPED_WHILE_RUNNING
 from argo_jupyter_scheduler.domain.text import format_elapsed, shorten
 from argo_jupyter_scheduler.steps.context import PROGRESS, Context, log
 from argo_jupyter_scheduler.steps.notebook.cells import Cell, CellFailure, tags_of
@@ -99,7 +99,7 @@ class Progress:
         if self._begun - self._checked_at >= CHECK_SECONDS:
             self._checked_at = self._begun
             if not self._is_live():
-                raise RunEnded(STOPPED_WHILE_RUNNING)
+                raise RunEnded(messages.runs.STOPPED_WHILE_RUNNING)
 
     def end_cell(self, cell: Cell, index: int, failure: CellFailure | None) -> None:
         """Log how long a cell took, and its traceback if it failed."""

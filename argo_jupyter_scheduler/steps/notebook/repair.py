@@ -188,7 +188,7 @@ def _repair_notebook_metadata(metadata: Object) -> Iterator[str]:
     for name in ("kernelspec", "language_info"):
         if name in metadata and not isinstance(metadata[name], dict):
             if metadata[name] is not None:
-                raise UnusableNotebook(messages.metadata_damaged(name))
+                raise UnusableNotebook(messages.notebooks.metadata_damaged(name))
             del metadata[name]
     kernelspec = metadata.get("kernelspec")
     if kernelspec and "name" in kernelspec:

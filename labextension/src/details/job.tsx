@@ -46,7 +46,7 @@ function Progress({ progress }: { progress: api.IProgress }): JSX.Element {
         {attempts > 1 && `, ${trans.__('attempt %1 of %2', attempt, attempts)}`}
       </p>
       <p>
-        {trans.__('Runs for %1', formatDuration(elapsed))}
+        {trans.__('Running for %1', formatDuration(elapsed))}
         {left > 0 && `, ${trans.__('about %1 left', formatDuration(left))}`}
       </p>
       {progress.source && <code dir="auto">{progress.source}</code>}

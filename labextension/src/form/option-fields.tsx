@@ -38,7 +38,7 @@ function Field({ field, value, error, onChange }: IFieldProps): JSX.Element {
         className="jp-mod-styled"
         inputMode={kind === 'number' ? 'numeric' : undefined}
         list={choices.length ? `${id}-list` : undefined}
-        placeholder={unset || (example && trans.__('such as %1', example))}
+        placeholder={unset || (example && trans.__('for example %1', example))}
         value={value}
         onChange={({ target }) => onChange(target.value)}
       />
@@ -80,7 +80,7 @@ export function OptionFields({ tags, forDefinition, onChange, onErrors }: IProps
   for (const { name, pattern, example } of fields) {
     const value = readOption(tags, name);
     const isValid = !value || !pattern || new RegExp(`^(?:${pattern})$`, 'i').test(value.replace(/ /g, ''));
-    errors[name] = isValid ? '' : trans.__("'%1' is not valid. Write it such as %2.", value, example);
+    errors[name] = isValid ? '' : trans.__("'%1' is not valid. An example: %2.", value, example);
   }
   const report = useRef(onErrors); // the stock form hands over another function each time
   report.current = onErrors;

@@ -73,7 +73,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         try {
           await context.save();
         } catch (error) {
-          await showErrorMessage(trans.__('The notebook is not saved'), error as Error);
+          await showErrorMessage(trans.__('The notebook could not be saved'), error as Error);
         }
         return !context.model.dirty;
       }

@@ -52,7 +52,9 @@ export class Actions {
     const wanted = format ? [format] : ['html', 'ipynb', ...outputs.map((output) => output.format)];
     const found = wanted.flatMap((one) => outputs.filter((output) => output.format === one))[0];
     if (!found) {
-      throw new Error(this.trans.__('This job has no such output. Its log says how far it came.'));
+      throw new Error(
+        this.trans.__('This job does not have that output. Its log shows how far the run got.'),
+      );
     }
     await this.app.commands.execute('docmanager:open', { path: found.path });
   }
@@ -69,7 +71,7 @@ export class Actions {
     if (!detail.input_path) {
       throw new Error(
         this.trans.__(
-          'The notebook of this job was moved or deleted, so it cannot be edited. Use Run again: it runs the copy that was kept.',
+          'The notebook of this job was moved or deleted, so it cannot be edited. Use Run again, which runs the stored copy.',
         ),
       );
     }

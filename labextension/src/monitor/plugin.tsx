@@ -58,7 +58,7 @@ function Running({ monitor: { changes, trans } }: { monitor: IMonitor }): JSX.El
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: ID,
-  description: 'Shows running and recent jobs, and tells when they end.',
+  description: 'Shows running and recent jobs, and reports when they end.',
   autoStart: true,
   optional: [ITranslator, ICommandPalette, IMainMenu, ILayoutRestorer, IStatusBar, ISettingRegistry],
   activate: async (

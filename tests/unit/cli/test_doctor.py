@@ -30,7 +30,7 @@ def test_findings_as_text() -> None:
     assert lines[-1] == "1 problem, 1 warning."
     out = io.StringIO()
     show(FINDINGS[:1], out)
-    assert out.getvalue().endswith("All is well.\n")
+    assert out.getvalue().endswith("No problems found.\n")
 
 
 @pytest.mark.parametrize(("count", "worst"), [(1, "ok"), (2, "warning"), (3, "problem")])
@@ -83,7 +83,7 @@ def test_a_file_system_without_locks(tmp_path: Path) -> None:
     uri = (tmp_path / "a.sqlite").as_uri()
     assert find_lock_trouble(uri) == ""
     without_locks = f"{(tmp_path / 'b.sqlite').as_uri()}?vfs=unix-none"
-    assert find_lock_trouble(without_locks).startswith("it has no locks")
+    assert find_lock_trouble(without_locks).startswith("it does not support locks")
     assert find_lock_trouble((tmp_path / "no folder" / "c.sqlite").as_uri()) == "unable to open database file"
 
 

@@ -6,7 +6,9 @@ import errno
 import inspect
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+from pkgutil import iter_modules
 
 import pytest
 
@@ -16,20 +18,23 @@ from argo_jupyter_scheduler.domain.text import MESSAGE_LENGTH
 
 
 def test_attempts_are_counted_from_the_second_on() -> None:
-    assert messages.after_attempts("no", 1) == "no"
-    assert messages.after_attempts("no", 3) == "no (after 3 attempts)"
-    assert messages.after_attempts("", 3) == ""  # a later step will know why
-    long = messages.after_attempts("x" * 5000, 3)
+    assert messages.runs.after_attempts("no", 1) == "no"
+    assert messages.runs.after_attempts("no", 3) == "no (after 3 attempts)"
+    assert messages.runs.after_attempts("", 3) == ""  # a later step will know why
+    long = messages.runs.after_attempts("x" * 5000, 3)
     assert len(long) == MESSAGE_LENGTH
     assert long.endswith("x… (after 3 attempts)")
 
 
 def test_a_run_that_was_replaced_says_what_to_do() -> None:
     for words in ("replaced it", "longer than the interval", "concurrency:forbid", "concurrency:allow"):
-        assert words in messages.REPLACED
+        assert words in messages.runs.REPLACED
 
 
-FORBIDDEN = re.compile(r"(?<!there )\b(is|are) no (?!longer)|\bwhoever\b|\btold\b|^What ", re.IGNORECASE)
+FORBIDDEN = re.compile(
+    r"\b(is|are) no\b|no longer|any more|\bnot there\b|\banew\b|\bfor ever\b|all the same|honoured|\bwhoever\b|\btold\b|^What ",
+    re.IGNORECASE,
+)
 """What a native writer does not write."""
 
 MAX_WORDS = 25
@@ -45,12 +50,23 @@ def sentences() -> Iterator[tuple[str, str]]:
         "Iterable[str]": ["a"],
         "Mapping[str, Exception]": {"html": ValueError("why")},
     }
-    for name, value in vars(messages).items():
-        if name.isupper() and isinstance(value, str):
-            yield name, value
-        elif inspect.isfunction(value) and value.__module__ == messages.__name__:
-            kinds = [str(kind.annotation) for kind in inspect.signature(value).parameters.values()]
-            yield name, value(*(samples.get(kind.removesuffix(" | None"), "x") for kind in kinds))
+    for subject in messages.__all__:
+        module = getattr(messages, subject)
+        for name, value in vars(module).items():
+            if name.isupper() and isinstance(value, str):
+                yield name, value
+            elif inspect.isfunction(value) and value.__module__ == module.__name__:
+                kinds = [str(kind.annotation) for kind in inspect.signature(value).parameters.values()]
+                yield name, value(*(samples.get(kind.removesuffix(" | None"), "x") for kind in kinds))
+
+
+def test_each_module_is_a_subject() -> None:
+    assert messages.__all__ == sorted(module.name for module in iter_modules(messages.__path__))
+
+
+def test_a_name_belongs_to_one_subject() -> None:
+    names = Counter(name for name, _ in sentences())
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize(("name", "text"), [pytest.param(*pair, id=pair[0]) for pair in sentences()])
@@ -63,11 +79,11 @@ def test_a_message_is_short_and_plain(name: str, text: str) -> None:
 
 def test_a_full_disk_is_named_and_what_to_do() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "/home/jovyan/a")
-    assert messages.unexpected_error(full).startswith(
+    assert messages.server.unexpected_error(full).startswith(
         "The disk is full while /home/jovyan/a was written. Delete"
     )
-    assert messages.unexpected_error(ValueError("a ")) == "ValueError: a"
-    assert messages.formats_failed({"pdf": full, "html": full}).count("The disk is full") == 1
+    assert messages.server.unexpected_error(ValueError("a ")) == "ValueError: a"
+    assert messages.notebooks.formats_failed({"pdf": full, "html": full}).count("The disk is full") == 1
 
 
 @pytest.mark.parametrize(

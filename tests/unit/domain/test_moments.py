@@ -41,7 +41,7 @@ def test_a_moment_is_written_in_the_zone(text: str, written: str) -> None:
     ],
 )
 def test_what_is_not_a_moment_is_refused(text: str) -> None:
-    with pytest.raises(InvalidJob, match="is not a moment"):
+    with pytest.raises(InvalidJob, match="is not a date or a time"):
         read_moment(text, BERLIN)
 
 

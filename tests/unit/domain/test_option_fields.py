@@ -8,7 +8,8 @@ import pytest
 
 from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.option_fields import OPTION_FIELDS, OptionField
-from argo_jupyter_scheduler.domain.options import OPTION_NAMES, read_options
+from argo_jupyter_scheduler.domain.option_values import OPTION_NAMES
+from argo_jupyter_scheduler.domain.options import read_options
 
 VALUES = [
     "1h30m",

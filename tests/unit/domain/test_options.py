@@ -181,7 +181,9 @@ def test_fields_of_the_api_are_options(fields: dict[str, Any], expected: dict[st
 
 @pytest.mark.parametrize("value", [-1, 1.5, "2h", True, [], {}, "9" * 16])
 def test_a_field_that_is_not_a_whole_number_is_refused_by_name(value: object) -> None:
-    with pytest.raises(InvalidJob, match=r"timeout_seconds: .* is not a whole number of 0 or more\."):
+    with pytest.raises(
+        InvalidJob, match=r"timeout_seconds: .* is not valid\. Use a whole number of 0 or more\."
+    ):
         read_fields({"timeout_seconds": value})
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_jupyter_scheduler.domain.options import parse_keep
+from argo_jupyter_scheduler.domain.option_values import parse_keep
 from argo_jupyter_scheduler.domain.retention import Keep, StoredJob, find_deletable
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, LIVE, STOPPED
 

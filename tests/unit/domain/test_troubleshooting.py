@@ -42,7 +42,12 @@ def find_literals(node: ast.AST) -> list[str]:
 def find_messages() -> dict[str, list[str]]:
     """Return the fixed words of each message by its name."""
     found: dict[str, list[str]] = {}
-    for node in ast.parse(inspect.getsource(messages)).body:
+    nodes = [
+        node
+        for subject in messages.__all__
+        for node in ast.parse(inspect.getsource(getattr(messages, subject))).body
+    ]
+    for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = find_literals(node.value)
         elif isinstance(node, ast.FunctionDef):

@@ -212,7 +212,7 @@ REFUSED = [
     ("timezone: Europe/Berlinn", "3: Time zone 'Europe/Berlinn' not found. Did you mean Europe/Berlin"),
     ("environment: vnv", "3: Environment 'vnv' not found. Available: venv."),
     ("parameters: {dayss: 3}", "3: The notebook has no parameter 'dayss'. Did you mean 'days'?"),
-    ("parameters: {SLACK_TOKEN: xoxb-secret}", "3: SLACK_TOKEN does not belong in a file."),
+    ("parameters: {SLACK_TOKEN: xoxb-secret}", "3: A file must not contain SLACK_TOKEN."),
     ("formats: [htm]", "3: Output format 'htm' not found. Available: html."),
     ("options: {timeot: 2h}", "3: Option 'timeot' not found. Did you mean 'timeout'?"),
     ("options: {timeout: soon}", "3: Option timeout: 'soon' is not a duration"),
@@ -268,7 +268,7 @@ def test_names_that_are_not_certain_are_refused(services: Services) -> None:
         apply(services, WEEKLY)
     with pytest.raises(InvalidDefinitions, match="'a b' is not a valid origin"):
         apply(services, WEEKLY, origin="a b")
-    with pytest.raises(InvalidDefinitions, match="There are no job definitions in the files"):
+    with pytest.raises(InvalidDefinitions, match="The files contain no job definitions"):
         apply(services, "# nothing", origin="other-team", prune=True)
     assert len(services.database.list_definitions()) == 3
 
@@ -319,7 +319,7 @@ def test_what_is_exported_is_what_there_is(services: Services) -> None:
     assert [content.name for content, _ in exported] == ["By hand", "Daily report", "Weekly report"]
     assert exported[1][0].notebook == "../reports/daily.ipynb"
     assert [warnings for _, warnings in exported[1:]] == [[], []]
-    assert exported[0][1] == ["SLACK_TOKEN is left out: it is a secret. apply keeps it."]
+    assert exported[0][1] == ["SLACK_TOKEN is left out because it is a secret. apply keeps it."]
     assert "xoxb" not in text
     assert "applied-from" not in text
     changes = services.definition_files.apply(read_documents(text, "b.yaml", "elsewhere"))

@@ -251,7 +251,7 @@ def test_a_definition_without_a_schedule_runs_only_when_a_user_starts_it(service
 
 
 def test_a_schedule_that_never_comes_is_refused(services: Services, definition_id: str) -> None:
-    with pytest.raises(InvalidJob, match=r"'0 0 31 2 \*' never comes"):
+    with pytest.raises(InvalidJob, match=r"'0 0 31 2 \*' never occurs"):
         services.definitions.update(definition_id, DefinitionChanges({"schedule": "0 0 31 2 *"}))
     assert services.engine.schedules[definition_id].schedule == "0 6 * * *"
 
@@ -273,5 +273,5 @@ def test_a_schedule_of_another_backend_that_cannot_be_run_is_paused(
         "sunday": True,
         "seconds": True,
     }
-    assert "Job definition never is paused: The schedule '0 0 31 2 *' never comes" in caplog.text
+    assert "Job definition never is paused: The schedule '0 0 31 2 *' never occurs" in caplog.text
     assert "Job definition last is paused: The schedule's day of month 'L' is not valid" in caplog.text

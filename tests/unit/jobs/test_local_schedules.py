@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineUnavailable
 from argo_jupyter_scheduler.domain.identity import local_run_id, run_token
-from argo_jupyter_scheduler.domain.messages import REPLACED
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.storage.database import Database
@@ -203,7 +203,7 @@ def test_a_run_that_is_due_while_another_is_under_way(
         [first, _] = engine.submitted
         assert engine.stopped == [first.job_id]
         assert found[0] is not None
-        assert found[0].status_message == REPLACED
+        assert found[0].status_message == messages.runs.REPLACED
     assert {job.job_definition_id for job in engine.submitted} == {definition_id}
 
 

@@ -60,7 +60,7 @@ def settings_of(services: Services, id_: str) -> RunSettings:
         (["output:r/{regoin}"], "Available: region"),
         (["output:../r"], "begins with a dot"),
         (["output:occupied/{name}"], "'occupied': 'occupied' is not a folder"),
-        (["output:link"], "leads out of the root folder"),
+        (["output:link"], "outside the root folder"),
         (["input:linkt"], "'linkt' is not valid. Available: linked, snapshot"),
         (["output:a", "output:b"], "Option output is given twice"),
     ],

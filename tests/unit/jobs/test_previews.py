@@ -102,7 +102,7 @@ def test_the_history_is_the_newest_runs_of_one_definition(services: Services, da
 def test_a_definition_that_does_not_exist_has_no_history(services: Services) -> None:
     with pytest.raises(JobNotFound) as refused:
         Views(services.jobs).show_history("gone")
-    assert str(refused.value) == messages.definition_not_found("gone")
+    assert str(refused.value) == messages.requests.definition_not_found("gone")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.errors import EngineRefused, EngineUnavailable
 from argo_jupyter_scheduler.domain.identity import run_token
-from argo_jupyter_scheduler.domain.messages import OTHER_BACKEND, outputs_missing
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import Observation, ScheduledRun, Snapshot
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
@@ -175,7 +175,7 @@ class TestFinishRun:
         assert self.finish(services, job).status == "COMPLETED"
         job = add_job(services, "c")
         services.jobs.folder("c").write("result.json", {"succeeded": True})
-        assert self.finish(services, job).status_message == outputs_missing(["ipynb"])
+        assert self.finish(services, job).status_message == messages.outputs.outputs_missing(["ipynb"])
         job = add_job(services, "b")
         services.jobs.folder("b").write("result.json", {"succeeded": False, "error": "ZeroDivisionError"})
         assert self.finish(services, job).status_message == "ZeroDivisionError"
@@ -265,7 +265,7 @@ class TestJobsOfAnotherBackend:
             database.insert_job(replace(row, job_id=job_id, create_time=moment, update_time=moment))
         services.reconciler.reconcile()
         old = job_row(database, "old")
-        assert (old.status, old.status_message) == ("FAILED", OTHER_BACKEND)
+        assert (old.status, old.status_message) == ("FAILED", messages.runs.OTHER_BACKEND)
         assert job_row(database, "young").status == status
 
     def test_own_jobs_are_known_by_their_process_or_their_folder(

@@ -147,7 +147,7 @@ def test_a_job_is_stopped_and_deleted_by_the_engine_that_owns_it(services: Servi
 
 def test_no_format_is_refused_and_an_unsaid_one_is_a_job_without_outputs(services: Services) -> None:
     services.write("n.ipynb", notebook("1"))
-    with pytest.raises(InvalidJob, match="Choose at least one"):
+    with pytest.raises(InvalidJob, match="Select at least one"):
         services.jobs.create_job(request(output_formats=()))
     job = services.jobs.get_job(services.jobs.create_job(request()))
     assert job.output_formats == ()
@@ -226,7 +226,7 @@ def test_a_scheduled_run_has_the_moment_of_its_name(services: Services) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"scheduled_time": "soon"}, "'soon' is not a moment."),
+        ({"scheduled_time": "soon"}, "'soon' is not a date or a time."),
         ({"scheduled_time": "2026-03-29T02:30"}, "2026-03-29T02:30 does not exist in Europe/Berlin"),
         ({"scheduled_time": "2026-03-02", "parameters": {"scheduled_time": "x"}}, "given twice"),
     ],

@@ -17,15 +17,15 @@ HAS_TOKEN, HAS_BOTH = SlackSettings(has_token=True), SlackSettings(has_token=Tru
         ({"SLACK_TOKEN": "xoxb-1"}, SlackSettings(), "has no channel"),
         ({"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": " "}, HAS_TOKEN, "has no channel"),
         ({"SLACK_NOTIFY": "failure"}, HAS_TOKEN, "has no channel"),
-        ({"SLACK_CHANNEL": "#team"}, SlackSettings(), "there is no token"),
-        ({"SLACK_CHANNEL": "#team"}, SlackSettings(channel="#ops"), "there is no token"),
+        ({"SLACK_CHANNEL": "#team"}, SlackSettings(), "SLACK_TOKEN is missing"),
+        ({"SLACK_CHANNEL": "#team"}, SlackSettings(channel="#ops"), "SLACK_TOKEN is missing"),
         (
             {"SLACK_CHANNEL": "my team"},
             HAS_TOKEN,
-            "SLACK_CHANNEL 'my team' is not a channel",
+            "SLACK_CHANNEL 'my team' is not a Slack channel",
         ),
-        ({"SLACK_CHANNEL": "#"}, HAS_TOKEN, "is not a channel"),
-        ({"SLACK_CHANNEL": "#a,#b"}, HAS_TOKEN, "is not a channel"),
+        ({"SLACK_CHANNEL": "#"}, HAS_TOKEN, "is not a Slack channel"),
+        ({"SLACK_CHANNEL": "#a,#b"}, HAS_TOKEN, "is not a Slack channel"),
         ({"SLACK_TOKEN": "xoxb 1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "SLACK_TOKEN contains characters"),
         (
             {"SLACK_NOTIFY": "never", "SLACK_CHANNEL": "#team"},
@@ -33,13 +33,13 @@ HAS_TOKEN, HAS_BOTH = SlackSettings(has_token=True), SlackSettings(has_token=Tru
             "Available: always, success, failure",
         ),
         *(
-            ({"SLACK_CHANNEL": text}, HAS_TOKEN, "is not a channel")
+            ({"SLACK_CHANNEL": text}, HAS_TOKEN, "is not a Slack channel")
             for text in ("https://x.slack.com/general", "x.slack.com", "a:b")
         ),
-        ({"slack_token": "xoxb-1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "Its name is SLACK_TOKEN"),
-        ({"Slack-Channel": "#team"}, HAS_TOKEN, "Its name is SLACK_CHANNEL"),
+        ({"slack_token": "xoxb-1", "SLACK_CHANNEL": "#team"}, HAS_TOKEN, "Did you mean SLACK_TOKEN"),
+        ({"Slack-Channel": "#team"}, HAS_TOKEN, "Did you mean SLACK_CHANNEL"),
         *(
-            ({name: token}, HAS_BOTH, f"'{name}' is a token of Slack")
+            ({name: token}, HAS_BOTH, f"'{name}' contains a Slack token")
             for name, token in (("key", " xoxb-1"), ("SLACK_CHANNEL", "xoxe.xoxb-1"), ("x", "xapp-1"))
         ),
         ({"SLACK_CHANEL": "#team"}, HAS_TOKEN, "Parameter 'SLACK_CHANEL' not found"),

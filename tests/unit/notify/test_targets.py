@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import runs_failed
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.notify.occasions import is_wanted
 from argo_jupyter_scheduler.notify.summary import RunSummary
 from argo_jupyter_scheduler.notify.target_client import hide_address
@@ -39,7 +39,12 @@ def test_a_message_has_all_that_slacks_has() -> None:
     summary = RunSummary("a @here", "n.ipynb", "3 s", "on host", "E: x", failures=3, link="https://x/")
     message = compose_message(summary)
     assert (message.kind, message.title) == ("failure", "a @\u2060here has failed")
-    assert message.text.split("\n\n") == ["n.ipynb · 3 s · on host", "E: x", runs_failed(3), "https://x/"]
+    assert message.text.split("\n\n") == [
+        "n.ipynb · 3 s · on host",
+        "E: x",
+        messages.runs.runs_failed(3),
+        "https://x/",
+    ]
     assert compose_message(RunSummary("a", "n", "", "h", "", has_recovered=True)).title == "a has recovered"
 
 

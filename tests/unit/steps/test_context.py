@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.argo_failures import TIME_OVER, TIME_OVER_IN_ARGO
-from argo_jupyter_scheduler.domain.messages import timed_out
 from argo_jupyter_scheduler.steps import create_job_id, failure, success
 from argo_jupyter_scheduler.steps.context import PROGRESS, Context, Result
 from argo_jupyter_scheduler.storage.database import Database
@@ -51,7 +51,7 @@ def test_a_deadline_is_explained_by_the_option_and_the_cell(
     run = Run(database, staging_path, "{}", tags=["timeout:2h"])
     run.database.mark_started(run.id)
     run.folder.write(PROGRESS, {"cell": 3, "cells": 7})
-    assert context_of(run, reason).outcome() == ("FAILED", timed_out(7200, cell=3))
+    assert context_of(run, reason).outcome() == ("FAILED", messages.runs.timed_out(7200, cell=3))
 
 
 def test_a_deadline_that_no_option_sets_is_the_administrators(run: Run) -> None:
@@ -72,7 +72,7 @@ def test_a_row_that_is_gone_is_not_missed(run: Run) -> None:
 
 def test_success_needs_a_main_that_succeeded(run: Run) -> None:
     context = context_of(run)
-    with pytest.raises(Exception, match="was lost before it had finished"):
+    with pytest.raises(Exception, match="was lost before the notebook finished"):
         success.run(context)
     context.write_result(Result(succeeded=True))
     with pytest.raises(Exception, match="could not be written: ipynb, html, log"):
@@ -93,9 +93,9 @@ def test_a_message_that_was_not_sent_is_reported_with_the_reason(run: Run) -> No
 
 
 def test_a_long_copy_is_explained_while_the_job_waits(run: Run) -> None:
-    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
-    assert job_row(run.database, run.id).status_message == "The input folder is being copied."
+    create_job_id.explain_copy(context_of(run), "Copying the input folder.")
+    assert job_row(run.database, run.id).status_message == "Copying the input folder."
     run.database.mark_started(run.id)
     assert job_row(run.database, run.id).status_message is None
-    create_job_id.explain_copy(context_of(run), "The input folder is being copied.")
+    create_job_id.explain_copy(context_of(run), "Copying the input folder.")
     assert job_row(run.database, run.id).status_message is None

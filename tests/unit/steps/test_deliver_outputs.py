@@ -121,7 +121,7 @@ def test_a_file_of_the_user_in_latest_is_not_overwritten(database: Database, tmp
     theirs = ended.root / "r" / "latest" / "n.html"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("mine")
-    with pytest.raises(RunError, match=r"latest/n\.html' exists and was not written by a run"):
+    with pytest.raises(RunError, match=r"latest/n\.html' already exists, and no run wrote it"):
         ended.deliver()
     assert theirs.read_text() == "mine"
     # A pod of a later step knows it, too, and the panel still has the outputs.
@@ -130,7 +130,7 @@ def test_a_file_of_the_user_in_latest_is_not_overwritten(database: Database, tmp
     assert status == "FAILED"
     assert "could not be written to" in reason
     assert ended.run.published(".html").is_file()
-    with pytest.raises(RunError, match="was not written by a run"):
+    with pytest.raises(RunError, match="no run wrote it"):
         success.run(later)
 
 

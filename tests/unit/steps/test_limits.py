@@ -40,7 +40,9 @@ def test_without_a_compute_type_or_on_argo_nothing_is_limited() -> None:
 
 
 def test_a_compute_type_that_is_gone_is_named() -> None:
-    with pytest.raises(RunError, match=r"Compute type 'halv' no longer exists. Available: half\."):
+    with pytest.raises(
+        RunError, match=r"Compute type 'halv' is missing from the configuration. Available: half\."
+    ):
         find_limits("halv", SETTINGS)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from argo_jupyter_scheduler.domain.messages import FOLDER_GONE
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
@@ -62,4 +62,4 @@ def test_a_job_without_a_folder_is_failed(
     run = make()
     run.folder.delete()
     local_queue.start_waiting_jobs(database, str(staging_path), 1)
-    assert (run.row.status, run.row.status_message) == ("FAILED", FOLDER_GONE)
+    assert (run.row.status, run.row.status_message) == ("FAILED", messages.runs.FOLDER_GONE)

@@ -107,7 +107,7 @@ def test_a_file_that_is_missing_or_elsewhere_has_a_placeholder(tmp_path: Path) -
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     text, missing = embedded("![](gone.png) ![](../secret.png) ![](link.png) <img src='gone.png'/>", folder)
     assert text.count("Picture not shown") == 4
-    assert missing[0].startswith("Cell 1: the picture 'gone.png' was not found beside the notebook")
+    assert missing[0].startswith("Cell 1: the picture 'gone.png' was not found next to the notebook")
 
 
 @pytest.mark.parametrize("attachments", [None, [], "x", {"a.png": None}])
@@ -144,4 +144,4 @@ def test_latex_gets_files_of_different_names_and_nothing_that_it_cannot_show(tmp
     sources = [cell.source for cell in notebook.cells]
     assert sources[:2] == ["![p](picture-1.png)", "![p](picture-2.png) w ![d](picture-3.png)"]
     assert set(beside.files) == {"picture-1.png", "picture-2.png", "picture-3.png"}
-    assert missing == ["Cell 3: the picture 'v.svg' is of a type that this format cannot show."]
+    assert missing == ["Cell 3: the picture 'v.svg' has a type that this format cannot show."]

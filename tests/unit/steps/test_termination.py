@@ -12,8 +12,8 @@ import time
 
 import pytest
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunEnded, RunTimedOut
-from argo_jupyter_scheduler.domain.messages import TERMINATED, timed_out
 from argo_jupyter_scheduler.steps.termination import end_at_once, ended_by_signals
 
 CHILD = """
@@ -55,7 +55,7 @@ def test_a_process_that_is_told_to_end_ends_its_kernel_and_hears_it_once() -> No
         assert process.stdout
         kernel = int(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.stdout.read() == f"RunEnded {TERMINATED}\n"
+        assert process.stdout.read() == f"RunEnded {messages.runs.TERMINATED}\n"
     assert process.returncode == 0
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
@@ -69,7 +69,7 @@ def test_a_time_that_is_over_is_reported_as_such() -> None:
         CHILD.format(deadline="time.monotonic() + 0.3").replace("SIGTERM", "SIGCONT"),
     ]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    assert answer.stdout.splitlines()[1:] == [f"RunTimedOut {timed_out(None)}"]
+    assert answer.stdout.splitlines()[1:] == [f"RunTimedOut {messages.runs.timed_out(None)}"]
 
 
 def test_a_short_step_ends_at_once() -> None:

@@ -62,11 +62,11 @@ def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: P
     outside = tmp_path / "outside"
     outside.mkdir()
     (root / "link").symlink_to(outside)
-    with pytest.raises(RunError, match="it leads out of the root folder"):
+    with pytest.raises(RunError, match="it is outside the root folder"):
         RootFolder(root, ["link", "a"])
     folder = RootFolder(root, ["later"])
     (root / "later").symlink_to(outside)  # put there by a notebook
-    with pytest.raises(RunError, match="it leads out of the root folder"):
+    with pytest.raises(RunError, match="it is outside the root folder"):
         folder.create(source, "x")
     (root / "here").mkdir()
     (root / "within").symlink_to("here")
@@ -75,7 +75,7 @@ def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: P
 
 
 def test_the_staging_area_is_not_a_folder_of_outputs(root: Path) -> None:
-    with pytest.raises(RunError, match="or into the staging area"):
+    with pytest.raises(RunError, match="or inside the staging area"):
         RootFolder(root, ["staging", "a"], [root / "staging"])
 
 
@@ -88,7 +88,7 @@ def test_a_name_from_a_record_leads_nowhere_else(root: Path, source: Path, name:
         lambda: folder.replace(source, name),
         lambda: folder.exists(name),
     ):
-        with pytest.raises(RunError, match="it leads out"):
+        with pytest.raises(RunError, match="it is outside"):
             call()
     assert (root / "theirs").read_text() == "theirs"
 

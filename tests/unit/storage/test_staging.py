@@ -258,7 +258,7 @@ def test_a_copy_says_how_far_it_is(tmp_path: Path) -> None:
         (source / str(number)).write_bytes(b"x" * 1_000_000)
     said: list[str] = []
     copy_folder(source, tmp_path / "copy", FolderRules(), CopyProgress(said.append, period=0))
-    assert said[-1] == messages.copying_input_folder(2, 3, 3.0, 3.0)
+    assert said[-1] == messages.inputs.copying_input_folder(2, 3, 3.0, 3.0)
     assert len(said) == 3
     said.clear()
     copy_folder(source, tmp_path / "another", FolderRules(), CopyProgress(said.append, period=3600))

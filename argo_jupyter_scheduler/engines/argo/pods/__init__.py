@@ -1,4 +1,4 @@
-"""What a run's pod looks like.
+"""The shape of a run's pod.
 
 `shape.PodShape` is a pod as data; two shapes are merged, and the later one wins. `shape_sources` makes one from what this server
 knows of itself, from its own pod (`own_pod` reads it, `inheritance` decides what leaves it) and from traits.

@@ -1,4 +1,4 @@
-"""What a run's pods inherit from this server's own pod. Pure: no I/O."""
+"""The part of this server's own pod that a run's pods inherit. Pure: no I/O."""
 
 from __future__ import annotations
 

@@ -87,14 +87,14 @@ def read(service_account: Path) -> OwnPod:
         It cannot be read; says why, and which rule is missing.
     """
     if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise PodUnknown(messages.NOT_IN_A_POD)
+        raise PodUnknown(messages.argo.NOT_IN_A_POD)
     try:
         namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
         token = (service_account / "token").read_text(encoding="ascii").strip()
         if not re.fullmatch(r"[!-~]+", token):
             raise ValueError("its token is empty or damaged")
     except (OSError, ValueError) as error:
-        raise PodUnknown(messages.service_account_missing(error)) from error
+        raise PodUnknown(messages.argo.service_account_missing(error)) from error
     name = os.environ.get("HOSTNAME") or socket.gethostname()
     client = urllib3.PoolManager(
         ca_certs=str(service_account / "ca.crt"), headers={"Authorization": f"Bearer {token}"}
@@ -129,15 +129,15 @@ def _get(client: urllib3.PoolManager, namespace: str, kind: str, name: str) -> K
         response = client.request("GET", address + path, timeout=TIMEOUT_SECONDS, retries=RETRIES)
         answer = response.json()
     except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # OSError: no ca.crt
-        raise PodUnknown(messages.kubernetes_unreachable(address, _cause(error))) from error
+        raise PodUnknown(messages.argo.kubernetes_unreachable(address, _cause(error))) from error
     if not isinstance(answer, dict):
         answer = {}
     if response.status == 200 and isinstance(answer.get("spec"), dict):
         return answer
     words = str(answer.get("message") or response.reason)
     if response.status == 403:
-        raise PodUnknown(messages.own_pod_forbidden(words, namespace, f"{{{RULE.format(kind)}}}"))
-    raise PodUnknown(messages.own_pod_not_returned(address, response.status, words))
+        raise PodUnknown(messages.argo.own_pod_forbidden(words, namespace, f"{{{RULE.format(kind)}}}"))
+    raise PodUnknown(messages.argo.own_pod_not_returned(address, response.status, words))
 
 
 def _cause(error: BaseException) -> str:

@@ -100,7 +100,7 @@ class PodShape:
         for trait in traits:
             if trait not in TRAITS:
                 near = difflib.get_close_matches(trait, TRAITS) or TRAITS
-                raise InvalidPod(trait, f"there is no such trait of a pod. Available: {', '.join(near)}")
+                raise InvalidPod(trait, f"this is not a trait of a pod. Available: {', '.join(near)}")
         shape = PodShape()
         for trait, read in TRAITS.items():
             value = traits.get(trait)
@@ -189,7 +189,7 @@ class PodShape:
                 asking = trait if traits.get(trait) else "volumes"
                 raise InvalidPod(
                     asking,
-                    f"'{mount['name']}' is mounted at {mount['mountPath']}, but there is no such volume. Available: {available}",
+                    f"'{mount['name']}' is mounted at {mount['mountPath']}, but no volume has that name. Available: {available}",
                 )
         for volume in own.spec.get("volumes") or []:
             if volume["name"] not in self._mounted():

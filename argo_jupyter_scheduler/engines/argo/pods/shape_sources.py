@@ -1,4 +1,4 @@
-"""Where the shape of runs' pods comes from; later sources win.
+"""The sources of the shape of runs' pods; later sources take precedence.
 
 1. What this server knows of itself: image, home, working folder.
 2. Its own pod, which is read from Kubernetes (`inherit_pod`).

@@ -41,7 +41,7 @@ _IMAGE = re.compile(
     r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
-"""https://github.com/distribution/reference/blob/main/regexp.go. Kubernetes takes any text, and the pod waits for ever."""
+"""https://github.com/distribution/reference/blob/main/regexp.go. Kubernetes accepts any text, and the pod then waits forever."""
 
 
 def read_image(value: Any) -> str:

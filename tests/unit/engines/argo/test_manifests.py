@@ -129,7 +129,7 @@ def test_helper_pods_have_the_image_and_the_place_that_they_would_have_without_a
 
 def test_a_compute_type_that_is_gone_is_refused_with_those_that_there_are() -> None:
     settings = replace(manifest_settings(pod_per_step=False), compute_types={"small": {}, "large": {}})
-    with pytest.raises(InvalidJob, match=r"'smal' no longer exists\. Available: small"):
+    with pytest.raises(InvalidJob, match=r"'smal' is missing from the configuration\. Available: small"):
         settings_for(settings, replace(JOB, compute_type="smal"))
 
 

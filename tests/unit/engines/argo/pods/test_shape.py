@@ -288,7 +288,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"volume_mounts": MOUNT},
-        "volume_mounts: 'home' is mounted at /home/alice, but there is no such volume. Available: none",
+        "volume_mounts: 'home' is mounted at /home/alice, but no volume has that name. Available: none",
     ),
     ({"volumes": HOME, "volume_mounts": [*MOUNT, *MOUNT]}, "two have the mountPath '/home/alice'"),
     (
@@ -425,7 +425,7 @@ def test_the_scheduler_does_not_start_with_it(tmp_path: Path, db_url: str) -> No
 
 def test_an_unknown_trait_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
-        InvalidPod, match=r"cpu_limt: there is no such trait of a pod\. Available: cpu_limit"
+        InvalidPod, match=r"cpu_limt: this is not a trait of a pod\. Available: cpu_limit"
     ) as error:
         PodShape().changed(cpu_limt=1)
     assert error.value.trait == "cpu_limt"
