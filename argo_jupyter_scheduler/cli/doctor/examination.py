@@ -123,7 +123,7 @@ def _check_environments(scheduler: ArgoScheduler) -> Iterator[Finding]:
         if broken := manager.catalog.find_broken():
             yield warning(
                 "environments",
-                f"not offered, because their Python or their kernel's program is missing:  {', '.join(broken)}",
+                f"not offered, because their Python or their kernel's program is missing: {', '.join(broken)}",
                 "Create these environments again, or delete them.",
             )
     names = [environment.name for environment in manager.list_environments()]
