@@ -12,7 +12,7 @@ import { isLive } from '../changes';
 import { formatDuration } from '../details/duration';
 import { Log } from '../details/log';
 import { ALL, secondsOf, selectJobs } from './filter';
-import { Button, LongList, Problem, formatTime, statusText } from './parts';
+import { Button, LongList, Problem, formatShort, formatTime, statusText } from './parts';
 import { useAction, useChanges, useMonitor, useNow } from './parts';
 
 /** The time that a job has been running, or ran. */
@@ -62,6 +62,7 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
     }
   }, [isShown]);
   const isDone = job.status === 'COMPLETED';
+  const ended = job.end_time ?? job.update_time;
   const button = (
     icon: Parameters<typeof Button>[0]['icon'],
     label: string,
@@ -90,7 +91,7 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
       </div>
       <div className="jp-argo-Line">
         <div className="jp-argo-Meta">
-          {live ? <Progress job={job} /> : formatTime(job.end_time ?? job.update_time)}
+          {live ? <Progress job={job} /> : <span title={formatTime(ended)}>{formatShort(ended)}</span>}
         </div>
         {live && button(stopIcon, trans.__('Stop'), () => actions.stop(job))}
         <Button

@@ -35,7 +35,12 @@ const ZONED = new Intl.DateTimeFormat(undefined, {
   minute: '2-digit',
   timeZoneName: 'short',
 });
+const HOUR = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 export const formatTime = (ms: number) => TIME.format(ms);
+/** The time of a moment of today, else its day: what a narrow row has room for. */
+export const formatShort = (ms: number) =>
+  (new Date(ms).toDateString() === new Date().toDateString() ? HOUR : DAY).format(ms);
 /** A time with the user's zone. */
 export const formatZoned = (ms: number) => ZONED.format(ms);
 
