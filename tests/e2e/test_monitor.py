@@ -129,7 +129,7 @@ def watch_and_stop(page: sync_api.Page, lab: Lab) -> None:
     expect(log).to_contain_text(re.compile(r"line \d+ <b>"))
     assert "\x1b" not in (log.text_content() or "")
     before = len(log.text_content() or "")
-    eventually(lambda: len(log.text_content() or "") > before, 30)
+    eventually(lambda: len(log.text_content() or "") > before)
     press(job, "Stop")
     status(job, "Stopped")
     assert job.get_by_role("button", name="Stop", exact=True).count() == 0
