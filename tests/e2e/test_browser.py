@@ -77,7 +77,7 @@ def drag(page: sync_api.Page, what: Any, where: Any) -> None:
     page.mouse.up()
 
 
-def reload_until(page: sync_api.Page, text: str, timeout: float = 60) -> None:
+def reload_until(page: sync_api.Page, text: str) -> None:
     """Press *Reload* until the panel shows a text."""
 
     def is_shown() -> bool:
@@ -85,7 +85,7 @@ def reload_until(page: sync_api.Page, text: str, timeout: float = 60) -> None:
         page.wait_for_timeout(500)
         return bool(page.locator("#notebook-jobs-panel").get_by_text(text, exact=True).count())
 
-    eventually(is_shown, timeout, state=page.locator("body").inner_text)
+    eventually(is_shown, state=page.locator("body").inner_text)
 
 
 def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
@@ -136,7 +136,7 @@ def test_the_life_of_a_definition(page: sync_api.Page, lab: Lab) -> None:
     button("Create").click()
 
     page.get_by_title('Open detail view for "every-minute"').click()
-    reload_until(page, "Completed", 120)
+    reload_until(page, "Completed")
     button("Reload Job Definition").click()
     page.locator(".jp-argo-Square").first.wait_for()
     picture(page, "job-definition")

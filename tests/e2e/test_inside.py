@@ -249,7 +249,9 @@ def test_a_definition_shows_next_runs_and_history_and_can_be_edited(page: sync_a
     expect(next_runs.get_by_role("listitem")).to_have_count(5)
     page.get_by_text("No run yet.").wait_for()
     lab.request(f"{path}/jobs", {})
-    expect(page.get_by_role("button", name=re.compile("^Completed, "))).to_have_count(1)  # seen by itself
+    expect(page.get_by_role("button", name=re.compile("^Completed, "))).to_have_count(
+        1
+    )  # it appears by itself
     page.get_by_text("days = 3", exact=True).wait_for()
     page.get_by_text("Edit all settings").click()
     page.get_by_label("Name", exact=True).fill("weekly")

@@ -65,7 +65,7 @@ class Lab:
             jobs = self.request(f"scheduler/jobs?name={name}")["jobs"]
             return jobs and jobs[0]["status"] in ("COMPLETED", "FAILED", "STOPPED") and jobs[0]
 
-        return eventually(find, 60)
+        return eventually(find)
 
     def read_outputs(self, job: Any) -> str:
         """Return what the cells of a job's executed notebook printed."""
@@ -132,7 +132,7 @@ def running_lab(
             server = subprocess.Popen(
                 [*command, f"--port={port}"], env=variables, stdout=file, stderr=file, cwd=folder
             )
-        eventually(find_url, 120, state=log.read_text)
+        eventually(find_url, state=log.read_text)
 
     def stop() -> None:
         assert server

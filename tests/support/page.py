@@ -6,6 +6,7 @@ import re
 
 from playwright import sync_api
 
+from tests.support.eventually import PATIENCE_SECONDS
 from tests.support.lab import Lab
 
 HOSTILE = "<img src=x onerror=document.title='hacked'> \u202ename"
@@ -22,7 +23,8 @@ def new_page(browser: sync_api.Browser, closes_dialogs: bool = True) -> sync_api
         into a notebook that it opens, and asks whether to save that.
     """
     page = browser.new_page(viewport={"width": 1280, "height": 800}, permissions=["clipboard-read"])
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(1000 * PATIENCE_SECONDS)
+    sync_api.expect.set_options(timeout=1000 * PATIENCE_SECONDS)
     if closes_dialogs:
         page.add_locator_handler(page.locator(".jp-Dialog"), close_dialog)
     return page
