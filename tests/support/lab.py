@@ -87,7 +87,10 @@ class Lab:
 
 @contextlib.contextmanager
 def running_lab(
-    folder: Path, traits: dict[str, Any], argo: ArgoStandIn | Literal["real"] | None = None, program: str = "jupyterlab"
+    folder: Path,
+    traits: dict[str, Any],
+    argo: ArgoStandIn | Literal["real"] | None = None,
+    program: str = "jupyterlab",
 ) -> Iterator[Lab]:
     """Run a JupyterLab in a folder of its own.
 
