@@ -209,7 +209,7 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         return filenames
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
-        """Return where a job's files are, also when they were named in another time zone than today's."""
+        """Return the paths of a job's files, even if they were named in another time zone than today's."""
         paths: dict[str, str] = super().get_staging_paths(model)
         if isinstance(model, DescribeJob):
             folder = RunFolder(self.staging_path, model.job_id)

@@ -19,7 +19,7 @@ class StoredJob:
     Attributes
     ----------
     job_definition_id
-        Whose run it is, also where that definition is gone; None for a job of its own.
+        The job definition of the run, even if it was deleted; None for a job without a definition.
     start_time
         When it began; None where it never did.
     end_time

@@ -136,7 +136,7 @@ class Engine(ABC):
         return False
 
     def find_url(self, job: JobRow) -> str | None:
-        """Return where a person can look at a job in the engine; None where there is no such page."""
+        """Return the address of a job's page in the engine; None if the engine has no such page."""
         return None
 
     @property

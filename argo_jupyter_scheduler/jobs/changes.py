@@ -77,7 +77,7 @@ class _Journal(Generic[Item]):
 
 
 class ChangeWatcher:
-    """Follows the rows of jobs and job definitions for all who listen. It does nothing while nobody does.
+    """Follows the rows of jobs and job definitions for all listeners. Without listeners it is idle.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ class LateRuns:
         self._database = jobs.database
         self._clock = clock
         self._judged: dict[str, int] = {}
-        """The last moment of each definition that was looked at: what became of it does not change any more."""
+        """The last moment of each definition that was looked at: its result is final."""
 
     def report(self) -> None:
         """Report the runs that are late by now; waits for Slack and for targets."""
@@ -196,7 +196,7 @@ class LateRuns:
             except SentElsewhere:
                 continue
             except Exception as error:
-                claim()  # whatever it is, there is no second try
+                claim()  # this error is final: reports are not tried twice
                 reasons.append(messages.notifications.message_not_sent(receiver.name, one_line(str(error))))
             is_new = True
         if is_new:

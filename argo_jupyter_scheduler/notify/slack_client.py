@@ -24,7 +24,7 @@ from argo_jupyter_scheduler.notify.slack import is_channel_id
 from argo_jupyter_scheduler.notify.slack_message import Message, escape
 
 SHOWING_METHODS = frozenset({"files.completeUploadExternal", "chat.postMessage"})
-"""Methods that make a message appear. Nobody sees what is called before them."""
+"""Methods that make a message visible. Calls before them have no visible effect."""
 
 CHANNELS_PER_PAGE = 999
 """The most that ``conversations.list`` returns."""

@@ -22,7 +22,7 @@ E_MAIL = ("mailto:", "mailtos:")
 """How addresses begin whose services get files."""
 
 SHORTEST_SECRET = 4
-"""Parts of an address with fewer characters are no secrets, and would be found in many words."""
+"""Shorter parts of an address are not secrets, and occur in many words."""
 
 logging.getLogger("apprise").propagate = False
 # Its lines name recipients, and a run's log is seen by others. `MessageNotSent` has what it says of a failure.

@@ -13,7 +13,7 @@ from argo_jupyter_scheduler.domain.text import shorten
 from argo_jupyter_scheduler.notify.summary import LateSummary, RunSummary
 
 _MENTION = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b|[!&]?\d)", re.IGNORECASE)
-"""What notifies all members of a chat, whoever writes it into a job's name or an exception."""
+"""Mentions of all members of a chat, which anyone could write into a job's name or an exception."""
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,5 @@ def _compose(facts: Sequence[str], *paragraphs: str) -> str:
 
 
 def _disarm(text: str) -> str:
-    """Return a text that mentions nobody: a word joiner, which is not visible, ends what would be a mention."""
+    """Return a text without mentions: an invisible word joiner breaks each one."""
     return _MENTION.sub("@\u2060", text)

@@ -1,4 +1,4 @@
-"""The id of a database: run folders and workflows carry it, so that nobody tidies up what belongs to another database.
+"""The id of a database: run folders and workflows carry it, so that a server does not clean up what belongs to another database.
 
 An address is not enough: ``/home/jovyan/….sqlite`` of each user is on a volume of its own. So a SQLite database has its id in a
 file beside it, ``<database>.id``, which is made with the first job. The id of a database server follows from its address.

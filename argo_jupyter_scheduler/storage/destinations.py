@@ -59,7 +59,7 @@ class Destination(Protocol):
         """Copy a file here; return False where there is another one of that name."""
 
     def replace(self, source: Path, name: str) -> None:
-        """Copy a file here, whatever is there."""
+        """Copy a file here, replacing any file of that name."""
 
     def exists(self, name: str) -> bool:
         """Return whether there is something of that name."""
@@ -134,7 +134,7 @@ class RootFolder:
         return True
 
     def replace(self, source: Path, name: str) -> None:
-        """Copy a file here, whatever is there."""
+        """Copy a file here, replacing any file of that name."""
         target = self._make_place(name)
         with beside(target) as part:
             self._copy(source, part)
@@ -247,7 +247,7 @@ class StoreFolder:
         return True
 
     def replace(self, source: Path, name: str) -> None:
-        """Copy a file here, whatever is there; stores show it once it is whole."""
+        """Copy a file here, replacing any file of that name; stores show it once it is whole."""
         _try_store(lambda: self._store.put_file(str(source), self.locate(name)))
 
     def exists(self, name: str) -> bool:
@@ -309,7 +309,7 @@ def _try_store(call: Callable[[], Result], attempts: int = STORE_ATTEMPTS) -> Re
 
 
 def _is_same(source: Path, target: Path) -> bool:
-    """Return whether two files have the same content: an earlier process put it there, and could not note it any more."""
+    """Return whether two files have the same content: an earlier process put it there, and died before it could note it."""
     return target.is_file() and filecmp.cmp(source, target, shallow=False)
 
 

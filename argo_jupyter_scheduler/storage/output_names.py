@@ -89,7 +89,7 @@ def output_filename(input_filename: str, create_time: int, suffix: str) -> str:
 
 
 def find_output(folder: Path, input_filename: str, create_time: int, suffix: str) -> Path:
-    """Return the path of a job's output, also where it was named in another time zone than today's.
+    """Return the path of a job's output, even if it was named in another time zone than today's.
 
     Parameters
     ----------

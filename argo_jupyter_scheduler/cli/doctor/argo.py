@@ -44,7 +44,7 @@ EXPIRES_SOON_SECONDS = 3600.0
 """How long before its end a token is about to expire."""
 
 RENEWED_SECONDS, RENEWED_SHARE = 120.0, 0.05
-"""How long before its end, and at which share of its life, a token in a file should have been renewed.
+"""When a token in a file should have been renewed: the time before its end, and the share of its lifetime.
 
 kubelet renews it when a fifth is left (https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/).
 """

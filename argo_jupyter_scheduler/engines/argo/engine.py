@@ -253,7 +253,7 @@ class ArgoEngine(Engine):
         except (InvalidJob, EngineRefused):
             if definition.active:
                 raise
-            # A definition that can no longer run can still be paused.
+            # A definition that cannot run can still be paused.
             self._cron_workflows.pause(cron_workflow_name(definition.job_definition_id))
             return
         self._cron_workflows.apply(wanted)

@@ -16,5 +16,5 @@ class OutputsHandler(SchedulerHandler):
     @web.authenticated
     @authorized
     async def post(self, job_id: str) -> None:
-        """Copy the outputs of a job, and answer when they are there."""
+        """Copy the outputs of a job, and answer when they exist."""
         self.finish(json.dumps({"outputs": await self.fetch_outputs(job_id)}))

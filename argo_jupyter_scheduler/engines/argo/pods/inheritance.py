@@ -193,7 +193,7 @@ def _context(spec: Part, container: Part) -> KubernetesObject:
 def _with_own_amounts(part: Any, names: Container[str], key: str = "") -> Any:
     """Return a part of a pod in which the amounts of containers that runs do not have are those of ``main``.
 
-    Kubernetes never starts a pod that is told the amounts of a container that it has not.
+    Kubernetes never starts a pod that lists amounts for a container that the pod does not have.
 
     Parameters
     ----------

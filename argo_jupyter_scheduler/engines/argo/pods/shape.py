@@ -48,7 +48,7 @@ class PodShape:
     - everything else, such as the image or the terms of an affinity, as a whole.
 
     Where a limit and a guarantee of different sources do not fit, the later one stands and the other follows. Volumes that nothing
-    mounts any more are left out.
+    mounts are left out.
 
     Attributes
     ----------
