@@ -293,7 +293,9 @@ if not pathlib.Path({str(failed)!r}).exists():
 while not pathlib.Path({str(may_end)!r}).exists():
     time.sleep(0.1)"""
     (lab.root / "twice.ipynb").write_text(notebook(code))
-    id_ = lab.submit("twice", "twice.ipynb", tags=["retries:1"])
+    id_ = lab.submit(
+        "twice", "twice.ipynb", tags=["retries:1", "timeout:10m"]
+    )  # it ends, whatever happens here
     execute(page, "argo-jupyter-scheduler:show-monitor")
     monitor = page.locator(".jp-argo-Row", has=page.get_by_role("button", name="twice", exact=True))
     monitor.get_by_text("cell 1 of 1, attempt 2 of 2").wait_for()
