@@ -105,8 +105,9 @@ class ArgoTaskRunner(BaseTaskRunner):
 def spare_garbage_collector() -> None:
     """Keep Python from looking at all modules of JupyterLab again and again.
 
-    A full collection stops every thread, JupyterLab's event loop too, for 0.2 s on a slow machine. Objects from before then
-    stays for the server's life, so later collections skip it. Once is enough, and a second server of one process is not frozen.
+    A full collection stops every thread, JupyterLab's event loop too, for 0.2 s on a slow machine. Objects that exist
+    after the start live as long as the server, so later collections skip them. Once is enough: a second server of one process is
+    not frozen.
     """
     if not gc.get_freeze_count():
         gc.freeze()
