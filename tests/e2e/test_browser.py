@@ -52,18 +52,18 @@ def picture(page: sync_api.Page, name: str) -> None:
 def create_from(page: sync_api.Page, lab: Lab, notebook: str, name: str) -> None:
     """Open a notebook, press the calendar icon in its toolbar, and name the job."""
     field = page.get_by_label("Job name")
-    for last in (False, False, True):
+
+    def has_filled_form() -> bool:
         page.goto(lab.page_of(notebook))
         page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-        page.locator("[data-jp-item-name='create-job'] jp-button").click()
         try:  # the dialog fills itself in when it has the notebook, also over what was typed before
-            sync_api.expect(field).to_have_value(notebook.removesuffix(".ipynb"))
-            break
-        except (
-            AssertionError
-        ):  # JupyterLab did not know yet which notebook is current: the name is `job`, the input empty
-            if last:
-                raise
+            page.locator("[data-jp-item-name='create-job'] jp-button").click(timeout=30_000)
+            sync_api.expect(field).to_have_value(notebook.removesuffix(".ipynb"), timeout=10_000)
+        except (AssertionError, sync_api.TimeoutError):
+            return False  # JupyterLab did not know yet which notebook is current: the name is `job`, the input empty
+        return True
+
+    eventually(has_filled_form)
     page.get_by_role("checkbox", name="Notebook").wait_for()
     field.fill(name)
 
@@ -97,9 +97,7 @@ def test_create_job_from_the_notebook_toolbar_until_its_outputs_are_there(
     press(page, "Create")
     reload_until(page, "Completed")
     page.get_by_title('Download output files for "bike-rides"').click()
-    page.wait_for_timeout(500)
-    press(page, "Reload")
-    page.get_by_role("link", name="HTML").wait_for()
+    reload_until(page, "HTML")
     picture(page, "jobs-completed")
     [folder] = (lab.root / "jobs").iterdir()
     suffixes = sorted(path.suffix for path in folder.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -380,12 +379,8 @@ def test_a_setting_gives_the_stock_options_back(shared_browser: sync_api.Browser
 
 @in_one_place
 def test_the_stock_frontend_is_back_when_ours_is_disabled(shared_browser: sync_api.Browser, lab: Lab) -> None:
-    config = lab.folder / "config" / "labconfig" / "page_config.json"
-    config.parent.mkdir(exist_ok=True)
-    config.write_text(
-        json.dumps({"disabledExtensions": {OURS: True}})
-    )  # as "jupyter labextension disable" does
+    lab.disable(OURS)
     page = load(new_page(shared_browser), lab)
-    config.unlink()
+    lab.disable()
     assert has_stock_options(page)
     page.close()

@@ -18,6 +18,9 @@ from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually
 from tests.support.jobs import outputs, real_argo
 
+NOTEBOOKS_BUTTONS = "@jupyter-notebook/lab-extension"
+"""What Jupyter Notebook adds to JupyterLab's toolbars, where it may leave no room for the calendar icon."""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -83,6 +86,13 @@ class Lab:
         folder = self.folder / "config" / "lab" / "user-settings" / package
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
+
+    def disable(self, *extensions: str) -> None:
+        """Disable extensions of the page as ``jupyter labextension disable`` does."""
+        config = self.folder / "config" / "labconfig" / "page_config.json"
+        config.parent.mkdir(exist_ok=True)
+        disabled = dict.fromkeys((NOTEBOOKS_BUTTONS, *extensions), True)
+        config.write_text(json.dumps({"disabledExtensions": disabled}))
 
 
 @contextlib.contextmanager
@@ -155,6 +165,7 @@ def running_lab(
         lab.write_settings(
             "@jupyterlab/apputils-extension:notification", {"fetchNews": "false", "checkForUpdates": False}
         )
+        lab.disable()
         yield lab
     finally:
         stop()
