@@ -108,7 +108,7 @@ def find_slow_text(pattern: re.Pattern[str], method: str) -> str:
 
 def test_patterns_are_found() -> None:
     assert len(USES) > 40
-    assert {"domain.options:_DURATION.fullmatch", "steps.notebook.pictures:_TITLE.search"} <= set(USES)
+    assert {"domain.option_values:_DURATION.fullmatch", "steps.notebook.pictures:_TITLE.search"} <= set(USES)
 
 
 def test_a_pattern_that_backtracks_is_found() -> None:
