@@ -43,13 +43,15 @@ def fetch_changes(jp_fetch: Callable[..., Any], jobs: Jobs) -> Fetch:
 class TestAServer:
     @on_each_engine
     async def test_a_job_is_followed_from_its_start_to_its_end(
-        self, jobs: Jobs, fetch_changes: Fetch
+        self, jobs: Jobs, fetch_changes: Fetch, tmp_path: Path
     ) -> None:
+        gate = tmp_path / "gate"
+        wait = (
+            f"\n# wait\nimport pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.1)"
+        )
         before = await fetch_changes()
         assert (before["reset"], before["jobs"], before["definitions"]) == (True, [], [])
-        job_id = await jobs.create(
-            "n.ipynb", notebook("", "\n# wait\nimport time; time.sleep(3)"), tags=["retries:2"]
-        )
+        job_id = await jobs.create("n.ipynb", notebook("", wait), tags=["retries:2"])
         token = before["token"]
         seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["status"] in LIVE:
@@ -57,15 +59,14 @@ class TestAServer:
             token = answer["token"]
             assert not answer["reset"]
             seen += answer["jobs"]
+            progress = [job["progress"] for job in seen if job["progress"]]
+            if progress and progress[-1]["source"] == "# wait":
+                gate.touch()
         assert {job["job_id"] for job in seen} == {job_id}
-        assert seen[0]["status"] == "QUEUED"
-        assert seen[-1]["status"] == "COMPLETED"
+        places = [["QUEUED", "IN_PROGRESS", "COMPLETED"].index(job["status"]) for job in seen]
+        assert places == sorted(places)
         assert seen[-1]["progress"] is None
         assert (seen[-1]["name"], seen[-1]["output_formats"]) == ("a job", ["ipynb", "html"])
-        progress = [
-            job["progress"] for job in seen if job["progress"] and job["progress"]["source"] == "# wait"
-        ]
-        assert progress
         assert (progress[-1]["cell"], progress[-1]["cells"]) == (2, 2)
         assert (progress[-1]["attempt"], progress[-1]["attempts"]) == (1, 3)
         assert progress[-1]["estimated_seconds"] is None
