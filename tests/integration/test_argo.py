@@ -215,10 +215,12 @@ async def test_a_stop_that_argo_did_not_hear_ends_the_run_at_the_next_cell(
 
 
 async def test_a_stop_that_argo_did_not_hear_is_told_again_also_in_the_midst_of_a_cell(
-    jobs: Jobs, argo: ArgoStandIn, database: Database
+    jobs: Jobs, argo: ArgoStandIn, database: Database, tmp_path: Path
 ) -> None:
-    job_id = await jobs.create("s.ipynb", notebook("import time; time.sleep(600)"))
-    await jobs.wait(job_id, until="IN_PROGRESS")
+    begun = tmp_path / "begun"
+    code = f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)"
+    job_id = await jobs.create("s.ipynb", notebook(code))
+    await eventually_async(begun.exists)
     argo.fail_next(503, "busy", times=3, path="/stop")
     with pytest.raises(HTTPClientError, match="500"):
         await jobs.request("PATCH", "jobs", job_id, body={"status": "STOPPED"})
