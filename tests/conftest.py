@@ -20,7 +20,7 @@ from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from tests.stand_ins.argo import ArgoStandIn
-from tests.support.jobs import PLACES, Jobs, Minutes, real_argo
+from tests.support.jobs import PLACES, Jobs, Minutes, real_argo, stand_in_argo
 from tests.support.processes import started_runs
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 30))
@@ -105,15 +105,7 @@ def argo_config(
 ) -> dict[str, Any]:
     """Traits that point the scheduler at the stand-in; a pod gets what a shared home would give it, and sees this machine."""
     monkeypatch.setenv("ARGO_TOKEN", f"Bearer {argo.token}")
-    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    return {
-        "argo_server": argo.url,
-        "image": "stand-in",
-        "environment": environment,
-        "volumes": [{"name": "home", "hostPath": {"path": str(tmp_path)}}],
-        "volume_mounts": [{"name": "home", "mountPath": str(tmp_path)}],
-    }
+    return stand_in_argo(argo.url, tmp_path)
 
 
 @pytest.fixture(params=PLACES)

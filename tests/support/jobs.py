@@ -56,14 +56,39 @@ on_each_engine = pytest.mark.parametrize("place", ["local", "argo", *REAL_ARGO],
 """Marks tests of what is the same with one pod a run and one pod a step."""
 
 
+POD_VARIABLES = (
+    "PATH",
+    "HOME",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_PATH",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_RUNTIME_DIR",
+)
+"""What a pod has of the server's variables: with a shared home, Jupyter's folders are the same."""
+
+
+def _pod_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: variables[name] for name in POD_VARIABLES if name in variables}
+
+
+def stand_in_argo(url: str, folder: Path, variables: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Traits for the stand-in, whose pods have a folder and the server's variables, and see this machine."""
+    return {
+        "argo_server": url,
+        "image": "stand-in",
+        "environment": _pod_environment(variables),
+        "volumes": [{"name": "home", "hostPath": {"path": str(folder)}}],
+        "volume_mounts": [{"name": "home", "mountPath": str(folder)}],
+    }
+
+
 def real_argo(variables: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Traits for a real Argo, whose pods see this machine's folders and the server's variables; see CONTRIBUTING.md."""
     folders = os.environ.get("ARGO_TEST_FOLDERS", "/usr:/etc:/root:/home:/tmp").split(":")
-    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     names = {folder: "folder" + folder.replace("/", "-") for folder in folders}
     return {
         "image": os.environ.get("ARGO_TEST_IMAGE", "registry.local/host:1"),
-        "environment": {name: variables[name] for name in kept if name in variables},
+        "environment": _pod_environment(variables),
         "volumes": [{"name": name, "hostPath": {"path": folder}} for folder, name in names.items()],
         "volume_mounts": [{"name": name, "mountPath": folder} for folder, name in names.items()],
     }

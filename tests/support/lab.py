@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually
-from tests.support.jobs import outputs, real_argo
+from tests.support.jobs import outputs, real_argo, stand_in_argo
 
 NOTEBOOKS_BUTTONS = "@jupyter-notebook/lab-extension"
 """What Jupyter Notebook adds to JupyterLab's toolbars, where it may leave no room for the calendar icon."""
@@ -127,7 +127,7 @@ def running_lab(
         traits = {**real_argo(variables), **traits}
     elif argo:
         variables["ARGO_TOKEN"] = f"Bearer {argo.token}"
-        traits = {**describe_argo(argo, variables, folder), **traits}
+        traits = {**stand_in_argo(argo.url, folder, variables), **traits}
     (config / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": traits}))
     command = [sys.executable, "-m", program, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--expose-app-in-browser"]
@@ -169,15 +169,3 @@ def running_lab(
         yield lab
     finally:
         stop()
-
-
-def describe_argo(argo: ArgoStandIn, variables: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Return traits with which runs are on the stand-in, whose pods see a server's folder and programs."""
-    kept = ("PATH", "HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
-    return {
-        "argo_server": argo.url,
-        "image": "stand-in",
-        "environment": {name: variables[name] for name in kept},
-        "volumes": [{"name": "home", "hostPath": {"path": str(folder)}}],
-        "volume_mounts": [{"name": "home", "mountPath": str(folder)}],
-    }
