@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
+from tests.support.lab import Lab
+from tests.support.page import load, new_page
+
 CHROMIUM = shutil.which("chromium")
 
 
@@ -22,6 +25,14 @@ def browser() -> Iterator[sync_api.Browser]:
 def shared_browser() -> Iterator[sync_api.Browser]:
     """A browser for all tests of a module. Playwright runs a loop meanwhile, so none of them may run another."""
     yield from _launch()
+
+
+@pytest.fixture(scope="module")
+def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[sync_api.Page]:
+    """JupyterLab with the user's default settings, which takes seconds to load: a module's tests share it, and its `lab`."""
+    page = load(new_page(shared_browser), lab)
+    yield page
+    page.close()
 
 
 @pytest.fixture(autouse=True)

@@ -63,14 +63,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         yield lab
 
 
-@pytest.fixture(scope="module")
-def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[sync_api.Page]:
-    """JupyterLab with the user's default settings, which takes seconds to load: tests share it."""
-    page = load(new_page(shared_browser), lab)
-    yield page
-    page.close()
-
-
 @pytest.fixture
 def page(shared_page: sync_api.Page) -> sync_api.Page:
     """JupyterLab without a document, in the light theme."""

@@ -62,14 +62,6 @@ def database(lab: Lab) -> Iterator[Database]:
     database.dispose()
 
 
-@pytest.fixture(scope="module")
-def shared_page(shared_browser: sync_api.Browser, lab: Lab) -> Iterator[sync_api.Page]:
-    """JupyterLab, which takes seconds to load: tests share it."""
-    page = load(new_page(shared_browser), lab)
-    yield page
-    page.close()
-
-
 @pytest.fixture
 def page(shared_page: sync_api.Page) -> sync_api.Page:
     """The page with the monitor as it is at first, whatever an earlier test did."""
