@@ -37,7 +37,7 @@ def one_line(text: str) -> str:
 
 
 def nearest_names(name: str, names: Iterable[str]) -> str:
-    """Return the names most like `name`, or the first ten, separated by commas; ``none`` if there are no names."""
+    """Return the names most like `name`, or the first ten, separated by commas; ``none`` if `names` is empty."""
     names = sorted(set(names))
     close = difflib.get_close_matches(name[:256].casefold(), {known.casefold() for known in names})
     found = [known for like in close for known in names if known.casefold() == like] or names[:10]

@@ -1,7 +1,7 @@
 """Jupyter-Scheduler's tables, made fit for PostgreSQL.
 
-Their columns are declared for SQLite, to which types and lengths are no more than words. PostgreSQL keeps to them: no time in
-milliseconds fits its INTEGER, and not every notebook's parameters fit 1,024 characters. So the declarations are widened, and
+Their columns are declared for SQLite, which ignores types and lengths. PostgreSQL enforces them: a time in milliseconds does not
+fit its INTEGER, and some notebooks' parameters exceed 1,024 characters. So the declarations are widened, and
 with them the columns of tables that are there already, when the server starts and makes what is missing. See
 docs/upstream.md#column-types.
 """

@@ -26,7 +26,7 @@ def deliver(message: Message, settings: SlackSettings, claim: Callable[[], bool]
     Raises
     ------
     MessageNotSent
-        There is no usable token, or Slack refused or did not answer in time.
+        A usable token is missing, or Slack refused or did not answer in time.
     SentElsewhere
         Another process shows the message.
     """

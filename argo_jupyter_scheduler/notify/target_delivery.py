@@ -26,7 +26,7 @@ def deliver(
     Raises
     ------
     MessageNotSent
-        There is no usable address, or the service refused or did not answer in time.
+        A usable address is missing, or the service refused or did not answer in time.
     SentElsewhere
         Another process sends the message.
     """

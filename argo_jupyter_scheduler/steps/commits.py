@@ -39,7 +39,7 @@ class Commit:
 
 
 def find_commit(source: Path, copy: Path, with_folder: bool) -> Commit | None:
-    """Return the commit of a notebook; None where it is not in a repository, or there is no git.
+    """Return the commit of a notebook; None outside a repository, or without git.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def _find_reason(sent: futures.Future[None]) -> str:
 
 
 def _report(context: Context, job: JobRow | None, reasons: dict[str, str]) -> None:
-    """Say why targets could not be notified, in the log and for the step `failure`. There is no second try."""
+    """Say why targets could not be notified, in the log and for the step `failure`. It is not tried again."""
     with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
         for target in reasons:
             context.folder.claim(notified(target))

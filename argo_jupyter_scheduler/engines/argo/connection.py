@@ -21,7 +21,7 @@ class Token:
     Attributes
     ----------
     origin
-        Where it comes from, for messages; empty where there is no token.
+        The source of the token, for messages; empty without a token.
     value
         The token, with or without ``Bearer``.
     file

@@ -20,7 +20,7 @@ class MemoryState:
     kills
         How many processes were killed because memory ran out; 0 where that is unknown.
     limit
-        Bytes; None where there is no limit, or it is unknown.
+        Bytes; None if unlimited or unknown.
     """
 
     kills: int = 0

@@ -1,6 +1,6 @@
 """Reads this server's own Pod from Kubernetes, as the service account that Kubernetes gives the pod.
 
-Nothing but two GET calls, so there is no client library: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+Two GET calls do not need a client library: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 """
 
 from __future__ import annotations

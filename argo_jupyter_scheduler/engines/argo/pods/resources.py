@@ -39,7 +39,7 @@ def read_resources(value: Any) -> KubernetesObject:
 def find_misfits(resources: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the resources whose limit does not fit the guarantee, and why.
 
-    A limit may not be lower. Of GPUs and the like, both must be the same. A limit of 0 is no limit, except for these.
+    A limit may not be lower. For GPUs and other devices, both must be equal. A limit of 0 means unlimited, except for devices.
     """
     limits, found = resources.get("limits") or {}, []
     for resource, guarantee in (resources.get("requests") or {}).items():
