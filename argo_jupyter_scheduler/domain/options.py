@@ -315,7 +315,7 @@ def near_misses(tags: Iterable[str] | None) -> list[str]:
     A name alone is not enough: ``memory:leak`` and ``deadline:friday`` are ordinary tags. The value must fit the option, too.
     """
     return [
-        f"Tag '{shorten_value(tag)}' is not an option. Did you mean '{name}:{value}'?"
+        messages.options.tag_like_option(shorten_value(tag), name, value)
         for tag in tags or []
         for name, value in _near_option(tag[:READ_CHARACTERS])
     ]

@@ -261,11 +261,7 @@ def _field(text: str, name: str, low: int, high: int, names: list[str]) -> str:
     for part in text.split(","):
         found = _range(part, low, high, names)
         if found is None:
-            raise InvalidJob(
-                f"The schedule's {name} '{text}' is not valid. Use numbers from {low} to {high}"
-                f"{f', {names[0].upper()} to {names[-1].upper()}' if names else ''}, '*', ranges such as "
-                f"'{low}-{low + 2}', steps such as '*/2', and lists of them."
-            )
+            raise InvalidJob(messages.schedules.schedule_field_not_valid(name, text, low, high, names))
         star = star or not found
         numbers.update(found)
     return "*" if star else ",".join(str(number) for number in sorted(numbers))

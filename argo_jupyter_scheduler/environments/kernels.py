@@ -275,20 +275,18 @@ def _explain_missing(
         What is wrong with the kernel specs that cannot be used.
     """
     prefix = environment.prefix or sys.prefix
-    message = f"Environment '{environment.name}' ({prefix}) has no kernel for {wanted or 'a notebook'}"
-    if specs:
-        message += ", only " + ", ".join(
-            f"{name} ({spec['language']})" if spec["language"] else name
-            for name, spec in sorted(specs.items())
-        )
+    kernels = [
+        f"{name} ({spec['language']})" if spec["language"] else name for name, spec in sorted(specs.items())
+    ]
+    advice = ""
     if wanted in ("", "python"):
-        if os.path.exists(python_of(prefix)) or is_conda(prefix):
-            pip = f"{python_of(prefix)} -m pip install"
-            install = f"conda install --prefix {prefix}" if is_conda(prefix) else pip
-            message += f": ipykernel is missing. Add it with `{install} ipykernel`, or where the environment is defined"
+        if is_conda(prefix):
+            advice = messages.environments.add_ipykernel(f"conda install --prefix {prefix}")
+        elif os.path.exists(python_of(prefix)):
+            advice = messages.environments.add_ipykernel(f"{python_of(prefix)} -m pip install")
         else:
-            message += (
-                f": {python_of(prefix)} does not exist, or is a broken link. Create the environment again"
-            )
-    remarks = "".join(f" {remark}." for remark in broken)
-    return f"{message}.{remarks}"
+            advice = messages.environments.python_gone(python_of(prefix))
+    message = messages.environments.environment_without_kernel(
+        environment.name, prefix, wanted, kernels, advice
+    )
+    return message + "".join(f" {remark}." for remark in broken)

@@ -16,7 +16,6 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
-from argo_jupyter_scheduler.domain.text import nearest_names
 
 MAX_NAME_CHARACTERS = 256
 """What fits into the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
@@ -198,8 +197,4 @@ def _not_found(name: str, paths: Sequence[str], settings: RunSettings) -> str:
             others += [entry for entry in os.listdir(folder) if os.path.isdir(os.path.join(folder, entry))]
     if settings.own_environment:
         others.append(settings.own_environment)
-    searched = f"Searched: {' and '.join(paths)}." if paths else "No folder can have this name."
-    return (
-        f"Environment '{name}' not found. {searched} It may have been removed or renamed, or it is not mounted where the notebook "
-        f"runs. Available: {nearest_names(name, others)}."
-    )
+    return messages.environments.environment_not_found_by_run(name, paths, others)

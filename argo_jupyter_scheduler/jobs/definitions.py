@@ -289,14 +289,14 @@ class DefinitionService:
             try:
                 check_schedule(str(row.schedule), row.timezone)
             except InvalidJob as error:
-                log.warning("Job definition %s is paused: %s", row.job_definition_id, error)
+                log.warning("%s", messages.server.definition_paused(row.job_definition_id, error))
                 self._database.update_definition(row.job_definition_id, active=False)
 
     def restore_schedules(self) -> None:
         """Give each active definition whose schedule somebody deleted in the engine one again."""
         active = [row.job_definition_id for row in self._list_active()]
         for definition_id in self._engine.find_unscheduled(active) if active else ():
-            log.warning("The schedule of job definition %s was deleted; creating it again.", definition_id)
+            log.warning("%s", messages.server.schedule_created_again(definition_id))
             with self._locked(definition_id):
                 self._bring_in_line(definition_id)
 
@@ -327,7 +327,7 @@ class DefinitionService:
         except (ArgoSchedulerError, OSError) as error:
             is_new = str(error) not in self._reported.values()  # not for each definition, each time
             if is_new:
-                log.warning("Job definition %s could not be reconciled: %s", definition_id, error)
+                log.warning("%s", messages.server.definition_not_reconciled(definition_id, error))
             self._reported[definition_id] = str(error)
             return isinstance(error, InvalidJob)
         self._reported.pop(definition_id, None)

@@ -222,5 +222,5 @@ class Reconciler:
             call()
         except EngineRefused as error:
             if self._refusal != str(error):
-                log.warning("Some jobs cannot be checked: %s", error)
+                log.warning("%s", messages.argo.checks_refused(error))
             self._refusal = str(error)

@@ -274,7 +274,7 @@ class JobService:
             except ArgoSchedulerError:
                 if was_live or job.is_scheduled:  # Argo still has the run, so its row would come back
                     raise
-                log.warning("Job %s is deleted, but its finished workflow could not be deleted.", job_id)
+                log.warning("%s", messages.server.workflow_not_deleted(job_id))
             self._forget(job)
 
     def _forget(self, job: JobRow) -> None:
@@ -291,7 +291,7 @@ class JobService:
                 self._finish(mark)
             except (EngineError, OSError) as error:  # such as a folder that cannot be deleted
                 if mark.path.name not in self._reported:
-                    log.warning("Job %s: '%s' could not be finished yet: %s", mark.id, mark.action, error)
+                    log.warning("%s", messages.server.change_unfinished(mark.id, mark.action, error))
                 self._reported.add(mark.path.name)
             else:
                 self._markers.remove(mark)

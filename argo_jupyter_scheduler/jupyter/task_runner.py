@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jupyter_scheduler.task_runner import BaseTaskRunner
 from traitlets import Float
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.jobs.late_runs import LateRuns
 from argo_jupyter_scheduler.jobs.local_schedules import LocalSchedules
@@ -94,7 +95,7 @@ class ArgoTaskRunner(BaseTaskRunner):
                 wait = await asyncio.to_thread(call)
             except ArgoSchedulerError as error:
                 if wait <= interval * IDLE_FACTOR:  # logged once, not each time
-                    self.log.warning("Cannot reach Argo to check jobs; retrying: %s", error)
+                    self.log.warning("%s", messages.argo.checks_interrupted(error))
                 wait = min(max(wait, interval * IDLE_FACTOR) * 2, MAX_WAIT_SECONDS)
             except Exception:
                 self.log.exception("Jobs could not be checked; retrying.")

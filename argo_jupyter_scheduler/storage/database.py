@@ -166,7 +166,7 @@ class Database:
                         connection.execute(text(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}"))
         except SQLAlchemyError as error:
             reason = one_line(str(getattr(error, "orig", error)))
-            log.warning("Indices could not be created, so lists of many jobs are slow: %s", reason)
+            log.warning("%s", messages.server.indices_not_created(reason))
 
     def make_private(self) -> None:
         """Take the rights of other users from a SQLite file: parameters of jobs may be secrets."""
@@ -228,7 +228,7 @@ class Database:
             except DBAPIError as error:
                 if type(error) not in _PASSING_ERRORS or time.monotonic() >= end:
                     raise
-                log.warning("The database does not answer; retrying: %s", error.orig)
+                log.warning("%s", messages.server.database_waits(error.orig))
             time.sleep(RETRY_SECONDS)
 
     def insert_job(self, job: JobRow) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.cli.doctor.finding import Finding, ok, problem, warning
 from argo_jupyter_scheduler.cli.doctor.storage import RunPods
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.domain.output_template import OutputTemplate, parse_output_templates
 from argo_jupyter_scheduler.engines.argo.pods import visibility
@@ -91,7 +92,7 @@ def _find_fault(
     if pods and not pods.nebari:
         shape = PodShape(container=pods.container, spec=pods.spec)
         if reason := visibility.find_path_problem(shape, root.joinpath(*template.fixed_folders)):
-            return problem("outputs", reason, visibility.ADVICE)
+            return problem("outputs", reason, messages.argo.MOUNT_ADVICE)
     return None
 
 

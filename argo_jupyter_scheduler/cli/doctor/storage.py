@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from argo_jupyter_scheduler.cli.doctor.finding import PROBLEM, Finding, ok, problem, warning
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import PodUnknown
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, own_pod, visibility
@@ -115,7 +116,7 @@ def _describe_in_pods(check: str, path: Path, kind: str, pods: RunPods) -> str |
     if pods.nebari:
         return f"{path} ({kind}), in the pods on the user's volumes, which Nebari gives them"
     trait = "c.ArgoScheduler.staging_path" if check == "staging" else "c.SchedulerApp.db_url"
-    advice = f"{visibility.ADVICE} Or set {trait}."
+    advice = f"{messages.argo.MOUNT_ADVICE} Or set {trait}."
     shape = PodShape(container=pods.container, spec=pods.spec)
     if trouble := visibility.find_path_problem(shape, path):
         return problem(check, trouble, advice)

@@ -91,3 +91,8 @@ def not_targets(value: str) -> str:
 def not_an_occasion(value: str, known: Iterable[str]) -> str:
     """Return the message for an option ``notify_on`` with another value."""
     return f"Option notify_on: '{value}' is not valid. Available: {', '.join(known)}."
+
+
+def tag_like_option(tag: str, name: str, value: str) -> str:
+    """Return the warning for a tag that looks like an option but is not one."""
+    return f"Tag '{tag}' is not an option. Did you mean '{name}:{value}'?"

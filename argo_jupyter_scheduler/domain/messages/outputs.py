@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from argo_jupyter_scheduler.domain.messages.server import unexpected_error
 from argo_jupyter_scheduler.domain.text import nearest_names, shorten
@@ -68,7 +68,7 @@ def store_not_installed(protocol: str, extra: str) -> str:
     """Return the message for an object store whose package is missing."""
     return (
         f"Outputs cannot be written to {protocol}://, because a package is missing. Install it where notebooks run: pip install "
-        f"'argo-jupyter-scheduler[{extra}]'."
+        f"'argo-jupyter-scheduler[{extra}]'. See docs/troubleshooting.md#store-not-installed."
     )
 
 
@@ -100,3 +100,12 @@ def outputs_missing(formats: Iterable[str]) -> str:
 def no_result(job_id: str) -> str:
     """Return the message for a link to the result of a job that has none."""
     return f"Job {shorten(job_id, 80)} has no output to show. See its status in the list of jobs."
+
+
+def format_not_available(name: str, missing: Sequence[str], commands: Iterable[str]) -> str:
+    """Return the message for an output format whose programs or packages are missing; `commands` install them."""
+    verb = "are" if len(missing) > 1 else "is"
+    return (
+        f"Output format '{name}' cannot be made: {' and '.join(missing)} {verb} missing. Install what is missing "
+        f"({', '.join(commands)}), then restart JupyterLab."
+    )

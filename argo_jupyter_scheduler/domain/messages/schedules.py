@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from argo_jupyter_scheduler.domain.text import nearest_names, shorten
 
@@ -19,6 +19,15 @@ def schedule_has_fields(schedule: str, fields: int) -> str:
     return (
         f"The schedule '{schedule}' has {fields} fields. Write five, without seconds: minute, hour, day of month, month and day "
         "of week."
+    )
+
+
+def schedule_field_not_valid(field: str, text: str, low: int, high: int, names: Sequence[str]) -> str:
+    """Return the message for one of the five fields; `names` are those of months or weekdays, in order, or empty."""
+    named = f", {names[0].upper()} to {names[-1].upper()}" if names else ""
+    return (
+        f"The schedule's {field} '{text}' is not valid. Use numbers from {low} to {high}{named}, '*', ranges such as "
+        f"'{low}-{low + 2}', steps such as '*/2', and lists of them."
     )
 
 

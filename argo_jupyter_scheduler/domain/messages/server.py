@@ -27,3 +27,38 @@ def files_unusable(error: OSError) -> str:
 def database_unusable(reason: object) -> str:
     """Return the message for a database that cannot be used."""
     return f"The scheduler's database cannot be used: {reason}"
+
+
+def database_waits(reason: object) -> str:
+    """Return the log's warning for a database that is locked, away or damaged, while a run or the server waits for it."""
+    return f"The database does not answer; retrying: {reason}"
+
+
+def indices_not_created(reason: object) -> str:
+    """Return the log's warning for a database that refuses indices."""
+    return f"Indices could not be created, so lists of many jobs are slow: {reason}"
+
+
+def change_unfinished(job_id: str, action: str, reason: object) -> str:
+    """Return the log's warning for the change of a killed server that cannot be finished yet."""
+    return f"Job {job_id}: '{action}' could not be finished yet: {reason}"
+
+
+def workflow_not_deleted(job_id: str) -> str:
+    """Return the log's warning for a deleted job whose workflow stays."""
+    return f"Job {job_id} is deleted, but its finished workflow could not be deleted."
+
+
+def definition_not_reconciled(job_definition_id: str, reason: object) -> str:
+    """Return the log's warning for a job definition that could not be compared with Argo, or corrected there."""
+    return f"Job definition {job_definition_id} could not be reconciled: {reason}"
+
+
+def definition_paused(job_definition_id: str, reason: object) -> str:
+    """Return the log's warning for a job definition whose schedule cannot run, at the server's start."""
+    return f"Job definition {job_definition_id} is paused: {reason}"
+
+
+def schedule_created_again(job_definition_id: str) -> str:
+    """Return the log's warning for a cron workflow that somebody deleted."""
+    return f"The schedule of job definition {job_definition_id} was deleted; creating it again."

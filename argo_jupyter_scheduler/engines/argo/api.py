@@ -246,10 +246,7 @@ def _tls(at: Connection) -> dict[str, Any]:
         return {}
     if at.verify is False:
         host = urlsplit(at.url).hostname or ""
-        log.warning(
-            "The certificate of Argo's server at %s is not verified (argo_verify_ssl): the token could be sent to an attacker.",
-            at.url,
-        )
+        log.warning("%s", messages.argo.argo_certificate_not_verified(at.url))
         each_time = f"Unverified HTTPS request is being made to host '{re.escape(host)}'"  # by urllib3
         warnings.filterwarnings("ignore", each_time, InsecureRequestWarning)
         return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
@@ -292,49 +289,32 @@ def _unreachable(error: BaseException, at: Connection, half_done: bool) -> Engin
     causes = _causes(error)
     cause = causes[-1]
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return EngineUnavailable(
-            f"The certificate of Argo's server at {at.url} is not trusted: {cause.verify_message.rstrip('.')}. Set "
-            "c.ArgoScheduler.argo_ca_bundle to a file with the certificate of the authority that signed it."
-        )
+        return EngineUnavailable(messages.argo.argo_certificate_not_trusted(at.url, cause.verify_message))
     unread = any(isinstance(layer, SSLError) for layer in causes) and not isinstance(cause, ssl.SSLError)
     if unread or "NO_CERTIFICATE" in str(cause):
-        return EngineUnavailable(
-            f"The certificates for Argo's server, '{at.verify}', cannot be read: {cause}. See "
-            "c.ArgoScheduler.argo_ca_bundle."
-        )
+        return EngineUnavailable(messages.argo.argo_certificates_unreadable(at.verify, cause))
     if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-        words = "does not speak https. If it speaks http, begin ARGO_SERVER with http://."
-        return EngineUnavailable(f"Argo's server at {at.url} {words}")
+        return EngineUnavailable(messages.argo.argo_not_encrypted(at.url))
     # A refused connection counts as a timeout in some versions of urllib3.
     new = any(isinstance(layer, NewConnectionError) for layer in causes)
     if not new and any(
         isinstance(layer, (urllib3.exceptions.TimeoutError, TimeoutError)) for layer in causes
     ):
-        words = f"Argo's server at {at.url} did not answer within {at.timeout:g} s. Try again later."
-        return EngineUnavailable(words, half_done)
+        return EngineUnavailable(messages.argo.argo_timed_out(at.url, at.timeout), half_done)
     if any(isinstance(layer, ProtocolError) for layer in causes):
-        is_encrypted = at.url.startswith("https:")
-        advice = (
-            "Try again later." if is_encrypted else "If it speaks https, begin ARGO_SERVER with https://."
-        )
-        words = f"Argo's server at {at.url} broke off its answer: {cause}. {advice}"
-        return EngineUnavailable(words, half_done)
-    return EngineUnavailable(f"Argo's server at {at.url} cannot be reached: {cause}. Check ARGO_SERVER.")
+        return EngineUnavailable(messages.argo.argo_broke_off(at.url, cause), half_done)
+    return EngineUnavailable(messages.argo.argo_unreachable(at.url, cause))
 
 
 def _refused_token(at: Connection) -> str:
     """Return the message for the status 401."""
     if not at.token.origin:
-        return (
-            "Argo asks for a token (401), but none is configured. Set ARGO_TOKEN or c.ArgoScheduler.argo_token_file, "
-            "or give this server's pod a service account."
-        )
+        return messages.argo.ARGO_UNAUTHENTICATED
     expires = at.token.claims().get("exp")
-    why = "It may have expired"
+    expired = ""
     if isinstance(expires, (int, float)) and expires < time.time():
-        why = f"It expired at {format_moment(expires)}"
-    renew = "" if at.token.file else "restart your JupyterLab server to get a new one, or "
-    return f"Argo refused the token (401) of {at.token.origin}. {why}: {renew}ask your administrator."
+        expired = format_moment(expires)
+    return messages.argo.argo_token_refused(at.token.origin, expired, restart=not at.token.file)
 
 
 def format_moment(seconds: float) -> str:
@@ -344,25 +324,18 @@ def format_moment(seconds: float) -> str:
 
 def _error(status: int, words: str, at: Connection, half_done: bool) -> EngineError:
     """Return the error for an answer of Argo's."""
-    server = f"Argo's server at {at.url}"
     if status == 429 or status >= 500:
-        text = f"{server} has a problem ({status}): {words}. Try again later."
-        return EngineUnavailable(text, half_done, status)
+        return EngineUnavailable(messages.argo.argo_failing(at.url, status, words), half_done, status)
     if status < 300:
-        text = f"The server at {at.url} is not Argo's API. Check ARGO_SERVER and ARGO_BASE_HREF."
-        return EngineUnavailable(text, half_done, status)
+        return EngineUnavailable(messages.argo.not_argo(at.url), half_done, status)
     if status < 400:
-        text = f"{server} redirects this ({status}) to {words}. Check ARGO_SERVER."
+        text = messages.argo.argo_redirects(at.url, status, words)
     elif status == 401:
         text = _refused_token(at)
     elif status == 403:
-        text = (
-            f"Argo does not allow this (403): {words}. Your administrator can give your account the right to create, get, "
-            f"list, patch, update and delete workflows and cronworkflows in namespace {at.namespace}."
-        )
+        text = messages.argo.argo_forbidden(words, at.namespace)
     elif status == 404:
-        hint = "" if "argoproj.io" in words else " Check ARGO_BASE_HREF."
-        text = f"{server} does not know this (404): {words}.{hint}"
+        text = messages.argo.argo_path_unknown(at.url, words, is_argos="argoproj.io" in words)
     else:
-        text = f"Argo refused this ({status}): {words}."
+        text = messages.argo.argo_refused(status, words)
     return EngineRefused(text, status=status)

@@ -11,6 +11,7 @@ from concurrent import futures
 from concurrent.futures import Future
 from typing import NamedTuple
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.background import start_in_background
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
@@ -156,7 +157,7 @@ class Source:
         if environments is not None:
             self.environments = environments
         if trouble and trouble != self.trouble:  # reported once, not each time
-            self._log.warning("Environments of %s: %s.", self.name, one_line(trouble))
+            self._log.warning("%s", messages.environments.source_failed(self.name, one_line(trouble)))
         self.trouble = trouble
         self.has_settled = True
 

@@ -8,6 +8,8 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from argo_jupyter_scheduler.domain import messages
+
 LABELS = {
     "ipynb": "Notebook",
     "html": "HTML",
@@ -70,12 +72,7 @@ def find_missing_requirements() -> dict[str, tuple[str, ...]]:
 
 def explain_missing(name: str, missing: Sequence[str]) -> str:
     """Return why a format cannot be made, and what to do about it."""
-    verb = "are" if len(missing) > 1 else "is"
-    commands = ", ".join(_INSTALL[one] for one in missing)
-    return (
-        f"Output format '{name}' cannot be made: {' and '.join(missing)} {verb} missing. Install what is missing ({commands}), "
-        "then restart JupyterLab."
-    )
+    return messages.outputs.format_not_available(name, missing, [_INSTALL[one] for one in missing])
 
 
 def _missing(name: str) -> tuple[str, ...]:

@@ -19,11 +19,17 @@ PARTS = {
     "STILL_WAITING",
     "WAITED",
     "INTERACTIVE_OUTPUT",
+    "MOUNT_ADVICE",
+    "add_ipykernel",
     "after_attempts",
     "cell_place",
     "lies_beside",
     "memory_is_limited",
+    "path_not_mounted",
+    "path_of_each_pod",
+    "path_read_only",
     "picture_placeholder",
+    "python_gone",
 }
 """Parts of messages, and what an output shows. They are not messages of their own."""
 
@@ -92,3 +98,13 @@ def test_each_entry_belongs_to_a_message() -> None:
     """Those of Argo and Kubernetes begin with `argo-`."""
     known = {name.lower().replace("_", "-") for name in find_messages()}
     assert {anchor for anchor in ENTRIES if not anchor.startswith("argo-")} <= known
+
+
+@pytest.mark.parametrize("anchor", ENTRIES)
+def test_only_what_an_administrator_must_do_has_the_pages_anchor(anchor: str) -> None:
+    """Others act on the message itself; a log's remark that something was left out needs no page."""
+    quoted, _, explanation = ENTRIES[anchor].strip("\n").rpartition("\n\n")
+    named = re.findall(r"docs/troubleshooting\.md#([\w-]+)", quoted)
+    assert set(named) <= {anchor}
+    assert not named or explanation.startswith("Administrators: ")
+    assert named or not explanation.startswith("Administrators: ")

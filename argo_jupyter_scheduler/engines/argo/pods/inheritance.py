@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject, Part
 from argo_jupyter_scheduler.engines.argo.pods.own_pod import RULE, OwnPod, read_claim
 from argo_jupyter_scheduler.engines.argo.pods.resources import read_resources
@@ -128,10 +129,7 @@ def _inherited_init_containers(spec: Part, available: Part, notes: list[str]) ->
             continue
         inherited = _inherited_container(container, _INIT_FIELDS, available, notes)
         if _has_variable(inherited):
-            notes.append(
-                f"Runs do not inherit the init container {container['name']} of this server's pod, since it contains '{{{{', which "
-                "Argo would expand. Configure one with c.ArgoScheduler.init_containers instead."
-            )
+            notes.append(messages.argo.init_container_not_inherited(container["name"]))
         else:
             found.append(inherited)
     return found
@@ -167,10 +165,7 @@ def _inherited_container(
         else:
             passed_on.append(variable if "valueFrom" in variable else {"name": name, "value": value})
     if kept:
-        notes.append(
-            f"Runs do not inherit these environment variables of this server's pod, since others can read a manifest: "
-            f"{', '.join(kept)}. Refer to a Secret instead, see c.ArgoScheduler.environment."
-        )
+        notes.append(messages.argo.variables_not_inherited(kept))
     mounts = [
         mount
         for mount in container.get("volumeMounts") or []
@@ -242,24 +237,15 @@ def _affinity(own: OwnPod, volumes: list[Part], notes: list[str]) -> KubernetesO
         return affinity
     unknown = [name for name, found in modes.items() if found is None]
     if unknown:
-        notes.append(
-            f"Runs prefer the node of this server, since it is unknown whether other nodes can mount {', '.join(unknown)}. To find "
-            f"out, give this server's service account, in namespace {own.namespace}, a Role with the rule "
-            f"{{{RULE.format('persistentvolumeclaims')}}}."
-        )
+        rule = RULE.format("persistentvolumeclaims")
+        notes.append(messages.argo.claim_modes_unknown(unknown, own.namespace, rule))
     alone = [name for name, found in modes.items() if "ReadWriteOncePod" in (found or [])]
     if alone:
-        notes.append(
-            f"No run can start while this server is on, since only one pod can mount {', '.join(alone)} (ReadWriteOncePod). "
-            "Use a claim that is ReadWriteOnce or ReadWriteMany."
-        )
+        notes.append(messages.argo.claim_of_one_pod(alone))
     whose = _find_owner_labels(own)
     if not whose:
         here = {"key": "metadata.name", "operator": "In", "values": [own.pod["spec"]["nodeName"]]}
-        notes.append(
-            f"Runs prefer the node of this server, since only one node can mount {', '.join(modes)}. To require it, give this "
-            f"server's pod the label {USER_LABEL}, with a value of its own."
-        )
+        notes.append(messages.argo.claim_of_one_node(modes, USER_LABEL))
         return _with_term(
             affinity, "nodeAffinity", PREFERRED, {"weight": 100, "preference": {"matchFields": [here]}}
         )

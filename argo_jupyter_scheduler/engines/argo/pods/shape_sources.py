@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidPod, PodUnknown
 from argo_jupyter_scheduler.engines.argo.objects import KubernetesObject
 from argo_jupyter_scheduler.engines.argo.pods import inheritance, names, own_pod, validation
@@ -168,15 +169,12 @@ def inherit_shape(settings: PodSettings) -> PodShape:
     try:
         own = own_pod.read(settings.service_account_path)
     except PodUnknown as error:
-        log.warning("Runs do not inherit the shape of this server's pod. %s", error)
+        log.warning("%s", messages.argo.shape_not_inherited(error))
         return PodShape()
     user = os.getuid(), os.getgid()
     shape, notes = inheritance.inherit(own, settings.inherit_service_account, user)
     if own.namespace != settings.namespace:
-        notes.append(
-            f"Runs are in namespace {settings.namespace}, this server is in {own.namespace}: claims, Secrets and ConfigMaps that "
-            "its pod uses must be in both. See c.ArgoScheduler.argo_namespace."
-        )
+        notes.append(messages.argo.namespaces_differ(settings.namespace, own.namespace))
     for note in notes:
         log.warning(note)
     return shape

@@ -8,12 +8,8 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.engines.argo.pods.shape import PodShape
-
-ADVICE = (
-    "Mount this server's volume in the pods at the same path (c.ArgoScheduler.volumes and volume_mounts). Or give this server's "
-    "pod a service account that may get pods, so that runs inherit from it (c.ArgoScheduler.inherit_pod)."
-)
 
 
 def find_problem(shape: PodShape, staging_path: str, db_url: str) -> str:
@@ -23,7 +19,7 @@ def find_problem(shape: PodShape, staging_path: str, db_url: str) -> str:
     if url.get_backend_name() == "sqlite" and url.database and Path(url.database).is_absolute():
         paths.append(Path(url.database))
     problems = [problem for path in paths if (problem := find_path_problem(shape, path))]
-    return f"The pods of runs cannot use this server's files: {problems[0]} {ADVICE}" if problems else ""
+    return messages.argo.pods_lack_files(problems[0]) if problems else ""
 
 
 def find_mount(shape: PodShape, path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -41,9 +37,9 @@ def find_path_problem(shape: PodShape, path: Path) -> str:
     """Return why pods cannot share a path with this server, empty if nothing is known against it."""
     mount, volume = find_mount(shape, path)
     if not mount:
-        return f"{path} is not on a volume that the pods mount."
+        return messages.argo.path_not_mounted(path)
     if mount.get("readOnly"):
-        return f"{path}: the pods mount {mount['mountPath']} read-only."
+        return messages.argo.path_read_only(path, mount["mountPath"])
     if "emptyDir" in volume:
-        return f"{path}: volume '{mount['name']}' is an emptyDir, so each pod has its own."
+        return messages.argo.path_of_each_pod(path, mount["name"])
     return ""
