@@ -79,11 +79,11 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
     definition_files
         Job definitions as files.
     changes
-        What the panel shows, and what of it has changed.
+        The contents of the panel, and their changes.
     views
-        What forms show before anything is created.
+        The contents of forms before anything is created.
     metrics
-        What Prometheus reads; None where that is off.
+        The metrics for Prometheus; None if they are off.
     """
 
     execution_manager_class = TypeTrait(

@@ -1,4 +1,4 @@
-"""What is lost, doubled, misreported or stuck over all faults: repeats ``tests/faults`` and keeps the table.
+"""Counts what all faults lose, double, misreport or leave stuck: repeats ``tests/faults`` and keeps the table.
 
 ``python benchmarks/faults.py [--rounds N] [--seed TEXT] [--json FILE]``
 

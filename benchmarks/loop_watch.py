@@ -15,7 +15,7 @@ PERIOD_SECONDS = 0.01
 
 
 class Watch:
-    """What was seen since somebody asked.
+    """The observations since the last question.
 
     Attributes
     ----------

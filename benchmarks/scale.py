@@ -1,4 +1,4 @@
-"""What holds under load: many steps, jobs and definitions at once, a database of years, and large input folders.
+"""Measures the scheduler under load: many steps, jobs and definitions at once, a database of years, and large input folders.
 
 ``python benchmarks/scale.py [--only PART …] [--quick | --full] [--json FILE]``
 
@@ -466,13 +466,13 @@ class Line:
     Attributes
     ----------
     part, key
-        What was measured.
+        The measured values.
     text
-        What it is called; ``{…}`` stand for figures of the part.
+        Its name; ``{…}`` stand for figures of the part.
     unit
         s, ms, MB, % or nothing for a number.
     goal
-        What it should be at most; for a number the figure that it should equal. None where there is no goal.
+        The highest acceptable value; for a number the figure that it should equal. None where there is no goal.
     """
 
     part: str

@@ -1,4 +1,4 @@
-"""What job definitions cost: lists of the panel, a cycle of the mender, and on a real Argo the time from a schedule's minute.
+"""The cost of job definitions: lists of the panel, a cycle of the task runner, and on Argo the time from a schedule's minute.
 
 ``python benchmarks/schedules.py [--runs 5] [--json FILE]``
 
@@ -113,8 +113,8 @@ def _serve(answer: bytes, port: Any, calls: Any) -> None:
     listening.serve_forever()
 
 
-def mender(cycles: int = 9) -> dict[str, float]:
-    """Measure the mender's cycle with 1,000 jobs in the database, 500 of them live workflows in Argo."""
+def task_runner(cycles: int = 9) -> dict[str, float]:
+    """Measure the task runner's cycle with 1,000 jobs in the database, 500 of them live workflows in Argo."""
     from jupyter_scheduler.orm import create_tables
 
     from argo_jupyter_scheduler.jupyter.environment_manager import ArgoEnvironmentManager
@@ -189,7 +189,7 @@ def on_argo(minutes: int) -> dict[str, float]:
 def main() -> None:
     """Measure, print a table, and write JSON where asked."""
     options = options_of(__doc__)
-    results = {**lists(), **mender()}
+    results = {**lists(), **task_runner()}
     if "ARGO_SERVER" in os.environ:
         results.update(on_argo(options.runs))
     own = {
@@ -210,12 +210,12 @@ def main() -> None:
             own["definitions_seconds"],
         ),
         (
-            "mender's cycle, 1,000 jobs, 500 live: CPU",
+            "task runner's cycle, 1,000 jobs, 500 live: CPU",
             f"{results['mender_cpu_seconds']:.3f} s",
             "≤ 0.5 s",
             "",
         ),
-        ("mender's cycle: HTTP requests", f"{results['mender_requests']:.1f}", "1", ""),
+        ("task runner's cycle: HTTP requests", f"{results['mender_requests']:.1f}", "1", ""),
         (
             "schedule's minute → row, Argo",
             f"{results.get('minute_to_row_seconds', float('nan')):.1f} s",

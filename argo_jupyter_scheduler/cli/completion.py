@@ -53,7 +53,7 @@ compdef _jupyter_argo_scheduler {program}
 ZSH_CASE = "        {command}) compadd -- {options} ;;"
 
 FISH_PROGRAMS = {PROGRAM: "", "jupyter": "__fish_seen_subcommand_from argo-scheduler; and "}
-"""What must hold for a line of each program to be one of ours."""
+"""The condition for a line of each program to be one of ours."""
 
 
 class CompletionCommand(SchedulerCommand):

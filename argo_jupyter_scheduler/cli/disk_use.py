@@ -13,7 +13,7 @@ from argo_jupyter_scheduler.storage.disk_use import measure_folder
 
 @dataclass
 class DefinitionUse:
-    """What the runs of one definition take, with its own folder.
+    """The disk use of the runs of one definition, with its own folder.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class DefinitionUse:
     runs, deleted
         How many jobs there are, and how many of them are deleted.
     disk_bytes, freed_bytes
-        What they take, and what is freed.
+        The bytes that they take, and the bytes that are freed.
     """
 
     job_definition_id: str | None

@@ -84,7 +84,7 @@ class ProgressBar:
     Parameters
     ----------
     title
-        What is run.
+        The name of the notebook or job definition.
     cells
         How many cells the notebook has.
     leave

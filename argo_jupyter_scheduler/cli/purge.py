@@ -109,12 +109,12 @@ class PurgeCommand(SchedulerCommand):
 
 @dataclass
 class Purge:
-    """What is to be deleted, and after `delete` what was.
+    """The jobs and orphans to delete, and after `delete` those that were deleted.
 
     Attributes
     ----------
     uses
-        What all definitions take.
+        The disk use of all definitions.
     failures
         Why something could not be deleted, by its name.
     """
@@ -172,7 +172,7 @@ class Purge:
 
     @property
     def freed_bytes(self) -> int:
-        """What is freed in the staging area."""
+        """The bytes that are freed in the staging area."""
         return sum(use.freed_bytes for use in self.uses) + sum(one.disk_bytes for one in self.orphans)
 
     def as_text(self, begin: str, names: dict[str, str]) -> str:

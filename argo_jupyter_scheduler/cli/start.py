@@ -1,4 +1,4 @@
-"""What the commands share that start a job: `run`, `rerun` and `run_now`."""
+"""The common part of the commands that start a job: `run`, `rerun` and `run_now`."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.plan import SUCCESS
 
 NO_MORE_RETRIES = "No more retries left"
-"""What Argo says of a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
+"""Argo's message for a step whose attempts have all failed (3.4 and 4.1); each attempt says why."""
 
 FOUND_NOTHING = "Error (exit code 1)"
-"""What Argo says of the pod of `success` where the notebook was not executed."""
+"""Argo's message for the pod of `success` where the notebook was not executed."""
 
 TIME_OVER = "Pod was active on the node longer than the specified deadline"
-"""What Kubernetes says of a pod that was ended by a deadline, the pod's or the workflow's (Argo 3.4 and 4.1)."""
+"""Kubernetes' message for a pod that was ended by a deadline, the pod's or the workflow's (Argo 3.4 and 4.1)."""
 
 TIME_OVER_IN_ARGO = "Step exceeded its deadline"
 """The same where Argo's controller comes before Kubernetes (4.0)."""

@@ -16,13 +16,13 @@ class Environment:
     Attributes
     ----------
     name
-        What the dialog offers and a job's row contains.
+        The name that the dialog offers and a job's row contains.
     prefix
         Its folder, such as ``/opt/conda/envs/analytics``. Empty: this package's own, or a kernel spec.
     kernel
         For a kernel spec: ``name``, ``argv``, ``language``, ``resource_dir`` and so on, without its environment variables.
     description
-        What the dialog shows beside the name.
+        The text beside the name in the dialog.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Environment:
 
     @property
     def kernel_name(self) -> str:
-        """What Jupyter calls its kernel, for a kernel spec; else empty."""
+        """Jupyter's name of its kernel, for a kernel spec; else empty."""
         return str(self.kernel["name"]) if self.kernel else ""
 
     @property

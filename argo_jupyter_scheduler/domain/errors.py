@@ -72,7 +72,7 @@ class InvalidPod(InvalidJob):
     trait
         The trait of `ArgoScheduler` that asks for it.
     reason
-        What is wrong with it.
+        The problem with its value.
     """
 
     def __init__(self, trait: str, reason: str) -> None:

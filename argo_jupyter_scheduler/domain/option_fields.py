@@ -39,9 +39,9 @@ class OptionField:
     name
         The option. Its tag is ``name:value``.
     label
-        What the user reads beside it.
+        The words beside the field.
     help
-        What it is for, in a sentence or two.
+        Its purpose, in a sentence or two.
     kind
         How it is filled in.
     pattern

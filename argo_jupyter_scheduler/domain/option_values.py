@@ -175,7 +175,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "output": _output,
     "input": _input,
 }
-"""What reads the value of each option."""
+"""The function that reads the value of each option."""
 
 OPTION_NAMES = tuple(READERS)
 """All options."""

@@ -253,7 +253,7 @@ def name_options(parameters: Mapping[str, object] | None) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the configuration allows.
+    """The limits that the configuration sets.
 
     Attributes
     ----------

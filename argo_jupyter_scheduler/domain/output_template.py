@@ -52,7 +52,7 @@ _TOKEN = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{0,254}")
 
 _UNSAFE = re.compile(r'[/\\:*?"<>|{}%#]+')
-"""What a value must not bring into a folder's name: separators, and what file systems, Argo or addresses read in another way."""
+"""Characters that a folder's name must not have: separators, and those that file systems, Argo or addresses interpret."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "number", "boolean", "collection", "unknown"]
-"""What a parameter's default is. A default of None is unknown."""
+"""The type of a parameter's default. A default of None is unknown."""
 
 Type = Literal["bool", "int", "float", "str", "list", "dict", "other"]
 """The type of a parameter's default, in Python's words."""
@@ -66,9 +66,9 @@ def read_value(text: str, kind: Kind = "unknown") -> object:
     Parameters
     ----------
     text
-        What the user wrote.
+        The text that the user wrote.
     kind
-        What the parameter's default is.
+        The type of the parameter's default.
 
     Returns
     -------
@@ -101,7 +101,7 @@ class Default:
     name
         The parameter's.
     type
-        What its value is; ``other`` where that is unknown.
+        The type of its value; ``other`` if it is unknown.
     default
         The default as it is written; empty where there is none.
     comment

@@ -14,7 +14,7 @@ from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 
 @dataclass(frozen=True, kw_only=True)
 class StoredJob:
-    """What of a job's row decides how long it is kept. Times are in milliseconds since 1970.
+    """The columns of a job's row that decide how long it is kept. Times are in milliseconds since 1970.
 
     Attributes
     ----------

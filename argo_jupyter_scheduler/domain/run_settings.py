@@ -80,7 +80,7 @@ class NotificationSettings:
 
 @dataclass(frozen=True)
 class ComputeLimits:
-    """What a compute type limits on this machine.
+    """The limits of a compute type on this machine.
 
     Attributes
     ----------
@@ -99,12 +99,12 @@ class ComputeLimits:
 
 @dataclass(frozen=True)
 class LinkedInput:
-    """What a run takes from the root folder when it begins: the notebook and, with an input folder, what is beside it.
+    """The input that a run takes from the root folder when it begins: the notebook and, with an input folder, its neighbours.
 
     Attributes
     ----------
     excluded, max_files, max_bytes
-        What of an input folder is copied, see `storage.input_folder.FolderRules`.
+        The part of an input folder that is copied, see `storage.input_folder.FolderRules`.
     left_out
         Full paths of folders that are left out.
     """
@@ -126,7 +126,7 @@ class RunSettings:
     timezone
         The server's time zone, in which outputs are named; None where it is unknown.
     slack
-        What the run sends to Slack.
+        The settings for the run's message to Slack.
     notifications
         How the run notifies targets.
     environment
@@ -150,7 +150,7 @@ class RunSettings:
     output
         The folders of the outputs, see `domain.output_template`; empty for the staging area alone.
     linked
-        What the run takes from the root folder; None where it takes what was staged.
+        The input that the run takes from the root folder; None if it takes the staged one.
     scheduled_time
         The moment that a run is about which somebody started, in ISO 8601; empty for none. A scheduled run's name has its moment.
     max_concurrent_runs

@@ -23,7 +23,7 @@ def shorten(message: str, length: int = MESSAGE_LENGTH) -> str:
 _CONTROL_CHARACTERS = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What begins a line, steers a terminal, turns the direction of writing, or cannot be written; a tab is text."""
+"""Characters that begin a line, steer a terminal, turn the direction of writing, or cannot be written; a tab is text."""
 
 
 def remove_control_characters(text: str) -> str:

@@ -13,7 +13,7 @@ from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow, Schedul
 
 @dataclass(frozen=True)
 class Observation:
-    """What an engine knows of a run that its row does not say.
+    """The state of a run as its engine knows it, beyond its row.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ class ScheduledRun:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an engine observes at one moment.
+    """The observations of an engine at one moment.
 
     Attributes
     ----------
     jobs
-        What is known of live jobs, by their id. A job about which nothing is known is missing.
+        The observations of live jobs, by their id. A job about which nothing is known is missing.
     runs
         Runs of definitions that should have written their row by now.
     others
@@ -110,7 +110,7 @@ class Engine(ABC):
     """
 
     name: Literal["local", "argo"]
-    """What ``run.json`` calls it."""
+    """Its name in ``run.json``."""
 
     keeps_schedules: bool
     """Whether the engine starts the runs of definitions itself, even while JupyterLab is off."""

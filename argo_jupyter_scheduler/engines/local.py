@@ -27,7 +27,7 @@ class LocalEngine(Engine):
     max_concurrent_runs
         How many runs may be in progress at once.
     compute_types
-        What each compute type limits here, by its name.
+        The limits of each compute type here, by its name.
     environment
         Environment variables of the runs' processes, in addition to the server's own. Secrets belong here: they are on no command
         line and in no file.

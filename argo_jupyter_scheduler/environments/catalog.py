@@ -45,7 +45,7 @@ SUBMIT_SECONDS = 12.0
 
 
 class Environments(Protocol):
-    """What `jobs` needs to know about environments."""
+    """The environments, as `jobs` sees them."""
 
     @property
     def own(self) -> Environment | None:
@@ -273,7 +273,7 @@ def name_environments(
     Parameters
     ----------
     answers
-        What each source has answered.
+        The answer of each source.
     own
         The environment that this package is installed in. It is offered even where the filter excludes all.
     """

@@ -34,7 +34,7 @@ class Kernel:
     Attributes
     ----------
     name, language
-        What papermill needs to inject parameters.
+        The kernel's name and language, which papermill needs to inject parameters.
     spec
         The kernel spec's fields, see ``jupyter_client.kernelspec.KernelSpec``.
     prefix
@@ -272,7 +272,7 @@ def _explain_missing(
     specs
         The kernel specs that there are.
     broken
-        What is wrong with the kernel specs that cannot be used.
+        The problems of the kernel specs that cannot be used.
     """
     prefix = environment.prefix or sys.prefix
     kernels = [

@@ -18,7 +18,7 @@ from argo_jupyter_scheduler.domain.errors import EnvironmentUnusable
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 
 MAX_NAME_CHARACTERS = 256
-"""What fits into the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
+"""How many characters fit into the column ``runtime_environment_name`` (``jupyter_scheduler.orm.CommonColumns``)."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -67,7 +67,7 @@ def environment_at(prefix: str, kind: str) -> Environment:
     prefix
         The folder.
     kind
-        What the dialog calls environments of this kind.
+        The dialog's words for environments of this kind.
     """
     prefix = prefix.rstrip("/")
     return Environment(_name_of(prefix), prefix, description=f"{kind}: {prefix}")

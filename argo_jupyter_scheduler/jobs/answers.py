@@ -118,7 +118,7 @@ class Definition(TypedDict):
 
 
 class Changes(TypedDict):
-    """What has changed; with `reset`, all that there is."""
+    """The changes; with `reset`, everything."""
 
     token: str
     reset: bool
@@ -129,7 +129,7 @@ class Changes(TypedDict):
 
 
 class DefinitionChange(TypedDict):
-    """What becomes of one job definition that is applied.
+    """The result for one job definition that is applied.
 
     `action` is ``create``, ``change``, ``delete`` or ``keep``. `fields` has `before` and `after` of each key that changes.
     `failure` says why it was not done.
@@ -144,7 +144,7 @@ class DefinitionChange(TypedDict):
 
 
 class Applied(TypedDict):
-    """What was changed, or with `dry_run` would be."""
+    """The changes that were made, or with `dry_run` would be."""
 
     dry_run: bool
     changes: list[DefinitionChange]
@@ -216,7 +216,7 @@ class Option(TypedDict):
 
 
 class Options(TypedDict):
-    """What jobs can ask for on this server.
+    """The options of jobs on this server.
 
     `images` are globs, None where a job cannot choose its image. `max_timeout_seconds` is 0 without a limit. `keep_runs` and
     `keep_jobs` are empty where all are kept. `output_directory_template` is empty where outputs stay in the staging area.

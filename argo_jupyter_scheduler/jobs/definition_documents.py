@@ -74,7 +74,7 @@ class Document:
     Attributes
     ----------
     content
-        What it says.
+        Its content.
     source
         The file, as the user names it.
     folder
@@ -290,7 +290,7 @@ _WANTED = {
     "string_too_short": "do not leave it empty",
     "too_short": "do not leave it empty",
 }
-"""What to write instead, by the error of pydantic."""
+"""The advice for each error of pydantic."""
 
 
 def _explain(details: ErrorDetails, lines: Mapping[str, int]) -> tuple[int, str]:

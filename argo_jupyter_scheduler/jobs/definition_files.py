@@ -60,18 +60,18 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one definition.
+    """The plan for one definition.
 
     Attributes
     ----------
     action
-        What is done with it.
+        The change to make, if any.
     name
         Its name.
     place
         Where its document begins; empty for one that is deleted.
     fields
-        What changes, by the keys of the document.
+        The changes, by the keys of the document.
     job_definition_id
         Its id; None as long as it does not exist.
     failure

@@ -303,7 +303,7 @@ class DefinitionService:
     def update_outdated_schedules(self) -> None:
         """Update schedules whose traits or compute type have changed. Call it once, after the server's start.
 
-        What they inherit from the server's pod is left as it is: the same user's next server may be of another kind.
+        Inherited values stay as they are: the same user's next server may be of another kind.
         """
         active = self._list_active()
         for definition_id in self._engine.find_outdated(active) if active else ():

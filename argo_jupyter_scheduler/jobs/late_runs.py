@@ -75,7 +75,7 @@ class _Receiver:
     Attributes
     ----------
     name
-        What logs call it.
+        Its name in logs.
     kind
         The kind of its report, see `storage.reports`.
     deliver

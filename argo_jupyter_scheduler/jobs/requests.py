@@ -12,14 +12,14 @@ OptionParameters = Mapping[str, int | float | bool | str]
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What is to be run. None: not given.
+    """A request to run a notebook. None: not given.
 
     Attributes
     ----------
     input_uri
         The notebook within JupyterLab's root folder.
     input_filename
-        What it is called in the staging area.
+        Its name in the staging area.
     runtime_environment_parameters
         Options, see `domain.options`.
     """

@@ -63,7 +63,7 @@ class JobService:
     local_engine
         This machine's engine, which may have jobs from before Argo was configured; `engine` itself where that is this machine's.
     validation
-        What is refused.
+        The checks that refuse a request.
     """
 
     def __init__(

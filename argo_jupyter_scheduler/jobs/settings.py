@@ -23,7 +23,7 @@ class JobSettings:
     staging_path
         The staging area.
     slack
-        What runs send to Slack.
+        The settings for messages to Slack.
     slack_token
         The token for runs of this machine that have none of their own; empty for none.
     notifications
@@ -41,13 +41,13 @@ class JobSettings:
     allowed_images
         Globs of the images that a job may ask for.
     concurrency_policy
-        What becomes of a schedule's earlier run: ``Allow``, ``Forbid`` or ``Replace``.
+        The policy for a schedule's earlier run: ``Allow``, ``Forbid`` or ``Replace``.
     starting_deadline_seconds
         How late a missed run may begin; 0 for not at all.
     late_after_seconds
         How late a scheduled run may begin without a report, unless its definition says it; 0 for no reports.
     folder_rules
-        What of an input folder is copied.
+        The part of an input folder that is copied.
     output_template
         The folders of the outputs of jobs that do not say it, see `domain.output_template`; empty for none.
     timezone

@@ -48,7 +48,7 @@ class PreparedNotebook:
     kernel
         The kernel that it names, where only the server's kernel spec manager knows it.
     options
-        What its job asks for.
+        The options of its job.
     """
 
     path: Path
@@ -72,9 +72,9 @@ class Validation:
     compute_types
         Names of the compute types.
     slack
-        What runs send to Slack.
+        The settings for messages to Slack.
     bounds
-        What options may ask for.
+        The limits of options.
     shares_machine
         Whether runs are on this server's machine.
     refuses_unknown_parameters

@@ -42,7 +42,7 @@ PREVIEW_TIMES = 5
 
 
 class Views:
-    """What a user looks at before a job is created, and after a definition has run. All methods block.
+    """The views before a job is created, and after a definition has run. All methods block.
 
     Parameters
     ----------

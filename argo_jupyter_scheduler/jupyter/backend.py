@@ -1,6 +1,6 @@
 """The seam to Jupyter-Scheduler 3, which finds its backends by the entry point group `jupyter_scheduler.backends`.
 
-Version 2 does not look at it. `docs/upstream.md` says what else version 3 needs.
+Version 2 does not look at it. Whatever else version 3 asks of a backend belongs here.
 """
 
 from __future__ import annotations

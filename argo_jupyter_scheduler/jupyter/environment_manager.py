@@ -59,7 +59,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
 
     @property
     def catalog(self) -> EnvironmentCatalog:
-        """What is offered."""
+        """The environments and kernels that the dialog offers."""
         while (
             self._catalog is None
         ):  # made and used by somebody else than Jupyter-Scheduler with `ArgoScheduler`

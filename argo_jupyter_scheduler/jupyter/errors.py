@@ -62,7 +62,7 @@ def user_facing_errors(not_found: str = "It does not exist.") -> Iterator[None]:
     Parameters
     ----------
     not_found
-        What to say where Jupyter-Scheduler's own queries find no row.
+        The message where Jupyter-Scheduler's own queries find no row.
     """
     try:
         yield

@@ -66,8 +66,8 @@ class ArgoJobFilesManager(JobFilesManager):
     """Downloads into JupyterLab's root folder, and answers when the files are there.
 
     Jupyter-Scheduler's own manager copies to a path relative to the server's working folder, which is not the root folder where
-    `root_dir` is set. It also answers before it copies, so a reloaded panel shows no links. See docs/upstream.md#download-folder
-    and #download-before-the-copy.
+    `root_dir` is set. It also answers before it copies, so a reloaded panel shows no links. See
+    docs/upstream.md#download-folder and docs/upstream.md#download-before-the-copy.
     """
 
     async def copy_from_staging(self, job_id: str, redownload: bool | None = False) -> None:

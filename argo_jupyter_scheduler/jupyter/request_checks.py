@@ -40,7 +40,7 @@ _MODELS: Mapping[tuple[type, str], type[BaseModel]] = {
     (JobDefinitionHandler, "PATCH"): UpdateJobDefinition,
     (JobFromDefinitionHandler, "POST"): CreateJobFromDefinition,
 }
-"""What a request's body describes."""
+"""The model that a request's body describes."""
 
 _NUMBERS = ("start_time", "create_time", "max_items", "next_token")
 """Arguments of lists that are numbers."""

@@ -25,7 +25,7 @@ MAX_WAIT_SECONDS = 60.0
 
 
 class Services(Protocol):
-    """What the loop needs of `ArgoScheduler`."""
+    """The part of `ArgoScheduler` that the loop needs."""
 
     jobs: JobService
     reconciler: Reconciler

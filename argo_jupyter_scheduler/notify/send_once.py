@@ -11,7 +11,7 @@ from argo_jupyter_scheduler.domain.background import start_in_background
 from argo_jupyter_scheduler.domain.errors import MessageNotSent
 
 MAY_HAVE_ARRIVED = " The message may have arrived anyway."
-"""What a reason ends with when the service was asked to show the message, and its answer was lost."""
+"""The end of a reason when the service was asked to show the message, and its answer was lost."""
 
 
 class SentElsewhere(Exception):

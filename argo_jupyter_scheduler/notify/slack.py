@@ -26,7 +26,7 @@ MAX_ADDRESS_CHARACTERS = 2048
 """How much of a channel's address is read; no browser shows a longer one."""
 
 _TOKEN_TEXT = re.compile(r"[\w.-]+", re.ASCII)
-"""What a token consists of. Nothing else is accepted, so an error about a malformed header can never quote one."""
+"""The characters of a token. Nothing else is accepted, so an error about a malformed header can never quote one."""
 
 _TOKEN_BEGINNING = re.compile(r"\s*(xox[a-z][.-]|xapp-)", re.IGNORECASE)
 """How all tokens begin (docs.slack.dev, *Tokens*)."""

@@ -33,7 +33,7 @@ MAX_ATTEMPTS = 100
 """How often a call that Slack limits is repeated. In practice the time runs out first."""
 
 SDK_ERRORS = (SlackClientError, OSError, HTTPException, ValueError)
-"""What slack-sdk raises: its own errors, urllib's, http.client's and json's."""
+"""The errors that slack-sdk raises: its own, urllib's, http.client's and json's."""
 
 EXPLANATIONS = {
     "invalid_auth": "Slack does not know the token.",
@@ -50,7 +50,7 @@ EXPLANATIONS = {
     "file_type_not_allowed": "this Slack does not accept files of this type.",
     "storage_limit_reached": "this Slack has no room for files.",
 }
-"""What Slack's error codes mean to a user. Other codes are reported as they are (docs.slack.dev/reference/methods)."""
+"""The meaning of Slack's error codes for a user. Other codes are reported as they are (docs.slack.dev/reference/methods)."""
 
 NOT_SLACK = "the server is not Slack. Check slack_base_url."
 
@@ -64,7 +64,7 @@ def send(message: Message, settings: SlackSettings, until: float, claim: Callabl
     Parameters
     ----------
     message
-        What is sent.
+        The message.
     settings
         Where, and how large its file may be.
     until

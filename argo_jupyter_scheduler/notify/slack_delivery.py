@@ -17,7 +17,7 @@ def deliver(message: Message, settings: SlackSettings, claim: Callable[[], bool]
     Parameters
     ----------
     message
-        What is sent.
+        The message.
     settings
         Where, and how long that may take.
     claim

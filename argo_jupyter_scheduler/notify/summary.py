@@ -57,12 +57,12 @@ class RunSummary:
 
     @property
     def facts(self) -> list[str]:
-        """What is known of it, in short."""
+        """The facts about it, in short."""
         return [fact for fact in (self.input_filename, self.duration, self.place) if fact]
 
     @property
     def event(self) -> str:
-        """What happened, after the name."""
+        """The event, in words that follow the name."""
         if self.reason:
             return "has failed"
         return "has recovered" if self.has_recovered else "has completed"
@@ -83,7 +83,7 @@ class LateSummary:
     grace
         How late it may begin.
     reason
-        What is known of it.
+        The facts about it.
     """
 
     name: str
@@ -92,11 +92,11 @@ class LateSummary:
     grace: str
     reason: str
     event = "did not start in time"
-    """What happened, after the name."""
+    """The event, in words that follow the name."""
 
     @property
     def facts(self) -> list[str]:
-        """What is known of it, in short."""
+        """The facts about it, in short."""
         return [self.input_filename, f"due {self.due}", f"grace {self.grace}"]
 
 
@@ -112,7 +112,7 @@ def summarize_late(definition: DefinitionRow, due: datetime, grace: int, reason:
     grace
         How many seconds late it may begin.
     reason
-        What is known of it.
+        The facts about it.
     """
     return LateSummary(
         name=_name(definition),

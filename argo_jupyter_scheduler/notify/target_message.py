@@ -23,7 +23,7 @@ class TargetMessage:
     Attributes
     ----------
     kind
-        What services show as a colour or an icon.
+        The kind of message, which services show as a colour or an icon.
     title
         The subject, on one line.
     text

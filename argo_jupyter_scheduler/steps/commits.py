@@ -46,7 +46,7 @@ def find_commit(source: Path, copy: Path, with_folder: bool) -> Commit | None:
     source
         Where it was taken from.
     copy
-        What is executed: the source may have changed since.
+        The content that is executed: the source may have changed since.
     with_folder
         Whether its folder is part of the input; changes of files there that git knows then count, too.
     """

@@ -27,7 +27,7 @@ PROGRESS = "progress.json"
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What Argo tells a scheduled run about itself.
+    """The values that Argo passes to a scheduled run about itself.
 
     Attributes
     ----------
@@ -106,17 +106,17 @@ class Context:
     slack_token: str = field(default="", repr=False)
     addresses: Mapping[str, str] = field(default_factory=dict, repr=False)
     error: str | None = field(default=None, init=False)
-    """What an earlier step of this process failed with; the message for the user."""
+    """The failure of an earlier step of this process; the message for the user."""
     ended: bool = field(default=False, init=False)
     """Whether that was because this process was asked to end, or its time was over."""
     cell: int = field(default=0, init=False)
     """Which cell of the notebook is being executed, from 1; 0 for none."""
     kernel_program: str = field(default="", init=False)
-    """What started the notebook's kernel; empty before that."""
+    """The command that started the notebook's kernel; empty before that."""
     over: bool = field(default=False, init=False)
     """Whether the run was over before this process came to it, or its row is gone: no step is left to run."""
     _result: Result | None = field(default=None, init=False)
-    """What `main` said in this process, whatever has become of its file since."""
+    """The result of `main` in this process, even if its file is gone."""
 
     @property
     def is_tried_again(self) -> bool:

@@ -93,7 +93,7 @@ def copy_input(
     row
         The run's row or the definition's: ``input_filename`` and ``package_input_folder`` are read.
     progress
-        What says how far the copy of a folder is; by default the log.
+        A function that reports the progress of a folder's copy; by default to the log.
 
     Raises
     ------

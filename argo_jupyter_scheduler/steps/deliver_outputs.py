@@ -39,7 +39,7 @@ class Output:
     name
         Its path within the run's folder.
     suffix
-        What follows the stem in its new name, such as ``.html``, or ``/data.csv`` for a file that the notebook made.
+        The part after the stem in its new name, such as ``.html``, or ``/data.csv`` for a file that the notebook made.
     """
 
     name: str
@@ -122,7 +122,7 @@ class _Delivery:
         scheduled_time = find_scheduled_time(context.database, job, settings)
         created = datetime.fromtimestamp(job.create_time / 1000)
         self._moment = datetime.fromisoformat(scheduled_time) if scheduled_time else created
-        """What names the outputs: in the definition's time zone the moment that the run is about, else when it was created."""
+        """The time in the outputs' names: the run's moment in the definition's time zone, else when it was created."""
         definition = context.database.get_definition(job.job_definition_id or "")
         self._definition_name = definition.name if definition else job.name
         self._stem = os.path.splitext(job.input_filename)[0]

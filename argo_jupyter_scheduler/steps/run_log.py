@@ -27,7 +27,7 @@ _NOISE = re.compile(
 """Lines of ipykernel that alarm people and mean nothing here: a run's kernel listens to this machine only, and nobody debugs it."""
 
 _CONTROL_BYTES = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
-"""What steers a terminal, or writes over a line. A kernel that crashes, or a program that it starts, prints past the log."""
+"""Characters that steer a terminal, or write over a line. A crashing kernel, or a program that it starts, prints past the log."""
 
 _drains: list[Callable[[], None]] = []
 """Of the active `tee`, last."""

@@ -81,7 +81,7 @@ RETRY_SECONDS = 1.0
 """Time between two tries to reach a database that is away."""
 
 _PASSING_ERRORS = (OperationalError, InterfaceError, DatabaseError)
-"""What a database raises that is locked, away or damaged. Other subclasses of `DatabaseError` are somebody's mistake."""
+"""The errors of a database that is locked, away or damaged. Other subclasses of `DatabaseError` are somebody's mistake."""
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ class Database:
 
     @property
     def id(self) -> str:
-        """What tells this database from all others; empty where it has none yet, or cannot have one."""
+        """The id that tells this database from all others; empty where it has none yet, or cannot have one."""
         return find_database_id(self._url)
 
     def make_id(self) -> str:
@@ -136,7 +136,7 @@ class Database:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a step's process on this machine needs beside `url`."""
+        """The environment variables that a step's process on this machine needs beside `url`."""
         return {PASSWORD_VARIABLE: str(self._url.password)} if self._url.password else {}
 
     @property

@@ -35,7 +35,7 @@ log = logging.getLogger("argo_jupyter_scheduler")
 
 @dataclass(frozen=True)
 class FolderRules:
-    """What of an input folder is copied.
+    """The part of an input folder that is copied.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ def copy_folder(
     Parameters
     ----------
     progress
-        What says how far it is; by default the log.
+        A function that reports the progress; by default to the log.
     copy
         Copies one file.
 

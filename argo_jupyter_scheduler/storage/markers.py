@@ -39,12 +39,12 @@ class Mark:
 
     @property
     def id(self) -> str:
-        """What is changed: a job or a definition."""
+        """The id of the job or definition that is changed."""
         return self.path.name.split(".")[0]
 
     @property
     def action(self) -> str:
-        """What is done."""
+        """The kind of change."""
         return (*self.path.name.split(".", 2), CHANGE)[2]
 
     def become(self, action: str) -> None:

@@ -57,7 +57,7 @@ def output_suffix(output_format: str, extension: str) -> str:
     output_format
         The name of nbconvert's exporter.
     extension
-        What that exporter appends, such as ``.py``. Not every exporter, nor every kernel's language, has a usable one.
+        The extension that the exporter appends, such as ``.py``. Not every exporter, nor every kernel's language, has a usable one.
     """
     if output_format in _SUFFIXES:
         return _SUFFIXES[output_format]
@@ -74,7 +74,7 @@ def output_filename(input_filename: str, create_time: int, suffix: str) -> str:
 
     Jupyter-Scheduler's ``create_output_filename`` with the right suffix; that module costs a step 2 s of imports. A test holds
     the two together. The time is local, so `use_timezone` must have been called in another time zone than the server's. See
-    docs/upstream.md#time-zone-in-file-names and #suffixes.
+    docs/upstream.md#time-zone-in-file-names and docs/upstream.md#suffixes.
 
     Parameters
     ----------

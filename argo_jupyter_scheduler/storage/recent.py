@@ -72,7 +72,7 @@ class ChangeCounter:
 
 
 class JobVersion(NamedTuple):
-    """What of a job differs after each change of it, and whose run it is."""
+    """The columns of a job that differ after each change of it, and its definition."""
 
     job_id: str
     status: str

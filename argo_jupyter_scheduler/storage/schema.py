@@ -111,7 +111,7 @@ class DefinitionRow(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRow:
-    """What of a definition's row decides when, and in which form, it runs."""
+    """The columns of a definition's row that decide when, and in which form, it runs."""
 
     job_definition_id: str
     schedule: str | None
@@ -123,7 +123,7 @@ class ScheduleRow:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedRow(ScheduleRow):
-    """What of a definition's row decides whether it runs too late."""
+    """The columns of a definition's row that decide whether it runs too late."""
 
     name: str | None
     tags: tuple[str, ...] | None
@@ -132,7 +132,7 @@ class WatchedRow(ScheduleRow):
 
 @dataclass(frozen=True, kw_only=True)
 class OptionsRow:
-    """What of a definition's row contains its options."""
+    """The columns of a definition's row that contain its options."""
 
     job_definition_id: str
     tags: tuple[str, ...] | None

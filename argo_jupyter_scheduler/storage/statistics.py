@@ -21,7 +21,7 @@ class JobGroup:
     Attributes
     ----------
     status, is_on_argo
-        What they have in common.
+        The values that they have in common.
     jobs
         How many there are.
     timed

@@ -120,6 +120,13 @@ def test_anchors_that_the_code_names_exist() -> None:
         assert anchor in find_anchors(DOCS / page), f"{page}#{anchor}"
 
 
+def test_each_entry_about_upstream_is_named_where_its_workaround_is() -> None:
+    code = "".join(read(path) for path in (ROOT / "argo_jupyter_scheduler").rglob("*.py"))
+    entries = re.findall(r'<a id="([^"]+)">', read(DOCS / "upstream.md"))
+    assert len(entries) > 15
+    assert set(entries) == set(re.findall(r"docs/upstream\.md#([\w-]+)", code))
+
+
 def list_pages(nav: Any) -> list[str]:
     if isinstance(nav, str):
         return [nav]

@@ -21,7 +21,7 @@ COLOURS = {OK: "\033[32m", WARNING: "\033[33m", PROBLEM: "\033[31m"}
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes
     ----------
@@ -30,9 +30,9 @@ class Finding:
     status
         ``ok``; ``warning``: it may be wrong, or is not known; ``problem``: runs will not work.
     message
-        What was found.
+        The finding, in words.
     advice
-        What to do about it.
+        The advice.
     """
 
     check: str

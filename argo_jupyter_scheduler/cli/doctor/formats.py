@@ -14,7 +14,7 @@ def check_formats(missing: Mapping[str, tuple[str, ...]] | None = None) -> Findi
     Parameters
     ----------
     missing
-        What each format lacks; by default what this machine lacks. That is not a problem: such a format is not offered.
+        The missing programs and packages of each format; by default those of this machine. Such a format is not offered.
     """
     missing = find_missing_requirements() if missing is None else missing
     made = ", ".join(name for name, requirements in missing.items() if not requirements)

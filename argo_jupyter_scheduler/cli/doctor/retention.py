@@ -28,7 +28,7 @@ WITHOUT = {
     "workflow": "workflows without a row",
     "cron workflow": "cron workflows without a row",
 }
-"""What each kind of orphan is called."""
+"""The name of each kind of orphan."""
 
 
 def check_retention(scheduler: ArgoScheduler) -> Iterator[Finding]:

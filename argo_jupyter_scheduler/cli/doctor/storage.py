@@ -238,7 +238,7 @@ def describe_unreadable(file: Path, why: str) -> Finding:
     Parameters
     ----------
     why
-        What SQLite says.
+        The error of SQLite.
     """
     if "locked" in why:
         advice = "JupyterLab and runs lock it only briefly. Try again, or find the program that has it open."

@@ -71,12 +71,18 @@ def argo_token_not_valid(origin: str) -> str:
 
 def argo_token_file_empty(file: str) -> str:
     """Return the message for an empty file of Argo's token."""
-    return f"Argo's token file '{file}' is empty. See docs/troubleshooting.md#argo-token-file-empty."
+    return (
+        f"Argo's token file '{file}' is empty. Check c.ArgoScheduler.argo_token_file. See "
+        "docs/troubleshooting.md#argo-token-file-empty."
+    )
 
 
 def argo_token_file_unreadable(file: str, reason: str | None) -> str:
     """Return the message for a file of Argo's token that cannot be read."""
-    return f"Argo's token file '{file}' cannot be read: {reason}. See docs/troubleshooting.md#argo-token-file-unreadable."
+    return (
+        f"Argo's token file '{file}' cannot be read: {reason}. Check c.ArgoScheduler.argo_token_file. See "
+        "docs/troubleshooting.md#argo-token-file-unreadable."
+    )
 
 
 def cron_workflow_contended(name: str) -> str:
@@ -163,8 +169,8 @@ def argo_certificate_not_trusted(url: str, reason: str) -> str:
 def argo_certificates_unreadable(path: object, cause: object) -> str:
     """Return the message for a file of certificates that cannot be read."""
     return (
-        f"The certificates for Argo's server, '{path}', cannot be read: {cause}. See "
-        "docs/troubleshooting.md#argo-certificates-unreadable."
+        f"The certificates for Argo's server, '{path}', cannot be read: {cause}. Check "
+        "c.ArgoScheduler.argo_ca_bundle. See docs/troubleshooting.md#argo-certificates-unreadable."
     )
 
 
@@ -236,7 +242,7 @@ def namespaces_differ(runs: str, server: str) -> str:
     """Return the log's warning for runs in another namespace than the server."""
     return (
         f"Runs are in namespace {runs}, this server is in {server}: claims, Secrets and ConfigMaps that its pod uses must be in "
-        "both. See docs/troubleshooting.md#namespaces-differ."
+        "both. Check c.ArgoScheduler.argo_namespace. See docs/troubleshooting.md#namespaces-differ."
     )
 
 

@@ -107,7 +107,7 @@ class ArgoEngine(Engine):
 
     @property
     def manifest_settings(self) -> ManifestSettings:
-        """What all manifests share. This server's own pod is read once, when it is first needed.
+        """The settings that all manifests share. This server's own pod is read once, when it is first needed.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
 @dataclass(frozen=True)
 class ManifestSettings:
-    """What the manifests of all runs share.
+    """The settings that the manifests of all runs share.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ManifestSettings:
     db_url, staging_path
         Where rows and files are, in the pods as on the server.
     database_id
-        What tells the database from all others; empty where that is unknown.
+        The id that tells the database from all others; empty where that is unknown.
     pod_per_step
         Whether each step gets a pod of its own.
     shape
@@ -45,7 +45,7 @@ class ManifestSettings:
     nebari
         Whether Nebari's admission controller completes the manifest.
     compute_types
-        What each compute type changes of the shape: traits of a pod.
+        The changes that each compute type makes to the shape: traits of a pod.
     executor_service_account
         The service account of Argo's own containers, so that the run's container gets no token; empty for that of the pod.
     retries
@@ -53,7 +53,7 @@ class ManifestSettings:
     retry_interval
         Seconds between two attempts.
     slack
-        What runs send to Slack.
+        The settings for messages to Slack.
     slack_token_secret
         ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
     notification_secrets

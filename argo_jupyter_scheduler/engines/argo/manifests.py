@@ -66,7 +66,7 @@ class _Pod:
     name
         Of the template.
     steps
-        What the pod does, in order.
+        The steps of the pod, in order.
     inputs
         Parameters of the template, and what Argo fills in for them. The command has each as an option.
     """

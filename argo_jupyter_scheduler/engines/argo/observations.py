@@ -31,7 +31,7 @@ LISTED_FIELDS = ",".join(
         "status.nodes",
     )
 )
-"""What a list answers with; everything else (each run's whole manifest) would make it slow."""
+"""The fields that a list answers with; everything else (each run's whole manifest) would make it slow."""
 
 WAIT_BEFORE_EXPLAINING_MS = 60_000
 """Milliseconds that a job may wait before its row says why."""

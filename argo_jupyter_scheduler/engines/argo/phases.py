@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """What a phase means for the run."""
+    """The meaning of a phase for the run."""
 
     WAITING = "waiting"
     """Nothing runs yet."""

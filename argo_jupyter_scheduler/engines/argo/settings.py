@@ -53,7 +53,7 @@ class PodSettings:
     traits
         The traits of a pod, with KubeSpawner's names and units; templates are not expanded yet.
     compute_types
-        What each compute type changes: traits of a pod.
+        The changes that each compute type makes: traits of a pod.
     helper_traits
         The amounts of helper pods: `cpu_guarantee` and so on.
     python
@@ -115,7 +115,7 @@ class ArgoSettings:
     creator
         The user's name as a label's value; empty for none.
     slack
-        What runs send to Slack.
+        The settings for messages to Slack.
     slack_token_secret
         ``name`` and ``key`` of the Kubernetes Secret that has the token; empty for none.
     notification_secrets

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 _FIELDS = ("argv", "language", "display_name", "interrupt_mode", "metadata")
-"""What a run needs of a kernel spec. Its environment variables may be secret: the run reads them from the spec's file."""
+"""The keys of a kernel spec that a run needs. Its environment variables may be secret: the run reads them from the spec's file."""
 
 
 def find_kernel_specs(manager: KernelSpecManager | None = None) -> Found:

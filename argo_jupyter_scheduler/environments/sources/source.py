@@ -29,7 +29,7 @@ class Found(NamedTuple):
     environments
         The environments that it knows.
     trouble
-        What is wrong with the answer; empty if nothing is.
+        The problem with the answer; empty if there is none.
     """
 
     environments: list[Environment]
@@ -42,7 +42,7 @@ class Source:
     Parameters
     ----------
     name
-        What the server's log calls it.
+        Its name in the server's log.
     find
         Asks the source. It may block, hang or raise.
     fallback
@@ -55,7 +55,7 @@ class Source:
     Attributes
     ----------
     environments
-        What to offer.
+        The environments to offer.
     trouble
         Why the last answer is missing or incomplete; empty if it is neither.
     has_settled

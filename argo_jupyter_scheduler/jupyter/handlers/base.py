@@ -37,7 +37,7 @@ Number = TypeVar("Number", int, float)
 
 @runtime_checkable
 class Services(Protocol):
-    """What handlers need of `ArgoScheduler`."""
+    """The part of `ArgoScheduler` that handlers need."""
 
     jobs: JobService
     changes: ChangeWatcher

@@ -1,4 +1,4 @@
-"""``/argo-scheduler/changes``: what the panel shows, as soon as it has changed."""
+"""``/argo-scheduler/changes``: the contents of the panel, as soon as they change. See docs/upstream.md#panel-does-not-reload."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from argo_jupyter_scheduler.environments.locations import is_conda, is_same_folder, is_virtual
 
 UNSET = "***unset***"
-"""What conda writes for a variable that an environment removes."""
+"""The value that conda writes for a variable that an environment removes."""
 
 _ACTIVATE = """activate() {
   for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do

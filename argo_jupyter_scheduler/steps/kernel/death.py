@@ -13,7 +13,7 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class MemoryState:
-    """What the control group of this process says about its memory.
+    """The memory figures of this process's control group.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ class CellFailure:
 
 
 class CellObserver(Protocol):
-    """What follows the execution."""
+    """An observer of the execution."""
 
     def begin_cell(self, cell: Cell, index: int) -> None:
         """Note that a cell begins; raises `RunEnded` to end the run."""

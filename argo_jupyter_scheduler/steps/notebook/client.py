@@ -39,7 +39,7 @@ WRITE_SHARE = 0.1
 """How much of a run's time its further writes may take: thousands of short cells would write thousands of times."""
 
 EXIT_PAYLOAD = "ask_exit"
-"""What a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
+"""The payload that a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
 
 
 class KernelSilent(Exception):

@@ -40,7 +40,7 @@ _exporters_lock = threading.Lock()
 def warm_up(output_formats: Iterable[str]) -> None:
     """Convert a small notebook to HTML if that is asked for; called in a thread while the kernel starts.
 
-    What that imports and compiles takes longer than the conversion itself.
+    The imports and the compilation take longer than the conversion itself.
     """
     if "html" not in output_formats:
         return
@@ -82,7 +82,7 @@ def convert(
     output_formats
         Names of nbconvert's exporters.
     kernel_program
-        What started the kernel, see `Libraries`.
+        The command that started the kernel, see `Libraries`.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class _Conversion:
     Attributes
     ----------
     warnings
-        What the formats cannot show, each once.
+        A warning for each thing that the formats cannot show, once.
     """
 
     notebook: Any

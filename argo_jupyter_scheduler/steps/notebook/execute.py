@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # papermill and nbformat are imported in the functions that need them: while the kernel starts, which takes as long.
 
 INPUT_ERRORS = ("StdinNotImplementedError", "EOFError")
-"""What ``input()`` raises in a kernel whose client cannot answer."""
+"""The error that ``input()`` raises in a kernel whose client cannot answer."""
 
 METADATA = "argo_jupyter_scheduler"
 """The key of an executed notebook's metadata that says which linked input, of which commit, it is."""
@@ -53,14 +53,14 @@ _GROUP_MEMBER = re.compile(r"\+-+ 1 -+\n(.*?)(?:\n[ |]*\+-+ \d|\n[ |]*\+-{8,}|\Z
 
 @dataclass
 class Execution:
-    """What is needed to execute a notebook, and to say why it failed.
+    """Everything that is needed to execute a notebook, and to explain a failure.
 
     Attributes
     ----------
     context, job
         The run and its row.
     settings
-        What the server wrote for it.
+        The settings that the server wrote for it.
     environment, kernel
         Where it is executed.
     limits

@@ -41,7 +41,7 @@ class Libraries:
     Parameters
     ----------
     kernel_program
-        What starts the notebook's kernel; its environment is searched first if it is a Python. May be empty.
+        The command that starts the notebook's kernel; its environment is searched first if it is a Python. May be empty.
     """
 
     def __init__(self, kernel_program: str) -> None:

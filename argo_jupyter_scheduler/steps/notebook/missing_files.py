@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 MODULE = re.compile(r"No module named '([^']{1,255})'")
-"""What Python says of a module that it does not find."""
+"""Python's error for a module that it does not find."""
 
 READ_CHARACTERS = 10_000
 """How much of an exception's text is read."""
@@ -24,7 +24,7 @@ def find_missing(name: str, value: str, beside: Collection[str], folder: Path) -
     name, value
         Type and text of the exception.
     beside
-        What lies there; names of folders end with a slash.
+        The entries of that folder; names of folders end with a slash.
     folder
         The run's working folder.
     """

@@ -37,7 +37,7 @@ PREFERRED_TYPES = ("image/svg+xml", "image/png", "image/jpeg")
 """Types of which an attachment's first is shown, as nbconvert chooses."""
 
 LATEX_TYPES = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
-"""What LaTeX can show, with the suffix by which it knows it."""
+"""The types that LaTeX can show, with the suffix by which it knows each."""
 
 _ALT = r"(?:[^\[\]\\]|\\.|\[[^\[\]]{0,200}\]){0,1000}"
 _TAG = r"""<img\b[^<>]{0,2000}?\ssrc\s*=\s*(?P<quote>["'])(?P<src>[^"'<>]{0,2000})(?P=quote)[^<>]{0,2000}>"""
@@ -132,7 +132,7 @@ def embed_pictures(notebook: Cell, folder: Path, place: Place) -> list[str]:
     Returns
     -------
     list of str
-        What has a placeholder instead, for the run's log.
+        The pictures that have a placeholder instead, for the run's log.
     """
     missing: list[str] = []
     for number, cell in enumerate(notebook.cells, 1):

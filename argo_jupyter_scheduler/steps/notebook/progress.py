@@ -47,7 +47,7 @@ class Progress:
     number
         The current cell's number in the input notebook, from 1; 0 before the first, and for the cell that sets the parameters.
     printed
-        What the current cell printed last.
+        The last output of the current cell.
     """
 
     def __init__(self, context: Context) -> None:

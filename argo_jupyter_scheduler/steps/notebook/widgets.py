@@ -16,7 +16,7 @@ MAX_DEPTH = 20
 """How deep widgets may be nested; their state may have circles."""
 
 REFERENCE = "IPY_MODEL_"
-"""What a widget's children are referred to by, before their ids."""
+"""The prefix of a reference to a widget's child, before its id."""
 
 
 def describe_widget(widgets: Mapping[str, Any], model_id: str) -> str:

@@ -17,7 +17,7 @@ _SUFFIXES = {power: suffix for suffix, power in _DECIMAL.items()}
 _QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d{1,3})", re.ASCII)
 
 MOST = 2**63 - 1
-"""What Kubernetes counts up to."""
+"""The largest number in Kubernetes."""
 
 _HUB_MEMORY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([KMGT])", re.ASCII)
 """JupyterHub's own form, in which a letter stands for a power of 1024 (``jupyterhub.traitlets.ByteSpecification``)."""

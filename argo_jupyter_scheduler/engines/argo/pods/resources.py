@@ -60,7 +60,7 @@ def fit(resources: Mapping[str, Any], later: Mapping[str, Any]) -> KubernetesObj
     Parameters
     ----------
     later
-        What the later of two sources says: it stands, and the other side follows.
+        The side that the later of two sources sets: it stands, and the other side follows.
     """
     found = {**resources, **{side: dict(resources.get(side) or {}) for side in SIDES}}
     for name, _ in find_misfits(found):

@@ -35,7 +35,7 @@ PLACEHOLDER = "set-by-nebari"
 log = logging.getLogger("argo_jupyter_scheduler")
 
 GPU = "nvidia.com/gpu"
-"""What Nebari's profiles call a GPU."""
+"""The name of a GPU in Nebari's profiles."""
 
 
 def find_creator() -> str:
@@ -73,7 +73,7 @@ def build_shape(settings: PodSettings, inherited: PodShape) -> PodShape:
     Parameters
     ----------
     inherited
-        What runs inherit from this server's own pod, see `inherit_shape`.
+        The shape that runs inherit from this server's own pod, see `inherit_shape`.
 
     Raises
     ------
