@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import re
 from pathlib import Path
@@ -20,6 +21,13 @@ OURS = ("argo_jupyter_scheduler", "jupyter_scheduler")
 COMMANDS = "argo_jupyter_scheduler.cli."
 """Where the commands are: their traits are options, which ``--help`` lists."""
 
+TITLES = {
+    "ArgoScheduler": "Classes",
+    "ArgoTaskRunner": "Checks",
+    "SchedulerTraits": "Where notebooks run",
+}
+"""Titles of groups whose class is not described by its traits."""
+
 HEAD = """# Traits
 
 All settings for `jupyter_server_config.py`, such as:
@@ -28,7 +36,7 @@ All settings for `jupyter_server_config.py`, such as:
 c.ArgoScheduler.image = "quay.io/jupyter/scipy-notebook:2025-10-20"
 ```
 
-This page is written from the help texts by `python docs/make_traits.py`.
+The traits are listed by name, then explained by task. This page is written from the help texts by `python docs/make_traits.py`.
 """
 
 
@@ -65,23 +73,30 @@ def traits(configurable: type[Configurable]) -> dict[type, dict[str, TraitType[A
 
 def render() -> str:
     """Return the page."""
-    parts = [HEAD]
+    parts = [HEAD, f"## By name\n\n{_list_names()}\n"]
     for one in classes():
         parts.append(f"## {one.__name__}\n")
-        for base, found in traits(one).items():
+        for base, found in sorted(traits(one).items(), key=lambda item: item[0] is one):
             ours = base.__module__.startswith(OURS[0])
             parts.append(f"### {_title(base) if ours else 'Of Jupyter-Scheduler'}\n")
             rest = re.split(r"\n\s*\w+\n\s*-{3,}\n", base.__doc__ or "")[0].partition("\n\n")[2].strip()
-            parts += [f"{_paragraphs(rest)}\n"] if ours and rest else []
+            parts += [f"{_paragraphs(rest)}\n"] if ours and rest and base.__name__ not in TITLES else []
             for name, trait in found.items():
                 parts.append(f"#### {name}\n\n{_kind(trait)}; default {_default(one, name, trait)}\n")
                 parts.append(f"{_paragraphs(trait.help)}\n")
     return "\n".join(parts)
 
 
+def _list_names() -> str:
+    """Return links to all traits, in the order of their names: a line for each first letter."""
+    names = {name for one in classes() for found in traits(one).values() for name in found}
+    lines = itertools.groupby(sorted(names), key=lambda name: name[0])
+    return "\n".join("- " + ", ".join(f"[{name}](#{name})" for name in line) for _, line in lines)
+
+
 def _title(base: type) -> str:
-    """Return the first sentence of a class's docstring, without what it is for."""
-    return re.split(r"\.(?:\s|$)|[,;] for `", (base.__doc__ or "").strip())[0]
+    """Return the first sentence of a class's docstring, without its use; or a title of its own."""
+    return TITLES.get(base.__name__) or re.split(r"\.(?:\s|$)|[,;] for `", (base.__doc__ or "").strip())[0]
 
 
 def _paragraphs(text: str) -> str:
