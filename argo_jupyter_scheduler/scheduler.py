@@ -162,7 +162,13 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         return await run_in_thread(self.jobs.create_job, request)
 
     async def update_job(self, job_id: str, model: UpdateJob) -> None:
-        """Change a job's name or compute type. A job is stopped with `stop_job`."""
+        """Change a job's name or compute type. A job is stopped with `stop_job`.
+
+        Raises
+        ------
+        SchedulerError
+            It does not exist, or the field cannot be changed, such as an option of its run.
+        """
         with user_facing_errors():
             models.check_change(model)
         await run_in_thread(self.jobs.update_job, job_id, model.name, model.compute_type)
@@ -179,17 +185,35 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             return await read_in_thread(super().get_job, job_id, job_files)
 
     async def list_jobs(self, query: ListJobsQuery) -> ListJobsResponse:
-        """Return the jobs that a query asks for, a page of them."""
+        """Return the jobs that a query asks for, a page of them.
+
+        Raises
+        ------
+        SchedulerError
+            The query is not valid, or the database cannot be used.
+        """
         with user_facing_errors():
             return await read_in_thread(super().list_jobs, query)
 
     async def count_jobs(self, query: CountJobsQuery) -> int:
-        """Return how many jobs have a status."""
+        """Return how many jobs have a status.
+
+        Raises
+        ------
+        SchedulerError
+            The database cannot be used.
+        """
         with user_facing_errors():
             return await read_in_thread(super().count_jobs, query)
 
     async def stop_job(self, job_id: str) -> None:
-        """Stop a job: its row says so at once, then its process tree or workflow ends."""
+        """Stop a job: its row says so at once, then its process tree or workflow ends.
+
+        Raises
+        ------
+        SchedulerError
+            It does not exist, or the engine does not answer. Then the task runner repeats the stop.
+        """
         await run_in_thread(self.jobs.stop_job, job_id)
 
     async def delete_job(self, job_id: str) -> None:
@@ -197,6 +221,11 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
 
         `job_id` may be several ids with commas between them, as some clients of the batch endpoint send them. See
         docs/upstream.md#several-ids.
+
+        Raises
+        ------
+        SchedulerError
+            An id is malformed, or the engine cannot end the run.
         """
         await run_in_thread(self.jobs.delete_jobs, job_id.split(","))
 
@@ -227,7 +256,13 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
     # Job definitions
 
     async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
-        """Start a run of a definition now, with changed parameters if there are any; return its id."""
+        """Start a run of a definition now, with changed parameters if there are any; return its id.
+
+        Raises
+        ------
+        SchedulerError
+            It cannot be run, or the definition does not exist; nothing is left behind.
+        """
         with user_facing_errors():
             overrides, options = models.read_run(model)
         return await run_in_thread(self.jobs.run_definition, job_definition_id, overrides, options)
@@ -245,13 +280,25 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
         return await run_in_thread(self.definitions.create, request)
 
     async def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:
-        """Change a definition's schedule, input or other fields, pause or resume it."""
+        """Change a definition's schedule, input or other fields, pause or resume it.
+
+        Raises
+        ------
+        SchedulerError
+            It does not exist, or the engine refuses the change; row, files and schedule stay as they were.
+        """
         with user_facing_errors():
             changes = models.read_changes(model)
         await run_in_thread(self.definitions.update, job_definition_id, changes)
 
     async def delete_job_definition(self, job_definition_id: str) -> None:
-        """Delete a definition and end its runs; jobs of the past keep their rows and files."""
+        """Delete a definition and end its runs; jobs of the past keep their rows and files.
+
+        Raises
+        ------
+        SchedulerError
+            The engine does not delete its schedule; the definition stays as it was.
+        """
         await run_in_thread(self.definitions.delete, job_definition_id)
 
     async def get_job_definition(self, job_definition_id: str) -> DescribeJobDefinition:
@@ -266,6 +313,12 @@ class ArgoScheduler(SchedulerTraits, Scheduler):
             return await read_in_thread(super().get_job_definition, job_definition_id)
 
     async def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:
-        """Return the job definitions that a query asks for, a page of them."""
+        """Return the job definitions that a query asks for, a page of them.
+
+        Raises
+        ------
+        SchedulerError
+            The query is not valid, or the database cannot be used.
+        """
         with user_facing_errors():  # in a thread: docs/upstream.md#slow-definition-list
             return await read_in_thread(super().list_job_definitions, query)
