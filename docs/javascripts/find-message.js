@@ -55,7 +55,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     if (!items.length && event.target.value.trim()) {
       items.push(document.createElement("li"));
-      items[0].textContent = "No entry has these words. Paste the whole message.";
+      items[0].textContent = "No entry has these words. Paste the whole message. If it names a trait, see the page Traits.";
     }
     place.querySelector("ul").replaceChildren(...items);
   });
