@@ -204,6 +204,16 @@ def test_what_jupyterlab_opens_is_repaired_and_run(execute: Execute) -> None:
     assert "it ran" in run.published(".html").read_text()
 
 
+def test_a_notebook_of_an_older_format_is_upgraded(execute: Execute) -> None:
+    code = {"cell_type": "code", "language": "python", "metadata": {"tags": "parameters"}, "outputs": []}
+    cells = [{**code, "input": "n = 1"}, {**code, "input": "print('it ran', n)", "metadata": {}}]
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}]}
+    run = execute(source=json.dumps(old), parameters={"n": "2"})
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed == "it ran 2\n"
+    assert "it ran" in run.published(".html").read_text()
+
+
 def test_what_cannot_be_repaired_is_refused_with_the_cell(execute: Execute) -> None:
     assert ended(execute(source=damaged(cell_type="chart"))) == (
         "FAILED",
