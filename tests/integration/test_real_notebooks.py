@@ -136,6 +136,37 @@ def test_a_dead_kernel_is_explained(execute: Execute, code: str, message: str) -
     assert run.printed == "alive\n"
 
 
+def test_what_a_task_shows_later_is_kept(execute: Execute) -> None:
+    begin = (
+        "import asyncio\nfrom IPython.display import clear_output\nbegin = asyncio.Event()\n"
+        "async def work():\n    await begin.wait()\n    print('gone')\n    clear_output(wait=True)\n    print('from the task')\n"
+        "task = asyncio.create_task(work())"
+    )
+    run = execute(begin, "print('before')\nbegin.set()\nawait task\nprint('after')")
+    assert ended(run) == ("COMPLETED", None)
+    assert [line for line in run.printed.splitlines() if line != "gone"] == [
+        "from the task",
+        "before",
+        "after",
+    ]
+
+
+def test_help_is_shown_as_in_jupyterlab(execute: Execute) -> None:
+    run = execute("print('first')\nlen?", "len?\n2")
+    assert ended(run) == ("COMPLETED", None)
+    printed, page = run.cells[0].outputs
+    assert printed.text == "first\n"
+    assert "Return the number of items" in page.data["text/plain"]
+    assert "Return the number of items" in run.published(".html").read_text()
+
+
+def test_a_notebook_knows_its_path_as_in_jupyterlab(execute: Execute) -> None:
+    run = execute(
+        "import os; print(os.environ['JPY_SESSION_NAME'] == __session__ == os.path.abspath('n.ipynb'))"
+    )
+    assert run.printed == "True\n"
+
+
 # The reason
 
 

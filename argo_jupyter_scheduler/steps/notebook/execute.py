@@ -106,7 +106,7 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     environment = locate(job.runtime_environment_name, settings)
     limits = find_limits(job.compute_type, settings)
     moment = find_scheduled_time(context.database, job, settings)
-    with parameters.as_environment(job.parameters, moment):
+    with parameters.as_environment(job.parameters, context.folder.path / job.input_filename, moment):
         kernel = _choose_kernel(content["metadata"], environment, settings)
         context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
         progress = Progress(context)
