@@ -195,6 +195,21 @@ def test_the_reason_is_the_kernels_own(execute: Execute, code: str, message: str
     assert str(text).replace("�", "\\udce4").startswith(message)
 
 
+def test_a_long_reason_leaves_room_for_the_cell(execute: Execute) -> None:
+    run = execute("raise ValueError('long ' * 1000)")
+    status, message = ended(run)
+    assert status == "FAILED"
+    assert re.fullmatch(r"ValueError: (long )+\w*… \(cell 1, In \[1\]\)", str(message))
+    assert "long " * 1000 in run.log
+
+
+def test_a_path_that_leads_out_of_the_folder_is_explained(execute: Execute) -> None:
+    assert ended(execute("open('../data/rows.csv')"))[1] == (
+        "FileNotFoundError: [Errno 2] No such file or directory: '../data/rows.csv' (cell 1, In [1])."
+        " '../data/rows.csv' leads out of the run's folder: use its full path."
+    )
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
 def test_a_group_is_explained_by_its_first_member(execute: Execute) -> None:
     code = "raise ExceptionGroup('two of three', [OSError('disk'), ExceptionGroup('more', [KeyError('b')])])"

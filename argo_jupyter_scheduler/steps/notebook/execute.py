@@ -14,6 +14,7 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import NotebookFailed, RunError
 from argo_jupyter_scheduler.domain.run_settings import LOCAL, RunSettings
+from argo_jupyter_scheduler.domain.text import shorten
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.kernels import Kernel
 from argo_jupyter_scheduler.environments.locations import locate
@@ -23,7 +24,7 @@ from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, find_limits
 from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, started_kernel
 from argo_jupyter_scheduler.steps.notebook import convert, parameters
 from argo_jupyter_scheduler.steps.notebook.cells import CellFailure
-from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
+from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing, find_outside
 from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
 from argo_jupyter_scheduler.steps.notebook.repair import (
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 INPUT_ERRORS = ("StdinNotImplementedError", "EOFError")
 """What ``input()`` raises in a kernel whose client cannot answer."""
+
+MAX_REASON_CHARACTERS = 700
+"""Of an exception's text in a message, which has room for the cell and a hint, too. The log has all of it."""
 
 METADATA = "argo_jupyter_scheduler"
 """The key of an executed notebook's metadata that says which linked input, of which commit, it is."""
@@ -294,8 +298,12 @@ def _explain_failure(execution: Execution, cells: list[Any], failure: CellFailur
     text = f"{name}: {value}" if value else name
     if name.endswith("ExceptionGroup"):
         text += _describe_first_member(cell, failure)
-    missing = find_missing(name, value, execution.settings.beside, execution.context.folder.path)
-    return f"{text} {place}.{messages.notebooks.lies_beside(missing)}" if missing else f"{text} {place}"
+    text = f"{shorten(text, MAX_REASON_CHARACTERS)} {place}"
+    if missing := find_missing(name, value, execution.settings.beside, execution.context.folder.path):
+        return f"{text}.{messages.notebooks.lies_beside(missing)}"
+    if outside := find_outside(name, value):
+        return f"{text}.{messages.notebooks.leads_out(outside)}"
+    return text
 
 
 def _describe_first_member(cell: Any, failure: CellFailure) -> str:

@@ -21,6 +21,7 @@ PARTS = {
     "INTERACTIVE_OUTPUT",
     "after_attempts",
     "cell_place",
+    "leads_out",
     "lies_beside",
     "memory_is_limited",
     "picture_placeholder",
