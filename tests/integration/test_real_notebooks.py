@@ -151,6 +151,16 @@ def test_what_a_task_shows_later_is_kept(execute: Execute) -> None:
     ]
 
 
+def test_a_progress_bar_is_one_line_as_in_jupyterlab(execute: Execute) -> None:
+    bar = "import sys\nfor n in range(3):\n    print(f'\\r{n} of 2', end='', file=sys.stderr, flush=True)"
+    last = "display('old', display_id='d')\nprint('a', flush=True)\nprint('b')\ndisplay('new', display_id='d', update=True)"
+    run = execute(bar, f"{last}\ndisplay('last')")
+    assert [output.text for output in run.cells[0].outputs] == ["2 of 2"]
+    old, printed, shown = run.cells[1].outputs
+    assert (old.data["text/plain"], printed.text, shown.data["text/plain"]) == ("'new'", "a\nb\n", "'last'")
+    assert "0 of 2" not in run.published(".html").read_text()
+
+
 def test_help_is_shown_as_in_jupyterlab(execute: Execute) -> None:
     run = execute("print('first')\nlen?", "len?\n2")
     assert ended(run) == ("COMPLETED", None)

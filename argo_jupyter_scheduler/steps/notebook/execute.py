@@ -25,7 +25,7 @@ from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, starte
 from argo_jupyter_scheduler.steps.notebook import convert, parameters
 from argo_jupyter_scheduler.steps.notebook.cells import CellFailure
 from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing, find_outside
-from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
+from argo_jupyter_scheduler.steps.notebook.output_log import join_streams, remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
 from argo_jupyter_scheduler.steps.notebook.repair import (
     UnusableNotebook,
@@ -216,6 +216,7 @@ def _execute_in_kernel(
         raise
     finally:
         record.notebook_complete()
+        join_streams(notebook)  # not before: nbclient counts the outputs of a cell
         record.write()
     if client.failure and not client.failure.is_clean_exit:
         reason = _explain_failure(execution, notebook.cells, client.failure)
