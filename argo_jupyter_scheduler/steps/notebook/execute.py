@@ -228,19 +228,21 @@ def _execute_in_kernel(
 def _execute_in_environment(execution: Execution, content: dict[str, Any]) -> None:
     """Execute the notebook with the chosen environment's papermill."""
     import nbformat
+    from nbclient.exceptions import DeadKernelError
     from papermill.execute import remove_error_markers
 
     from argo_jupyter_scheduler.steps.notebook import papermill_in_environment
 
     notebook, values = _prepare(execution, content)
-    failure = papermill_in_environment.execute(
-        execution.kernel,
-        notebook,
-        execution.context.folder,
-        values,
-        execution.limits,
-        execution.progress,
-    )
+    folder, limits, progress = execution.context.folder, execution.limits, execution.progress
+    try:
+        failure = papermill_in_environment.execute(
+            execution.kernel, notebook, folder, values, limits, progress
+        )
+    except DeadKernelError as error:
+        how = death.describe_exit(None)
+        message = messages.notebooks.kernel_ended(how, progress.number, execution.kernel_name)
+        raise NotebookFailed(message) from error
     if failure and not failure.is_clean_exit:
         executed = nbformat.read(execution.context.folder.output("ipynb"), as_version=4)
         cells = remove_error_markers(executed).cells
