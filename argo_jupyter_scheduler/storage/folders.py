@@ -67,6 +67,10 @@ SUFFIXES = "suffixes.json"
 TAKEN = "taken.json"
 
 
+CACHES = frozenset({"__pycache__", ".ipynb_checkpoints"})
+"""Folders whose files nobody misses among a run's results."""
+
+
 def delivered_record(number: int) -> str:
     """Return the name of the private file that says what was delivered to a run's first, second, … place."""
     return "delivered.json" if number == 1 else f"delivered-{number}.json"
@@ -248,9 +252,15 @@ class RunFolder:
         self.write(STAGED, {path: self._version(path) for path in self.files()})
 
     def find_made_files(self) -> list[str]:
-        """Return the relative paths of the files that were made or changed since `stage`."""
+        """Return the relative paths of the files that were made or changed since `stage`, but for caches of Python and Jupyter."""
         staged = self.read(STAGED)
-        return [path for path in self.files() if self.holds(path) and staged.get(path) != self._version(path)]
+        return [
+            path
+            for path in self.files()
+            if not CACHES.intersection(Path(path).parts)
+            and self.holds(path)
+            and staged.get(path) != self._version(path)
+        ]
 
     def holds(self, path: str) -> bool:
         """Return whether a relative path is a file of this run: no link that leads out of the folder, or to a private file."""

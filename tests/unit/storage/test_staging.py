@@ -196,6 +196,8 @@ def test_only_files_that_a_run_made_or_changed_are_found(tmp_path: Path) -> None
     (run.path / "changed.csv").write_text("xyz")
     (run.path / "new").mkdir()
     (run.path / "new" / "made.txt").write_text("x")
+    (run.path / "new" / "__pycache__").mkdir()
+    (run.path / "new" / "__pycache__" / "helper.pyc").write_text("x")
     assert run.find_made_files() == ["changed.csv", "new/made.txt"]
 
 
