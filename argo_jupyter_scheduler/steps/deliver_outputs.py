@@ -179,11 +179,12 @@ class _Delivery:
     def _update_latest(self, outputs: Iterable[Output], definition_id: str) -> None:
         """Replace the definition's files in `latest`, unless a later run has done so."""
         latest = self._open(self._template.fill_latest(self._values))
-        moment = int(self._moment.timestamp())
+        # A run about a moment to come must not keep out those until then.
+        moment = min(int(self._moment.timestamp()), self._job.create_time // 1000)
         with latest.locked():
-            files: dict[str, Any] = latest.read_record().get("files") or {}
+            files = _read_entries(latest.read_record())
             own = {name for name, entry in files.items() if entry.get("definition") == definition_id}
-            if any(int(files[name].get("moment") or 0) > moment for name in own):
+            if any(files[name]["moment"] > moment for name in own):
                 return
             sources = {}
             for output in outputs:
@@ -236,6 +237,17 @@ def _is_mounted(root: Path, staging: Path) -> bool:
     except OSError:
         return False
     return root_device != own or staging.stat().st_dev == own
+
+
+def _read_entries(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a record of `latest` says of each file, without what no run wrote: anybody can edit it."""
+    files = record.get("files")
+    entries = files.items() if isinstance(files, dict) else ()
+    return {
+        name: entry
+        for name, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("moment"), int)
+    }
 
 
 def _choose_name(
