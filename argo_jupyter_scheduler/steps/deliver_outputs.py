@@ -17,7 +17,7 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, output_template
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded, RunError
 from argo_jupyter_scheduler.domain.output_template import OutputTemplate, parse_output_templates
-from argo_jupyter_scheduler.domain.parameters import list_defaults, read_value
+from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults, read_value
 from argo_jupyter_scheduler.domain.run_settings import ARGO, RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.steps.context import Context, Result, log
@@ -121,6 +121,7 @@ class _Delivery:
         self._record = self._folder.read(record)
         scheduled_time = find_scheduled_time(context.database, job, settings)
         created = datetime.fromtimestamp(job.create_time / 1000)
+        self._scheduled_time = scheduled_time
         self._moment = datetime.fromisoformat(scheduled_time) if scheduled_time else created
         """What names the outputs: in the definition's time zone the moment that the run is about, else when it was created."""
         definition = context.database.get_definition(job.job_definition_id or "")
@@ -217,6 +218,8 @@ class _Delivery:
         job = self._job
         names = set(output_template.find_parameters(self._template))
         given = {name: str(value) for name, value in (job.parameters or {}).items() if name in names}
+        if self._scheduled_time:
+            given.setdefault(output_template.SCHEDULED_TIME, self._scheduled_time)
         defaults = _read_defaults(self._folder.path / job.input_filename) if names - given.keys() else {}
         return {
             **defaults,
@@ -279,7 +282,8 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
         _, language = kernels.notebook_kernel(content["metadata"])
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
-        found = list_defaults(source if isinstance(source, str) else "".join(source), language)
+        source = source if isinstance(source, str) else "".join(source)
+        found, computed = list_defaults(source, language), find_computed(source, language)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return {}
-    return {one.name: str(read_value(one.default)) for one in found}
+    return {one.name: str(read_value(one.default)) for one in found if one.name not in computed}

@@ -16,7 +16,7 @@ from argo_jupyter_scheduler.steps.context import Context, Result
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.destinations import RECORD
 from argo_jupyter_scheduler.storage.folders import delivered_record
-from tests.support.delivery import CREATED, DATE, DEFINITION, MOMENT, OTHER, TIME, Ended
+from tests.support.delivery import CREATED, DATE, DEFINITION, MOMENT, NOTEBOOK, OTHER, TIME, Ended
 
 
 def test_without_a_folder_nothing_is_delivered(database: Database, tmp_path: Path) -> None:
@@ -28,6 +28,19 @@ def test_placeholders_are_filled_by_the_run(database: Database, tmp_path: Path) 
         database, tmp_path, "r/{name}/{date}/{time}/{region}/{status}-{city}", parameters={"city": "Oslo"}
     )
     assert ended.deliver().files == [f"r/Sales - EU/{DATE}/{TIME}/North/completed-Oslo/n-{MOMENT}.html"]
+
+
+def test_a_placeholder_has_the_moment_that_the_notebook_gets(database: Database, tmp_path: Path) -> None:
+    ended = Ended(database, tmp_path, "r/{region}/{scheduled_time}", job_definition_id=DEFINITION)
+    (ended.run.folder.path / "n.ipynb").write_text(
+        NOTEBOOK.replace("region = 'North'", "region = choose()\\nscheduled_time = 'now'")
+    )
+    settings = ended.run.folder.read_settings()
+    ended.run.folder.write_settings(replace(settings, scheduled_time="2026-03-02T06:00:00+01:00"))
+    assert ended.deliver().files == [
+        "r/_/2026-03-02T06-00-00+01-00/n-2026-03-02-06-00-00.html",
+        "r/_/latest/n.html",
+    ]
 
 
 def test_a_failed_run_delivers_what_there_is(database: Database, tmp_path: Path) -> None:
