@@ -80,7 +80,8 @@ def send(
         text, message.title, message.kind, body_format=apprise.NotifyFormat.TEXT.value, attach=attachment
     )
     if not result:
-        reasons = dict.fromkeys(one_line(entry.message) for one in result for entry in one.logs())
+        lines = (one_line(entry.message).removesuffix(".") for one in result for entry in one.logs())
+        reasons = dict.fromkeys(f"{line}." for line in lines)
         raise MessageNotSent(
             hide_address(" ".join(reasons), address) or messages.notifications.TARGET_REFUSED
         )
