@@ -17,7 +17,7 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, output_template
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded, RunError
 from argo_jupyter_scheduler.domain.output_template import OutputTemplate, parse_output_templates
-from argo_jupyter_scheduler.domain.parameters import list_defaults, read_value
+from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults, read_value
 from argo_jupyter_scheduler.domain.run_settings import ARGO, RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.steps.context import Context, Result, log
@@ -121,6 +121,7 @@ class _Delivery:
         self._record = self._folder.read(record)
         scheduled_time = find_scheduled_time(context.database, job, settings)
         created = datetime.fromtimestamp(job.create_time / 1000)
+        self._scheduled_time = scheduled_time
         self._moment = datetime.fromisoformat(scheduled_time) if scheduled_time else created
         """The time in the outputs' names: the run's moment in the definition's time zone, else when it was created."""
         definition = context.database.get_definition(job.job_definition_id or "")
@@ -179,11 +180,12 @@ class _Delivery:
     def _update_latest(self, outputs: Iterable[Output], definition_id: str) -> None:
         """Replace the definition's files in `latest`, unless a later run has done so."""
         latest = self._open(self._template.fill_latest(self._values))
-        moment = int(self._moment.timestamp())
+        # A run about a moment to come must not keep out those until then.
+        moment = min(int(self._moment.timestamp()), self._job.create_time // 1000)
         with latest.locked():
-            files: dict[str, Any] = latest.read_record().get("files") or {}
+            files = _read_entries(latest.read_record())
             own = {name for name, entry in files.items() if entry.get("definition") == definition_id}
-            if any(int(files[name].get("moment") or 0) > moment for name in own):
+            if any(files[name]["moment"] > moment for name in own):
                 return
             sources = {}
             for output in outputs:
@@ -216,6 +218,8 @@ class _Delivery:
         job = self._job
         names = set(output_template.find_parameters(self._template))
         given = {name: str(value) for name, value in (job.parameters or {}).items() if name in names}
+        if self._scheduled_time:
+            given.setdefault(output_template.SCHEDULED_TIME, self._scheduled_time)
         defaults = _read_defaults(self._folder.path / job.input_filename) if names - given.keys() else {}
         return {
             **defaults,
@@ -236,6 +240,17 @@ def _is_mounted(root: Path, staging: Path) -> bool:
     except OSError:
         return False
     return root_device != own or staging.stat().st_dev == own
+
+
+def _read_entries(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a record of `latest` says of each file, without what no run wrote: anybody can edit it."""
+    files = record.get("files")
+    entries = files.items() if isinstance(files, dict) else ()
+    return {
+        name: entry
+        for name, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("moment"), int)
+    }
 
 
 def _choose_name(
@@ -267,7 +282,8 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
         _, language = kernels.notebook_kernel(content["metadata"])
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
-        found = list_defaults(source if isinstance(source, str) else "".join(source), language)
+        source = source if isinstance(source, str) else "".join(source)
+        found, computed = list_defaults(source, language), find_computed(source, language)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return {}
-    return {one.name: str(read_value(one.default)) for one in found}
+    return {one.name: str(read_value(one.default)) for one in found if one.name not in computed}

@@ -138,7 +138,10 @@ class RootFolder:
         target = self._make_place(name)
         with beside(target) as part:
             self._copy(source, part)
-            os.replace(part, target)
+            try:
+                os.replace(part, target)
+            except IsADirectoryError as error:
+                raise RunError(messages.outputs.output_occupied(str(target))) from error
         sync(target.parent)
 
     def exists(self, name: str) -> bool:
@@ -184,7 +187,11 @@ class RootFolder:
 
     def _make_place(self, name: str) -> Path:
         target = self._place(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            file = next(path for path in (target.parent, *target.parents) if os.path.lexists(path))
+            raise RunError(messages.outputs.output_occupied(str(file))) from error
         self.check(target.parent)  # a link may have been put there meanwhile
         return target
 

@@ -58,6 +58,16 @@ def test_a_file_is_replaced_whole(root: Path, source: Path) -> None:
     assert (root / "x").read_text() == "new"
 
 
+def test_what_is_in_the_way_is_named(root: Path, source: Path) -> None:
+    (root / "file").write_text("theirs")
+    (root / "link").symlink_to("nowhere")
+    (root / "x").mkdir()
+    for folders, blocked in ((["file", "a"], "file"), (["link"], "link"), ([], "x")):
+        with pytest.raises(RunError, match=f"/root/{blocked}' already exists, and no run wrote it"):
+            RootFolder(root, folders).replace(source, "x")
+    assert sorted(os.listdir(root)) == ["file", "link", "x"]
+
+
 def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
