@@ -73,7 +73,7 @@ def deliver(context: Context, job: JobRow, outputs: Collection[Output]) -> None:
         They could not be written. The run has then failed, also for the processes that come after this one.
     """
     settings = context.folder.read_settings()
-    there = [output for output in outputs if (context.folder.path / output.name).is_file()]
+    there = [output for output in outputs if context.folder.holds(output.name)]
     failures: list[tuple[str, Exception]] = []
     for number, template in enumerate(parse_output_templates(settings.output), start=1):
         place = settings.output
@@ -263,11 +263,11 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
     from argo_jupyter_scheduler.environments import kernels  # few templates need it
 
     try:
-        content = json.loads(notebook.read_text(encoding="utf-8-sig"))
+        content = json.loads(notebook.read_text(encoding="utf-8-sig")) if notebook.is_file() else {}
         _, language = kernels.notebook_kernel(content["metadata"])
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
         found = list_defaults(source if isinstance(source, str) else "".join(source), language)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return {}
     return {one.name: str(read_value(one.default)) for one in found}

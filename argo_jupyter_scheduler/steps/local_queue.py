@@ -126,14 +126,14 @@ def find_process(folder: RunFolder, pid: int) -> psutil.Process | None:
         difference = abs(process.create_time() - float(identity["create_time"]))
         is_same = difference < CLOCK_TOLERANCE_SECONDS and process.status() != psutil.STATUS_ZOMBIE
         return process if is_same else None
-    except (KeyError, psutil.NoSuchProcess):
+    except (KeyError, TypeError, ValueError, OverflowError, psutil.NoSuchProcess):
         return None
 
 
 def is_process_gone(folder: RunFolder, pid: int) -> bool:
     """Return whether the process that claimed a run is gone, also one of another machine that shares the staging folder."""
     identity = folder.private / _identity_file(pid)
-    if not identity.exists():  # somebody deleted it
+    if not identity.is_file():  # somebody deleted it
         return not psutil.pid_exists(pid) or read_job_id(psutil.Process(pid)) != folder.path.name
     is_held = is_locked(identity)
     return find_process(folder, pid) is None if is_held is None else not is_held

@@ -153,10 +153,8 @@ class RootFolder:
 
     def read_record(self) -> dict[str, Any]:
         """Return the content of `RECORD`; empty where there is none, or a damaged one."""
-        try:
-            return _read_record((self._folder / RECORD).read_bytes())
-        except FileNotFoundError:
-            return {}
+        path = self._folder / RECORD
+        return _read_record(path.read_bytes()) if path.is_file() else {}
 
     def write_record(self, content: dict[str, Any]) -> None:
         """Write `RECORD`."""
@@ -167,6 +165,7 @@ class RootFolder:
         """Keep others who do the same waiting, on any machine."""
         with contextlib.ExitStack() as stack:
             path = self._make_place(f"{RECORD}.lock")
+            self.check(path)  # a link would make a file elsewhere
             with contextlib.suppress(OSError):
                 path.touch()
                 stack.enter_context(locked(path))
@@ -184,8 +183,9 @@ class RootFolder:
 
     def _make_place(self, name: str) -> Path:
         target = self._place(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
         self.check(target.parent)  # a link may have been put there meanwhile
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.check(target.parent)
         return target
 
     def _copy(self, source: Path, part: Path) -> None:

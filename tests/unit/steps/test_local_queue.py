@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def test_a_claimed_run_is_recognised_by_its_process(
     run.folder.write(f"process-{me.pid}.json", {**content, "create_time": content["create_time"] - 60})
     assert local_queue.find_process(run.folder, me.pid) is None  # the pid is another process's now
     assert local_queue.find_process(run.folder, me.pid + 1) is None
+
+
+def test_a_pipe_in_the_place_of_a_runs_identity_keeps_nobody_waiting(make: Callable[[], Run]) -> None:
+    run = make()
+    os.mkfifo(run.folder.private / f"process-{os.getpid()}.json")
+    assert local_queue.is_process_gone(run.folder, os.getpid())
 
 
 def test_a_job_without_a_folder_is_failed(
