@@ -147,7 +147,7 @@ class _Delivery:
                 name = str(known["name"])
                 self.destination.replace(source, name)
             else:
-                name = self._create(source, [stem + output.suffix for stem in stems])
+                name = self._create(output.name, source, [stem + output.suffix for stem in stems])
             path = self.destination.locate(name)
             files[output.name] = {"name": name, "path": path, "version": version}
             self._folder.write(self._record_name, self._record)
@@ -170,8 +170,17 @@ class _Delivery:
             self._folder.write(self._record_name, self._record)
         return stems if self._record["is_first"] else stems[1:]
 
-    def _create(self, source: Path, names: Iterable[str]) -> str:
+    def _create(self, output: str, source: Path, names: Iterable[str]) -> str:
+        """Put a new file into the destination; return the first of its names that is free, or was this run's before."""
+        begun = (self._record.get("begun") or {}).get(output)
         for name in names:
+            exists = self.destination.exists(name)
+            if exists and name == begun:  # a process put it there, and was killed before it could note that
+                self.destination.replace(source, name)
+                return name
+            if not exists:
+                self._record["begun"] = {output: name}
+                self._folder.write(self._record_name, self._record)
             if self.destination.create(source, name):
                 return name
         raise RunError(messages.outputs.output_occupied(self.destination.locate(name)))
@@ -209,7 +218,7 @@ class _Delivery:
         staging = self._folder.path.parent
         if self._settings.engine == ARGO and not _is_mounted(Path(root), staging):
             raise RunError(messages.outputs.ROOT_NOT_MOUNTED)
-        return RootFolder(Path(root), list(folders), [staging])
+        return RootFolder(Path(root), list(folders), [staging], self._job.job_id)
 
     def _find_values(self, status: str) -> dict[str, str]:
         """Return what fills the placeholders."""
