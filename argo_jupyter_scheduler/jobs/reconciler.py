@@ -170,6 +170,7 @@ class Reconciler:
             slack_token=self._jobs.settings.slack_token,
             addresses=self._jobs.settings.notification_targets,
         )
+        context.folder.restore_rights()
         try:
             rename_files.run(context)
         except SQLAlchemyError:  # the next pass finds the database well again

@@ -35,6 +35,7 @@ import itertools
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -95,6 +96,17 @@ def is_own_file(folder: Path, path: str) -> bool:
     return is_within and found.is_file()
 
 
+def _make_deletable(folder: Path) -> None:
+    """Give the owner the rights to delete all in a folder: tools such as Go leave folders that cannot be written."""
+    folders = [str(folder)]
+    while folders:
+        path = folders.pop()
+        with contextlib.suppress(OSError):
+            os.chmod(path, stat.S_IRWXU)
+            with os.scandir(path) as entries:
+                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
 def _read_suffix(value: object, default: str) -> str:
     """Return a suffix, unless it would lead to another folder."""
     return value if isinstance(value, str) and "/" not in value else default
@@ -129,8 +141,17 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
                 return
+            _make_deletable(self.path)
             time.sleep(0.1)
         shutil.rmtree(self.path)
+
+    def restore_rights(self) -> None:
+        """Give the owner the rights to this folder again that its notebook has taken."""
+        for path in (self.path, self.private):
+            with contextlib.suppress(OSError):
+                mode = stat.S_IMODE(path.stat().st_mode)
+                if mode & stat.S_IRWXU != stat.S_IRWXU:
+                    os.chmod(path, mode | stat.S_IRWXU)
 
     def output(self, output_format: str) -> Path:
         """Return where an output lies before it is published."""
@@ -160,7 +181,7 @@ class RunFolder:
         path = self.private / name
         try:
             content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except (FileNotFoundError, ValueError, RecursionError):
+        except (FileNotFoundError, PermissionError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 

@@ -260,6 +260,30 @@ def test_what_takes_the_place_of_a_runs_folder_is_deleted(tmp_path: Path, makes_
     assert (tmp_path / "kept").is_dir()
 
 
+def test_folders_that_a_notebook_made_read_only_are_deleted(tmp_path: Path) -> None:
+    """Go's module cache is such a folder. Root, who may write everything, sees no difference."""
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    (folder.path / "a" / "b").mkdir(parents=True)
+    (folder.path / "a" / "b" / "c").write_text("x")
+    for path, mode in ((folder.path / "a" / "b", 0o500), (folder.path / "a", 0), (folder.private, 0o500)):
+        path.chmod(mode)
+    folder.delete()
+    assert not folder.path.exists()
+
+
+def test_a_run_has_the_rights_to_its_folder_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.restore_rights()  # there is none
+    folder.create()
+    folder.write("result.json", {"succeeded": True})
+    folder.private.chmod(0)
+    folder.path.chmod(0)
+    folder.restore_rights()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder.path, folder.private)] == [0o700] * 2
+    assert folder.read("result.json") == {"succeeded": True}
+
+
 def test_a_run_writes_into_its_own_copies_only(tmp_path: Path) -> None:
     """Neither a user's file nor a definition's, of which all its later runs are made, is changed by a run."""
     (tmp_path / "home").mkdir()
