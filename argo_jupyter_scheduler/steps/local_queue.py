@@ -28,6 +28,9 @@ from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything that it starts: finds what a killed run left behind."""
 
+SERVER_SECRETS = ("ARGO_TOKEN", "ARGO_TOKEN_FILE", "CONDA_STORE_TOKEN")
+"""Variables of the server that no run needs, and no notebook is to see."""
+
 KILL_AFTER_SECONDS = 3.0
 """How long a run's processes have between TERM and KILL."""
 
@@ -82,9 +85,10 @@ def _start(database: Database, staging_path: str, job_id: str, environment: Mapp
         return  # it is on its way; on a busy machine that takes longer than the next look
     command = [sys.executable, "-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"]
     command += ["--db-url", quote(database.url), "--staging-path", quote(staging_path), "--job-id", job_id]
+    inherited = {name: value for name, value in os.environ.items() if name not in SERVER_SECRETS}
     _children[job_id] = subprocess.Popen(
         command,
-        env={**os.environ, **database.environment, **environment, JOB_VARIABLE: job_id},
+        env={**inherited, **database.environment, **environment, JOB_VARIABLE: job_id},
         cwd=folder.private,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # the steps write their log themselves
