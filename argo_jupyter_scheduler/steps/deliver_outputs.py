@@ -73,7 +73,7 @@ def deliver(context: Context, job: JobRow, outputs: Collection[Output]) -> None:
         They could not be written. The run has then failed, also for the processes that come after this one.
     """
     settings = context.folder.read_settings()
-    there = [output for output in outputs if (context.folder.path / output.name).is_file()]
+    there = [output for output in outputs if context.folder.holds(output.name)]
     failures: list[tuple[str, Exception]] = []
     for number, template in enumerate(parse_output_templates(settings.output), start=1):
         place = settings.output
@@ -148,7 +148,7 @@ class _Delivery:
                 name = str(known["name"])
                 self.destination.replace(source, name)
             else:
-                name = self._create(source, [stem + output.suffix for stem in stems])
+                name = self._create(output.name, source, [stem + output.suffix for stem in stems])
             path = self.destination.locate(name)
             files[output.name] = {"name": name, "path": path, "version": version}
             self._folder.write(self._record_name, self._record)
@@ -171,8 +171,17 @@ class _Delivery:
             self._folder.write(self._record_name, self._record)
         return stems if self._record["is_first"] else stems[1:]
 
-    def _create(self, source: Path, names: Iterable[str]) -> str:
+    def _create(self, output: str, source: Path, names: Iterable[str]) -> str:
+        """Put a new file into the destination; return the first of its names that is free, or was this run's before."""
+        begun = (self._record.get("begun") or {}).get(output)
         for name in names:
+            exists = self.destination.exists(name)
+            if exists and name == begun:  # a process put it there, and was killed before it could note that
+                self.destination.replace(source, name)
+                return name
+            if not exists:
+                self._record["begun"] = {output: name}
+                self._folder.write(self._record_name, self._record)
             if self.destination.create(source, name):
                 return name
         raise RunError(messages.outputs.output_occupied(self.destination.locate(name)))
@@ -211,7 +220,7 @@ class _Delivery:
         staging = self._folder.path.parent
         if self._settings.engine == ARGO and not _is_mounted(Path(root), staging):
             raise RunError(messages.outputs.ROOT_NOT_MOUNTED)
-        return RootFolder(Path(root), list(folders), [staging])
+        return RootFolder(Path(root), list(folders), [staging], self._job.job_id)
 
     def _find_values(self, status: str) -> dict[str, str]:
         """Return what fills the placeholders."""
@@ -278,12 +287,12 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
     from argo_jupyter_scheduler.environments import kernels  # few templates need it
 
     try:
-        content = json.loads(notebook.read_text(encoding="utf-8-sig"))
+        content = json.loads(notebook.read_text(encoding="utf-8-sig")) if notebook.is_file() else {}
         _, language = kernels.notebook_kernel(content["metadata"])
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
         source = source if isinstance(source, str) else "".join(source)
         found, computed = list_defaults(source, language), find_computed(source, language)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return {}
     return {one.name: str(read_value(one.default)) for one in found if one.name not in computed}

@@ -100,7 +100,7 @@ async def test_a_request_that_is_wrong_is_refused(jobs: Jobs) -> None:
         ),
         ({"files": {"../../a.yaml": DAILY}}, "../../a.yaml:2: Input path '../daily.ipynb' is outside"),
         ({"files": {"a.yaml": 7}}, "files.a.yaml: write the file's text."),
-        ({"files": [DAILY]}, "files: write an object."),
+        ({"files": [DAILY]}, "files: write the texts of files by their paths."),
         ({"file": DAILY}, "Field 'file' not found. Available: files"),
         ({"files": {"s/a.yaml": DAILY}, "prune": 1}, "prune: write true or false."),
         ({"files": {"s/a.yaml": DAILY}, "origin": "A b"}, "'A b' is not a valid origin."),

@@ -95,7 +95,7 @@ def outputs_not_delivered(place: str, reason: str) -> str:
     return f"The outputs could not be written to {place}: {reason.removesuffix('.')}. You can still download them in the panel."
 
 
-def outputs_unpublished(error: OSError) -> str:
+def outputs_unpublished(error: Exception) -> str:
     """Return the message for a run whose outputs could not be given the names under which they are downloaded."""
     return f"The outputs could not be published. {unexpected_error(error)}"
 

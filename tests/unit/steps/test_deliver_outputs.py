@@ -16,6 +16,7 @@ from argo_jupyter_scheduler.steps.context import Context, Result
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.destinations import RECORD
 from argo_jupyter_scheduler.storage.folders import delivered_record
+from argo_jupyter_scheduler.storage.locks import locked
 from tests.support.delivery import CREATED, DATE, DEFINITION, MOMENT, NOTEBOOK, OTHER, TIME, Ended
 
 
@@ -69,6 +70,39 @@ def test_a_second_process_finds_what_the_first_delivered(database: Database, tmp
     assert ended.deliver().files == before
     assert (ended.root / "r" / ended.run.id / f"n-{MOMENT}.log").read_text() == "one\ntwo\n"
     assert ended.run.folder.read(delivered_record(1))["complete"]
+
+
+def test_a_log_that_a_killed_process_delivered_is_not_doubled(database: Database, tmp_path: Path) -> None:
+    """It has grown since, so it is not recognised by its content."""
+    ended = Ended(database, tmp_path, "r", output_formats=("html", "log"))
+    ended.run.folder.log.write_text("one\n")
+    before = ended.deliver().files
+    record = ended.run.folder.read(delivered_record(1))
+    log = f"n-{MOMENT}.log"
+    [published] = [name for name in record["files"] if name.endswith(".log")]
+    del record["files"][published]
+    ended.run.folder.write(delivered_record(1), {**record, "complete": False, "begun": {published: log}})
+    ended.run.folder.log.write_text("one\ntwo\n")
+    assert ended.deliver().files == before
+    assert (ended.root / "r" / log).read_text() == "one\ntwo\n"
+
+
+def test_what_a_killed_process_left_beside_its_place_is_deleted(database: Database, tmp_path: Path) -> None:
+    ended = Ended(database, tmp_path, "r", job_definition_id=DEFINITION)
+    folder = ended.root / "r"
+    (folder / "latest").mkdir(parents=True)
+    begin = ended.run.id[:8]
+    for name in (
+        f".{begin}0123.part",
+        f"latest/.{begin}4567.part",
+        f".{begin}89ab.part",
+        ".01234567890a.part",
+    ):
+        (folder / name).write_text("half")
+    with locked(folder / f".{begin}89ab.part"):  # of a process that lives
+        ended.deliver()
+    parts = [path.name for path in folder.rglob(".*.part")]
+    assert sorted(parts) == sorted([f".{begin}89ab.part", ".01234567890a.part"])
 
 
 def test_several_places_get_the_outputs(database: Database, tmp_path: Path) -> None:

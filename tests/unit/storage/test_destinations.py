@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.storage.destinations import RootFolder
+from argo_jupyter_scheduler.storage.destinations import RECORD, RootFolder
 
 
 @pytest.fixture
@@ -84,6 +84,20 @@ def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: P
     assert os.listdir(outside) == []
 
 
+def test_a_link_in_latest_makes_nothing_elsewhere(tmp_path: Path, root: Path, source: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = RootFolder(root, ["latest"])
+    (root / "latest").mkdir()
+    (root / "latest" / "n").symlink_to(outside)
+    with pytest.raises(RunError, match="it is outside the root folder"):
+        folder.replace(source, "n/a/data.csv")
+    (root / "latest" / f"{RECORD}.lock").symlink_to(outside / "lock")
+    with pytest.raises(RunError, match="it is outside the root folder"), folder.locked():
+        pass
+    assert os.listdir(outside) == []
+
+
 def test_the_staging_area_is_not_a_folder_of_outputs(root: Path) -> None:
     with pytest.raises(RunError, match="or inside the staging area"):
         RootFolder(root, ["staging", "a"], [root / "staging"])
@@ -109,4 +123,7 @@ def test_a_damaged_record_is_as_none(root: Path) -> None:
     folder.write_record({"files": {"a": {"job": "1"}}})
     assert folder.read_record() == {"files": {"a": {"job": "1"}}}
     (root / "latest" / ".argo-jupyter-scheduler.json").write_text("[")
+    assert folder.read_record() == {}
+    os.remove(folder.locate(RECORD))
+    os.mkfifo(folder.locate(RECORD))
     assert folder.read_record() == {}
