@@ -64,8 +64,20 @@ def find_input(root_dir: Path, input_uri: str) -> Path:
     if not path.is_relative_to(os.path.normpath(root_dir)):
         raise InvalidJob(messages.inputs.input_outside_root(input_uri))
     if not os.path.isfile(path):  # False also for a name that is too long
-        raise InvalidJob(messages.inputs.input_not_found(input_uri))
+        raise InvalidJob(
+            messages.inputs.input_not_found(input_uri, list_notebooks(root_dir, input_uri.lstrip("/")))
+        )
     return path
+
+
+def list_notebooks(root_dir: Path, path: str) -> list[str]:
+    """Return the paths of the notebooks beside a path within the root folder."""
+    folder = os.path.dirname(path)
+    try:
+        names = sorted(name for name in os.listdir(root_dir / folder) if name.endswith(".ipynb"))
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names]
 
 
 def check_input_uri(input_uri: str) -> None:

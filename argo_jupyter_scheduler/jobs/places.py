@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from argo_jupyter_scheduler.domain.output_template import (
 from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults
 from argo_jupyter_scheduler.domain.run_settings import LinkedInput
 from argo_jupyter_scheduler.environments import kernels
-from argo_jupyter_scheduler.jobs.inputs import Notebook
+from argo_jupyter_scheduler.jobs.inputs import Notebook, list_notebooks
 from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.storage.destinations import RootFolder, is_store_installed
 from argo_jupyter_scheduler.storage.input_folder import FolderRules
@@ -96,7 +96,7 @@ def check_linked_input(root_dir: Path, origin: str | None, name: str) -> None:
     if not origin:
         raise InvalidJob(messages.inputs.linked_input_unknown(name))
     if not (root_dir / origin).is_file():
-        raise InvalidJob(messages.inputs.linked_input_not_found(origin, _list_notebooks(root_dir, origin)))
+        raise InvalidJob(messages.inputs.linked_input_not_found(origin, list_notebooks(root_dir, origin)))
 
 
 def link_input(rules: FolderRules, root_dir: Path, output: str) -> LinkedInput:
@@ -113,12 +113,3 @@ def find_output_folders(root_dir: Path, output: str) -> Collection[Path]:
     """Return the folders in which all outputs are, which no input folder brings along; the root folder is not one of them."""
     templates = parse_output_templates(output)
     return [root_dir.joinpath(*one.fixed_folders) for one in templates if one.fixed_folders and not one.store]
-
-
-def _list_notebooks(root_dir: Path, origin: str) -> Iterable[str]:
-    folder = (root_dir / origin).parent
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".ipynb"))
-    except OSError:
-        return []
-    return [os.path.join(os.path.dirname(origin), name) for name in names]

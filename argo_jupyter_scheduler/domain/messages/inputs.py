@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from argo_jupyter_scheduler.domain.text import nearest_names
 
@@ -26,9 +26,10 @@ def input_outside_root(path: str) -> str:
     return f"Input path '{path}' is outside the root folder of this Jupyter server."
 
 
-def input_not_found(path: str) -> str:
-    """Return the message for an input that does not exist."""
-    return f"Input path '{path}' does not exist."
+def input_not_found(path: str, near: Sequence[str]) -> str:
+    """Return the message for an input that does not exist; `near` are the notebooks of its folder."""
+    available = f" Available: {nearest_names(path, near)}." if near else ""
+    return f"Input path '{path}' does not exist.{available}"
 
 
 FILENAME_NOT_VALID = (
@@ -70,7 +71,7 @@ def linked_input_gone(path: str) -> str:
 
 def linked_input_unusable(path: str, reason: object) -> str:
     """Return the message for a linked notebook that cannot be read when the run begins."""
-    return f"The linked notebook '{path}' cannot be executed: {reason}"
+    return f"The linked notebook '{path}' cannot be executed: {str(reason).removesuffix('.')}."
 
 
 def linked_file_changing(path: str) -> str:

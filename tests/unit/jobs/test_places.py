@@ -81,6 +81,12 @@ def test_bad_places_are_refused_before_anything_is_stored(
     assert os.listdir(services.staging) == []
 
 
+def test_a_notebook_that_does_not_exist_is_refused_with_the_nearest(services: Services) -> None:
+    for tags in ([], ["input:linked"]):
+        with pytest.raises(InvalidJob, match=r"does not exist\. Available: project/sales\.ipynb\."):
+            services.definitions.create(definition(*tags, input_uri="project/sale.ipynb"))
+
+
 def test_a_folder_cannot_have_a_value_that_the_notebook_computes(services: Services) -> None:
     services.write("project/sales.ipynb", NOTEBOOK.replace("'North'", "choose()"))
     with pytest.raises(InvalidJob, match=r"cannot have placeholder '\{region\}'.* Give it a value"):
