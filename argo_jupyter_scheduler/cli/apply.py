@@ -164,7 +164,9 @@ def read_files(files: Sequence[Path], root: Path) -> list[Document]:
             documents += read_documents(file.read_text(encoding="utf-8-sig"), str(file), folder)
         except InvalidDefinitions as error:
             problems += error.problems
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            problems.append(f"{file}: The file is not UTF-8. Save it as UTF-8.")
+        except OSError as error:
             problems.append(f"{file}: The file cannot be read: {error}.")
     if problems:
         raise InvalidDefinitions(problems)
@@ -181,8 +183,11 @@ def render_changes(changes: Sequence[Change]) -> list[str]:
         failed = ": FAILED" if change.failure else ""
         lines.append(f"{_SIGNS[change.action]} {one_line(change.name)}{where}{failed}")
         for key, value in change.fields.items():
-            before = "" if change.action == "create" else f"{_show(value.before)} → "
-            lines.append(f"    {key}: {before}{_show(value.after)}")
+            if change.action == "create":
+                lines.append(f"    {key}: {_show(value.after)}")
+                continue
+            for name, before, after in _list_differences(key, value.before, value.after):
+                lines.append(f"    {name}: {_show(before)} → {_show(after)}")
     return lines
 
 
@@ -195,6 +200,16 @@ def summarize(changes: Sequence[Change], dry_run: bool) -> str:
     failed = sum(bool(change.failure) for change in changes)
     parts += [f"{failed} failed"] if failed else []
     return f"{'Would be' if dry_run else 'Job definitions'}: {', '.join(parts)}."
+
+
+def _list_differences(key: str, before: object, after: object) -> Iterator[tuple[str, object, object]]:
+    """Yield what differs, of parameters and options each by itself: a line with all of them would be cut before it shows that."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        yield key, before, after
+        return
+    for name in {**before, **after}:
+        if not (name in before and name in after and str(before[name]) == str(after[name])):
+            yield f"{key}.{name}", before.get(name), after.get(name)
 
 
 def _show(value: object) -> str:

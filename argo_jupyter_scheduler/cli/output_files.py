@@ -55,7 +55,7 @@ def find_output_files(staging_path: Path, row: JobRow) -> list[OutputFile]:
     outputs = [
         OutputFile(output_format, path, path.name, delivered.get(path.name, ""))
         for output_format, path in paths.items()
-        if path.is_file()
+        if folder.holds(path.name)
     ]
     known = {file.path for file in outputs} | {folder.path / row.input_filename}
     # A job of an earlier version does not know which files it was made from.

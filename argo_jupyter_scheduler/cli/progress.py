@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from argo_jupyter_scheduler.domain.status import COMPLETED
+from argo_jupyter_scheduler.storage.folders import whole_number
 
 LINE_INTERVAL_SECONDS = 1.0
 """How long after a plain line the next one may come, unless the status has changed, and how often a bar shows the time."""
@@ -63,8 +64,8 @@ def progress_of(status: str, reported: dict[str, Any], cells: int) -> Progress:
     cells
         How many cells the input has; 0 where that is unknown.
     """
-    cells = cells or int(reported.get("cells", 0))
-    cell = min(int(reported.get("cell", 0)), cells)
+    cells = cells or whole_number(reported, "cells")
+    cell = min(whole_number(reported, "cell"), cells)
     return Progress(status, cell, cells)
 
 

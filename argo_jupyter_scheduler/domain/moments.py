@@ -11,9 +11,13 @@ from argo_jupyter_scheduler.domain.errors import InvalidJob
 from argo_jupyter_scheduler.domain.schedules import DEFAULT_TIMEZONE
 
 _ISO_8601 = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?(?:(Z)|([+-])(\d\d):?(\d\d))?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)[.,]\d{1,9})?)?(?:(Z)|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
 )
-"""A date, or a date and a time, with or without an offset. Python 3.10 reads fewer forms than later versions."""
+"""A date, or a date and a time, with or without an offset. Python 3.10 reads fewer forms than later versions.
+
+Fractions of a second, as other programs write them, are left out.
+"""
 
 
 def read_moment(text: str, zone: str | None) -> datetime:

@@ -23,7 +23,10 @@ NAME, DATE, TIME, JOB_ID, DEFINITION, STATUS = PLACEHOLDERS = (
 )
 """Placeholders that each run has; all others are names of parameters."""
 
-_OF_ONE_RUN = frozenset({DATE, TIME, JOB_ID, STATUS})
+SCHEDULED_TIME = "scheduled_time"
+"""The parameter with the moment that a run is about; see `steps.scheduled_time`."""
+
+_OF_ONE_RUN = frozenset({DATE, TIME, JOB_ID, STATUS, SCHEDULED_TIME})
 """Placeholders that differ between the runs of a definition."""
 
 STORES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "az": ("adlfs", "azure")}

@@ -119,6 +119,16 @@ def find_kinds(source: str, language: str) -> dict[str, Kind]:
     return {found.name: _KINDS[found.type] for found in list_defaults(source, language)}
 
 
+def find_computed(source: str, language: str) -> set[str]:
+    """Return the parameters of a ``parameters`` cell whose defaults only the notebook itself knows, such as ``date.today()``.
+
+    Of languages other than Python that cannot be told, so none is returned.
+    """
+    if language not in ("", "python"):
+        return set()
+    return {found.name for found in list_defaults(source, language) if not _is_literal(found.default)}
+
+
 def list_defaults(source: str, language: str) -> list[Default]:
     """Return the parameters that a ``parameters`` cell declares, in its order; of several assignments, the last one.
 
@@ -156,6 +166,14 @@ def read_parameters(parameters: Mapping[str, object], kinds: Mapping[str, Kind])
         name: read_value(value, kinds.get(name, "unknown")) if isinstance(value, str) else value
         for name, value in parameters.items()
     }
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text.strip())
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _read_quoted(text: str) -> str | None:

@@ -94,6 +94,7 @@ class LocalEngine(Engine):
             if job.pid is None or job.pid == LOCAL_WAITING:
                 continue
             folder = self._folder(job)
+            folder.restore_rights()
             if local_queue.is_process_gone(folder, job.pid):
                 local_queue.kill_run(job.job_id)  # its kernel may have outlived it
                 message = messages.runs.PROCESS_GONE if folder.private.is_dir() else messages.runs.FOLDER_GONE

@@ -7,6 +7,7 @@ from typing import Any
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.identity import is_job_id
 
 TEXT_LENGTHS = {
     "name": 256,
@@ -53,6 +54,8 @@ def check_values(values: Mapping[str, Any]) -> None:
             if length > ENTRY_LENGTHS[column]:
                 raise InvalidJob(messages.requests.entries_too_long(subject, length, ENTRY_LENGTHS[column]))
         check_text(value, subject)
+        if column == "job_definition_id" and value and not is_job_id(value):  # it names a folder
+            raise InvalidJob(messages.requests.definition_not_found(value))
 
 
 def check_fields(values: Mapping[str, Any], output_filename_template: str) -> None:

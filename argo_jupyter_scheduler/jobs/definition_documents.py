@@ -224,9 +224,15 @@ for _name, _pattern in _PLAIN.items():
     )
 
 
+_OTHER_LINE_BREAK = re.compile("[\r\x85\u2028\u2029]")
+"""What YAML takes for a line break, too, and reads as another one unless it is escaped."""
+
+
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     is_plain = not any(pattern.fullmatch(text) for pattern in _PLAIN.values())
     style = "|" if "\n" in text else None if is_plain else "'"
+    if _OTHER_LINE_BREAK.search(text):
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
@@ -288,6 +294,7 @@ _WANTED = {
     "list_type": "write a list, such as [ipynb, html]",
     "dict_type": "write keys and values",
     "string_too_short": "do not leave it empty",
+    "string_too_long": "use at most 256 characters",
     "too_short": "do not leave it empty",
 }
 """The advice for each error of pydantic."""

@@ -10,6 +10,7 @@ from argo_jupyter_scheduler.jobs.progress import read_progress
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.steps.context import RESULT
 from argo_jupyter_scheduler.steps.scheduled_time import find_scheduled_time
+from argo_jupyter_scheduler.storage.folders import whole_number
 from argo_jupyter_scheduler.storage.log_parts import read_part
 from argo_jupyter_scheduler.storage.output_names import find_output
 from argo_jupyter_scheduler.storage.recent import estimate_seconds
@@ -44,7 +45,7 @@ def describe_job(jobs: JobService, job_id: str, outputs: Sequence[Output]) -> Jo
         tags=list(row.tags or ()),
         runtime_environment_name=row.runtime_environment_name,
         input_path=origin if origin and (jobs.settings.root_dir / origin).is_file() else None,
-        attempts=max(progress["attempt"], int(folder.read(RESULT).get("attempts", 0))),
+        attempts=max(progress["attempt"], whole_number(folder.read(RESULT), "attempts")),
         engine=engine.name,
         engine_url=engine.find_url(row),
         outputs=list(outputs),

@@ -18,6 +18,7 @@ from argo_jupyter_scheduler.steps.notebook.repair import (
     repair_notebook,
     shorten_repairs,
 )
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 
 log = logging.getLogger("argo_jupyter_scheduler")
 
@@ -90,7 +91,7 @@ def check_input_filename(name: str) -> str:
     InvalidJob
         It is not a plain file name: it could lead out of the staging folder.
     """
-    if name in ("", ".", "..") or any(mark in name for mark in ("/", "\\", "\0")):
+    if name in ("", ".", "..", PRIVATE) or any(mark in name for mark in ("/", "\\", "\0")):
         raise InvalidJob(messages.inputs.not_a_plain_name(name))
     try:
         length = len(name.encode())  # not as the file system has it: it takes names that a database refuses

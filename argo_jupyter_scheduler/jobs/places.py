@@ -10,8 +10,14 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.options import Options
-from argo_jupyter_scheduler.domain.output_template import STORES, OutputTemplate, parse_output_templates
-from argo_jupyter_scheduler.domain.parameters import list_defaults
+from argo_jupyter_scheduler.domain.output_template import (
+    SCHEDULED_TIME,
+    STORES,
+    OutputTemplate,
+    find_parameters,
+    parse_output_templates,
+)
+from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults
 from argo_jupyter_scheduler.domain.run_settings import LinkedInput
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.jobs.inputs import Notebook
@@ -50,6 +56,10 @@ def check_places(
         _, language = kernels.notebook_kernel(notebook.metadata)
         declared = (default.name for default in list_defaults(notebook.defaults, language))
         template.check([*(parameters or ()), *declared])
+        computed = find_computed(notebook.defaults, language) - {SCHEDULED_TIME, *(parameters or ())}
+        for name in find_parameters(template):
+            if name in computed:
+                raise InvalidJob(messages.outputs.placeholder_computed(name))
         if reason := find_trouble(template, settings.root_dir, settings.staging_path, shares_machine):
             raise InvalidJob(reason)
 

@@ -6,7 +6,7 @@ from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.options import read_attempts
 from argo_jupyter_scheduler.jobs.answers import Progress
 from argo_jupyter_scheduler.steps.context import PROGRESS
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder, whole_number
 from argo_jupyter_scheduler.storage.schema import JobRow, ShownJob
 
 
@@ -24,12 +24,12 @@ def read_progress(folder: RunFolder, job: JobRow | ShownJob, estimated_seconds: 
     """
     written = folder.read(PROGRESS)
     return Progress(
-        cell=int(written.get("cell", 0)),
-        cells=int(written.get("cells", 0)),
+        cell=whole_number(written, "cell"),
+        cells=whole_number(written, "cells"),
         source=str(written.get("source", "")),
         elapsed_seconds=elapsed_seconds(job.start_time, job.end_time),
         estimated_seconds=estimated_seconds,
-        attempt=int(written.get("attempt", -1)) + 1,
+        attempt=whole_number(written, "attempt", -1) + 1,
         attempts=read_attempts(job.tags, job.runtime_environment_parameters),
     )
 

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
-from argo_jupyter_scheduler.domain.errors import EngineRefused, RunError
+from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, EngineRefused
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.engines.base import Observation, Snapshot
 from argo_jupyter_scheduler.jobs.definitions import DefinitionService
@@ -168,15 +170,17 @@ class Reconciler:
             slack_token=self._jobs.settings.slack_token,
             addresses=self._jobs.settings.notification_targets,
         )
+        context.folder.restore_rights()
         try:
             rename_files.run(context)
-        except (OSError, RunError) as error:
-            # For example, the disk is full: the run still ends, and others get their turn.
+        except SQLAlchemyError:  # the next pass finds the database well again
+            raise
+        except Exception as error:
+            # For example, the disk is full, or the notebook damaged its folder: the run still ends, and others get their turn.
             log.warning("The outputs of run %s could not be published: %s", job.job_id, error)
             if context.outcome()[0] == COMPLETED:
-                context.error = (
-                    str(error) if isinstance(error, RunError) else messages.outputs.outputs_unpublished(error)
-                )
+                is_ours = isinstance(error, ArgoSchedulerError)
+                context.error = str(error) if is_ours else messages.outputs.outputs_unpublished(error)
         send_to_slack.run(context)
         send_notifications.run(context)
         failure.end(context, only_if=[job.status])

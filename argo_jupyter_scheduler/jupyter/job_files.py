@@ -96,6 +96,8 @@ class ArgoJobFilesManager(JobFilesManager):
             os.makedirs(os.path.dirname(os.path.join(downloader.output_dir, path)), exist_ok=True)
         os.makedirs(downloader.output_dir, exist_ok=True)
         for source, target in downloader.generate_filepaths():
+            if not folder.holds(os.path.relpath(source, folder.path)):
+                continue  # not made, by a run that failed; or a link to elsewhere
             # Jupyter-Scheduler's own `download` drops every error, and leaves half a file that is never replaced.
-            with contextlib.suppress(FileNotFoundError):  # a run that failed has not made every output
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 copy_whole(Path(source), Path(target))

@@ -11,7 +11,7 @@ from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED
 from argo_jupyter_scheduler.domain.text import format_limit
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder, is_plain_file
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import DefinitionRow, JobRow
 
@@ -195,6 +195,6 @@ def _choose_attachment(job: JobRow, folder: RunFolder, status: str) -> tuple[Pat
     suffixes = folder.suffixes(by_preference if status == COMPLETED else ["ipynb"])
     for output_format, suffix in suffixes.items():
         path = folder.output(output_format)
-        if path.is_file() and path.stat().st_size:  # Slack refuses an empty one
+        if is_plain_file(path) and path.stat().st_size:  # Slack refuses an empty one
             return path, output_filename(job.input_filename, job.create_time, suffix)
     return None, ""

@@ -12,6 +12,7 @@ from apprise.attachment.file import AttachFile
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import MessageNotSent
+from argo_jupyter_scheduler.domain.run_settings import NotificationSettings
 from argo_jupyter_scheduler.domain.text import one_line
 from argo_jupyter_scheduler.notify.target_message import TargetMessage
 
@@ -41,16 +42,18 @@ _ASSET = apprise.AppriseAsset(
 
 def is_understood(address: str) -> bool:
     """Return whether Apprise knows the service of an address, and finds in it all that the service needs."""
-    return _read(address) is not None
+    return read_service(address) is not None
 
 
-def send(message: TargetMessage, address: str, file_limit: float, claim: Callable[[], None]) -> None:
+def send(
+    message: TargetMessage, address: str, settings: NotificationSettings, claim: Callable[[], None]
+) -> None:
     """Send a message.
 
     Parameters
     ----------
-    file_limit
-        Megabytes of the largest file that is attached.
+    settings
+        How long the service has to answer, and how large an attached file may be.
     claim
         Called once, just before the service. What it raises is passed on.
 
@@ -59,9 +62,10 @@ def send(message: TargetMessage, address: str, file_limit: float, claim: Callabl
     MessageNotSent
         Apprise does not understand the address, or the service refused or cannot be reached. No part of the address is shown.
     """
-    service = _read(address)
+    service = read_service(address, settings.time_limit)
     if service is None:
         raise MessageNotSent(messages.notifications.TARGET_ADDRESS_UNKNOWN)
+    file_limit = settings.file_limit
     text, attachment = message.text, None
     if message.path and address.lower().startswith(E_MAIL):
         megabytes = message.path.stat().st_size / 1e6
@@ -76,7 +80,8 @@ def send(message: TargetMessage, address: str, file_limit: float, claim: Callabl
         text, message.title, message.kind, body_format=apprise.NotifyFormat.TEXT.value, attach=attachment
     )
     if not result:
-        reasons = dict.fromkeys(one_line(entry.message) for one in result for entry in one.logs())
+        lines = (one_line(entry.message).removesuffix(".") for one in result for entry in one.logs())
+        reasons = dict.fromkeys(f"{line}." for line in lines)
         raise MessageNotSent(
             hide_address(" ".join(reasons), address) or messages.notifications.TARGET_REFUSED
         )
@@ -91,5 +96,19 @@ def hide_address(text: str, address: str) -> str:
     return text
 
 
-def _read(address: str) -> apprise.NotifyBase | None:
-    return apprise.Apprise.instantiate(address, asset=_ASSET)
+def read_service(address: str, time_limit: float = 0) -> apprise.NotifyBase | None:
+    """Return the service of an address; None where Apprise does not understand it.
+
+    Apprise takes a service that answers after 4 s, or a mail server that answers after 15 s, for one that is down. So it gets
+    the time that a run has, unless the address itself has a limit (``rto``, ``cto``).
+
+    Parameters
+    ----------
+    time_limit
+        Seconds that the service has to answer; 0 for Apprise's own limits.
+    """
+    service = apprise.Apprise.instantiate(address, asset=_ASSET)
+    limit = "socket_connect_timeout" if address.lower().startswith(E_MAIL) else "socket_read_timeout"
+    if service and time_limit and getattr(service, limit) == getattr(type(service), limit):
+        setattr(service, limit, time_limit)
+    return service

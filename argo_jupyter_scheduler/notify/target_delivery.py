@@ -38,7 +38,7 @@ def deliver(
         from argo_jupyter_scheduler.notify import target_client  # which takes half a second to import
 
         try:
-            target_client.send(message, address, settings.file_limit, once.claim)
+            target_client.send(message, address, settings, once.claim)
         except (MessageNotSent, SentElsewhere):
             raise
         except Exception as error:  # a service's bug, whose text may have the address

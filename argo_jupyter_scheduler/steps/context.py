@@ -13,7 +13,7 @@ from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError
 from argo_jupyter_scheduler.domain.options import Options, read_options
 from argo_jupyter_scheduler.domain.status import COMPLETED, FAILED, STOPPED, WAITING
 from argo_jupyter_scheduler.storage.database import Database
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder, whole_number
 from argo_jupyter_scheduler.storage.schema import JobRow
 
 log = logging.getLogger("argo_jupyter_scheduler")
@@ -128,10 +128,8 @@ class Context:
         if self._result:
             return self._result
         content = self.folder.read(RESULT)
-        error = content.get("error")
-        return Result(
-            bool(content.get("succeeded")), str(error) if error else None, int(content.get("attempts", 1))
-        )
+        error, attempts = content.get("error"), whole_number(content, "attempts", 1)
+        return Result(bool(content.get("succeeded")), str(error) if error else None, attempts)
 
     def write_result(self, result: Result) -> None:
         """Leave how `main` ended for later steps."""
@@ -140,7 +138,7 @@ class Context:
 
     def has_begun(self) -> bool:
         """Return whether a process has begun to execute the notebook in this attempt, or in a later one."""
-        return int(self.folder.read(PROGRESS).get("attempt", -1)) >= self.attempt
+        return whole_number(self.folder.read(PROGRESS), "attempt", -1) >= self.attempt
 
     def outcome(self) -> tuple[str, str]:
         """Return the run's end status and why, judged by its files first: what `main` says it did, it did.
@@ -174,6 +172,5 @@ class Context:
         if job:
             with contextlib.suppress(ArgoSchedulerError):  # a row that another backend wrote
                 asked = read_options(job.tags, job.runtime_environment_parameters, of_run=True)
-        return messages.runs.timed_out(
-            asked.timeout or None, int(self.folder.read(PROGRESS).get("cell") or 0)
-        )
+        cell = whole_number(self.folder.read(PROGRESS), "cell")
+        return messages.runs.timed_out(asked.timeout or None, cell)

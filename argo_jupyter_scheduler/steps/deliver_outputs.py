@@ -17,7 +17,7 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, output_template
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded, RunError
 from argo_jupyter_scheduler.domain.output_template import OutputTemplate, parse_output_templates
-from argo_jupyter_scheduler.domain.parameters import list_defaults, read_value
+from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults, read_value
 from argo_jupyter_scheduler.domain.run_settings import ARGO, RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.steps.context import Context, Result, log
@@ -73,7 +73,7 @@ def deliver(context: Context, job: JobRow, outputs: Collection[Output]) -> None:
         They could not be written. The run has then failed, also for the processes that come after this one.
     """
     settings = context.folder.read_settings()
-    there = [output for output in outputs if (context.folder.path / output.name).is_file()]
+    there = [output for output in outputs if context.folder.holds(output.name)]
     failures: list[tuple[str, Exception]] = []
     for number, template in enumerate(parse_output_templates(settings.output), start=1):
         place = settings.output
@@ -121,6 +121,7 @@ class _Delivery:
         self._record = self._folder.read(record)
         scheduled_time = find_scheduled_time(context.database, job, settings)
         created = datetime.fromtimestamp(job.create_time / 1000)
+        self._scheduled_time = scheduled_time
         self._moment = datetime.fromisoformat(scheduled_time) if scheduled_time else created
         """The time in the outputs' names: the run's moment in the definition's time zone, else when it was created."""
         definition = context.database.get_definition(job.job_definition_id or "")
@@ -147,7 +148,7 @@ class _Delivery:
                 name = str(known["name"])
                 self.destination.replace(source, name)
             else:
-                name = self._create(source, [stem + output.suffix for stem in stems])
+                name = self._create(output.name, source, [stem + output.suffix for stem in stems])
             path = self.destination.locate(name)
             files[output.name] = {"name": name, "path": path, "version": version}
             self._folder.write(self._record_name, self._record)
@@ -170,8 +171,17 @@ class _Delivery:
             self._folder.write(self._record_name, self._record)
         return stems if self._record["is_first"] else stems[1:]
 
-    def _create(self, source: Path, names: Iterable[str]) -> str:
+    def _create(self, output: str, source: Path, names: Iterable[str]) -> str:
+        """Put a new file into the destination; return the first of its names that is free, or was this run's before."""
+        begun = (self._record.get("begun") or {}).get(output)
         for name in names:
+            exists = self.destination.exists(name)
+            if exists and name == begun:  # a process put it there, and was killed before it could note that
+                self.destination.replace(source, name)
+                return name
+            if not exists:
+                self._record["begun"] = {output: name}
+                self._folder.write(self._record_name, self._record)
             if self.destination.create(source, name):
                 return name
         raise RunError(messages.outputs.output_occupied(self.destination.locate(name)))
@@ -179,11 +189,12 @@ class _Delivery:
     def _update_latest(self, outputs: Iterable[Output], definition_id: str) -> None:
         """Replace the definition's files in `latest`, unless a later run has done so."""
         latest = self._open(self._template.fill_latest(self._values))
-        moment = int(self._moment.timestamp())
+        # A run about a moment to come must not keep out those until then.
+        moment = min(int(self._moment.timestamp()), self._job.create_time // 1000)
         with latest.locked():
-            files: dict[str, Any] = latest.read_record().get("files") or {}
+            files = _read_entries(latest.read_record())
             own = {name for name, entry in files.items() if entry.get("definition") == definition_id}
-            if any(int(files[name].get("moment") or 0) > moment for name in own):
+            if any(files[name]["moment"] > moment for name in own):
                 return
             sources = {}
             for output in outputs:
@@ -209,13 +220,15 @@ class _Delivery:
         staging = self._folder.path.parent
         if self._settings.engine == ARGO and not _is_mounted(Path(root), staging):
             raise RunError(messages.outputs.ROOT_NOT_MOUNTED)
-        return RootFolder(Path(root), list(folders), [staging])
+        return RootFolder(Path(root), list(folders), [staging], self._job.job_id)
 
     def _find_values(self, status: str) -> dict[str, str]:
         """Return what fills the placeholders."""
         job = self._job
         names = set(output_template.find_parameters(self._template))
         given = {name: str(value) for name, value in (job.parameters or {}).items() if name in names}
+        if self._scheduled_time:
+            given.setdefault(output_template.SCHEDULED_TIME, self._scheduled_time)
         defaults = _read_defaults(self._folder.path / job.input_filename) if names - given.keys() else {}
         return {
             **defaults,
@@ -236,6 +249,17 @@ def _is_mounted(root: Path, staging: Path) -> bool:
     except OSError:
         return False
     return root_device != own or staging.stat().st_dev == own
+
+
+def _read_entries(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a record of `latest` says of each file, without what no run wrote: anybody can edit it."""
+    files = record.get("files")
+    entries = files.items() if isinstance(files, dict) else ()
+    return {
+        name: entry
+        for name, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("moment"), int)
+    }
 
 
 def _choose_name(
@@ -263,11 +287,12 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
     from argo_jupyter_scheduler.environments import kernels  # few templates need it
 
     try:
-        content = json.loads(notebook.read_text(encoding="utf-8-sig"))
+        content = json.loads(notebook.read_text(encoding="utf-8-sig")) if notebook.is_file() else {}
         _, language = kernels.notebook_kernel(content["metadata"])
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
-        found = list_defaults(source if isinstance(source, str) else "".join(source), language)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        source = source if isinstance(source, str) else "".join(source)
+        found, computed = list_defaults(source, language), find_computed(source, language)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return {}
-    return {one.name: str(read_value(one.default)) for one in found}
+    return {one.name: str(read_value(one.default)) for one in found if one.name not in computed}

@@ -28,6 +28,9 @@ from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
 JOB_VARIABLE = "ARGO_JUPYTER_SCHEDULER_JOB_ID"
 """Set in a run's process and in everything that it starts: finds what a killed run left behind."""
 
+SERVER_SECRETS = ("ARGO_TOKEN", "ARGO_TOKEN_FILE", "CONDA_STORE_TOKEN")
+"""Variables of the server that no run needs, and no notebook is to see."""
+
 KILL_AFTER_SECONDS = 3.0
 """How long a run's processes have between TERM and KILL."""
 
@@ -82,9 +85,10 @@ def _start(database: Database, staging_path: str, job_id: str, environment: Mapp
         return  # it is on its way; on a busy machine that takes longer than the next look
     command = [sys.executable, "-m", "argo_jupyter_scheduler.steps", *plan.STEPS, "--local"]
     command += ["--db-url", quote(database.url), "--staging-path", quote(staging_path), "--job-id", job_id]
+    inherited = {name: value for name, value in os.environ.items() if name not in SERVER_SECRETS}
     _children[job_id] = subprocess.Popen(
         command,
-        env={**os.environ, **database.environment, **environment, JOB_VARIABLE: job_id},
+        env={**inherited, **database.environment, **environment, JOB_VARIABLE: job_id},
         cwd=folder.private,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # the steps write their log themselves
@@ -126,14 +130,14 @@ def find_process(folder: RunFolder, pid: int) -> psutil.Process | None:
         difference = abs(process.create_time() - float(identity["create_time"]))
         is_same = difference < CLOCK_TOLERANCE_SECONDS and process.status() != psutil.STATUS_ZOMBIE
         return process if is_same else None
-    except (KeyError, psutil.NoSuchProcess):
+    except (KeyError, TypeError, ValueError, OverflowError, psutil.NoSuchProcess):
         return None
 
 
 def is_process_gone(folder: RunFolder, pid: int) -> bool:
     """Return whether the process that claimed a run is gone, also one of another machine that shares the staging folder."""
     identity = folder.private / _identity_file(pid)
-    if not identity.exists():  # somebody deleted it
+    if not identity.is_file():  # somebody deleted it
         return not psutil.pid_exists(pid) or read_job_id(psutil.Process(pid)) != folder.path.name
     is_held = is_locked(identity)
     return find_process(folder, pid) is None if is_held is None else not is_held

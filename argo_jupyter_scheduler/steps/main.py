@@ -67,6 +67,7 @@ def _execute(context: Context, job: JobRow) -> None:
             execute.execute_notebook(context, job)
     except RunError as failure:
         error = failure
+    context.folder.restore_rights()
     try:
         _convert(context, job, was_ended=isinstance(error, RunEnded))
     except RunError as failure:

@@ -9,7 +9,7 @@ from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps import deliver_outputs, run_log
 from argo_jupyter_scheduler.steps.context import Context, log
 from argo_jupyter_scheduler.storage.atomic import copy_whole, link_or_copy, sync
-from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.folders import RunFolder, is_plain_file
 from argo_jupyter_scheduler.storage.output_names import output_filename
 from argo_jupyter_scheduler.storage.schema import JobRow
 
@@ -45,7 +45,7 @@ def run(context: Context) -> None:
 def find_missing(folder: RunFolder, job: JobRow) -> list[str]:
     """Return the formats of a job that are not published."""
     names = _name_outputs(folder, job, job.output_formats or ())
-    return [output_format for output_format, name in names.items() if not (folder.path / name).is_file()]
+    return [output_format for output_format, name in names.items() if not is_plain_file(folder.path / name)]
 
 
 def _name_outputs(folder: RunFolder, job: JobRow, output_formats: Iterable[str]) -> dict[str, str]:
@@ -59,7 +59,7 @@ def publish(folder: RunFolder, job: JobRow, output_formats: Iterable[str]) -> di
     names = _name_outputs(folder, job, output_formats)
     for output_format, name in names.items():
         output = folder.output(output_format)
-        if output.is_file():
+        if is_plain_file(output):
             # The log is still being written. What is complete needs no second copy, nor space on a full disk.
             (copy_whole if output == folder.log else link_or_copy)(output, folder.path / name)
             sync(folder.path / name)

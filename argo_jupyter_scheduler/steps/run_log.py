@@ -76,6 +76,11 @@ class _Copier:
             self._file.close()
 
 
+def _open_log(path: str, flags: int) -> int:
+    """Open a log, which a notebook may have replaced: never a file elsewhere, and never a pipe, which would keep this waiting."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
 @contextlib.contextmanager
 def tee(path: Path) -> Iterator[None]:
     """Copy everything that this process and its children print to `path` as well.
@@ -84,7 +89,7 @@ def tee(path: Path) -> Iterator[None]:
     Where the folder is gone (the job was deleted), nothing is copied.
     """
     try:
-        file = open(path, "ab", buffering=0)  # noqa: SIM115 (the copier closes it)
+        file = open(path, "ab", buffering=0, opener=_open_log)  # noqa: SIM115 (the copier closes it)
     except OSError:
         yield
         return
@@ -124,5 +129,5 @@ def note(path: Path, text: str) -> None:
     line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} WARNING {text}\n".encode(errors="replace")
     with contextlib.suppress(OSError):
         os.write(_terminal[-1], line)
-    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as file:
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0, opener=_open_log) as file:
         file.write(line)

@@ -9,29 +9,47 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from argo_jupyter_scheduler.storage.copying import copy_content
+from argo_jupyter_scheduler.storage.locks import is_locked
 
 UNFINISHED = f".{'[0-9a-f]' * 12}.part"
 """The names of files that are not yet moved into place, as a pattern of `glob`."""
 
+OWNER_CHARACTERS = 8
+"""How many characters of a run's id begin the names of its unfinished files."""
+
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Yield where a file is written before it is moved into place; what is left there is deleted."""
-    part = _beside(path)
+def beside(path: Path, owner: str = "") -> Iterator[Path]:
+    """Yield where a file is written before it is moved into place; what is left there is deleted.
+
+    Parameters
+    ----------
+    owner
+        The id of the run that writes it, for `remove_unfinished`.
+    """
+    part = _beside(path, owner)
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
+def _beside(path: Path, owner: str = "") -> Path:
     """Return where a file is written before it is moved into place: a name of its own, and short, since the file's may be long."""
-    return path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    return path.with_name(f".{(owner[:OWNER_CHARACTERS] + uuid.uuid4().hex)[:12]}.part")
 
 
-def write_whole(path: Path, content: str | bytes, private: bool = False) -> None:
+def remove_unfinished(folder: Path, owner: str) -> None:
+    """Delete what killed processes of a run left in a folder before they moved it into place."""
+    begin = owner[:OWNER_CHARACTERS]
+    for part in folder.glob(f".{begin}{'[0-9a-f]' * (12 - len(begin))}.part"):
+        if is_locked(part) is False:
+            part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes, private: bool = False, owner: str = "") -> None:
     """Write a file so that no reader ever sees half of it; a private one is at no time readable by other users."""
-    beside = _beside(path)
+    beside = _beside(path, owner)
     try:
         beside.touch(0o600 if private else 0o666)
         if isinstance(content, str):

@@ -21,7 +21,7 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.domain.output_template import STORES
 from argo_jupyter_scheduler.domain.text import one_line, shorten
-from argo_jupyter_scheduler.storage.atomic import beside, sync, write_whole
+from argo_jupyter_scheduler.storage.atomic import beside, remove_unfinished, sync, write_whole
 from argo_jupyter_scheduler.storage.copying import copy_content
 from argo_jupyter_scheduler.storage.locks import locked
 
@@ -91,6 +91,8 @@ class RootFolder:
         The names of the folders, outer ones first.
     left_out
         Folders that it must not be in, such as the staging area.
+    owner
+        The id of the run whose files are put here.
 
     Raises
     ------
@@ -98,8 +100,10 @@ class RootFolder:
         A link leads out of the root folder.
     """
 
-    def __init__(self, root: Path, folders: Sequence[str], left_out: Sequence[Path] = ()) -> None:
-        self._root, self._left_out = root, left_out
+    def __init__(
+        self, root: Path, folders: Sequence[str], left_out: Sequence[Path] = (), owner: str = ""
+    ) -> None:
+        self._root, self._left_out, self._owner = root, left_out, owner
         self._folder = root.joinpath(*folders)
         self.address = str(self._folder)
         self.check(self._folder)
@@ -120,8 +124,7 @@ class RootFolder:
     def create(self, source: Path, name: str) -> bool:
         """Copy a file here; return False where there is another one of that name."""
         target = self._make_place(name)
-        with beside(target) as part:
-            self._copy(source, part)
+        with self._copied(source, target) as part:
             try:
                 os.link(part, target)
             except FileExistsError:
@@ -136,9 +139,11 @@ class RootFolder:
     def replace(self, source: Path, name: str) -> None:
         """Copy a file here, replacing any file of that name."""
         target = self._make_place(name)
-        with beside(target) as part:
-            self._copy(source, part)
-            os.replace(part, target)
+        with self._copied(source, target) as part:
+            try:
+                os.replace(part, target)
+            except IsADirectoryError as error:
+                raise RunError(messages.outputs.output_occupied(str(target))) from error
         sync(target.parent)
 
     def exists(self, name: str) -> bool:
@@ -153,20 +158,19 @@ class RootFolder:
 
     def read_record(self) -> dict[str, Any]:
         """Return the content of `RECORD`; empty where there is none, or a damaged one."""
-        try:
-            return _read_record((self._folder / RECORD).read_bytes())
-        except FileNotFoundError:
-            return {}
+        path = self._folder / RECORD
+        return _read_record(path.read_bytes()) if path.is_file() else {}
 
     def write_record(self, content: dict[str, Any]) -> None:
         """Write `RECORD`."""
-        write_whole(self._make_place(RECORD), json.dumps(content, indent=1))
+        write_whole(self._make_place(RECORD), json.dumps(content, indent=1), owner=self._owner)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep others who do the same waiting, on any machine."""
         with contextlib.ExitStack() as stack:
             path = self._make_place(f"{RECORD}.lock")
+            self.check(path)  # a link would make a file elsewhere
             with contextlib.suppress(OSError):
                 path.touch()
                 stack.enter_context(locked(path))
@@ -184,13 +188,26 @@ class RootFolder:
 
     def _make_place(self, name: str) -> Path:
         target = self._place(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
         self.check(target.parent)  # a link may have been put there meanwhile
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            file = next(path for path in (target.parent, *target.parents) if os.path.lexists(path))
+            raise RunError(messages.outputs.output_occupied(str(file))) from error
+        self.check(target.parent)
         return target
 
-    def _copy(self, source: Path, part: Path) -> None:
-        copy_content(source, part)
-        sync(part)
+    @contextlib.contextmanager
+    def _copied(self, source: Path, target: Path) -> Iterator[Path]:
+        """Yield a copy beside its place. It is locked, so only that of a killed process is deleted."""
+        if self._owner:
+            remove_unfinished(target.parent, self._owner)
+        with beside(target, self._owner) as part:
+            part.touch()
+            with locked(part):
+                copy_content(source, part)
+                sync(part)
+                yield part
 
 
 class StoreFolder:

@@ -35,9 +35,10 @@ import itertools
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,10 @@ SUFFIXES = "suffixes.json"
 TAKEN = "taken.json"
 
 
+CACHES = frozenset({"__pycache__", ".ipynb_checkpoints"})
+"""Folders whose files nobody misses among a run's results."""
+
+
 def delivered_record(number: int) -> str:
     """Return the name of the private file that says what was delivered to a run's first, second, … place."""
     return "delivered.json" if number == 1 else f"delivered-{number}.json"
@@ -77,11 +82,38 @@ def notified(target: str) -> str:
     return f"notified-{target}"
 
 
+def whole_number(content: Mapping[str, Any], key: str, default: int = 0) -> int:
+    """Return a whole number of a private file's content; `default` where there is none."""
+    number = content.get(key)
+    return number if isinstance(number, int) else default
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether there is a file, and no link: a notebook can make one that leads anywhere."""
+    return path.is_file() and not path.is_symlink()
+
+
 def is_own_file(folder: Path, path: str) -> bool:
     """Return whether a relative path is a file of a run's folder, wherever links lead, and not a private one."""
     folder, found = folder.resolve(), (folder / path).resolve()
     is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
     return is_within and found.is_file()
+
+
+def _make_deletable(folder: Path) -> None:
+    """Give the owner the rights to delete all in a folder: tools such as Go leave folders that cannot be written."""
+    folders = [str(folder)]
+    while folders:
+        path = folders.pop()
+        with contextlib.suppress(OSError):
+            os.chmod(path, stat.S_IRWXU)
+            with os.scandir(path) as entries:
+                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _read_suffix(value: object, default: str) -> str:
+    """Return a suffix, unless it would lead to another folder."""
+    return value if isinstance(value, str) and "/" not in value else default
 
 
 class RunFolder:
@@ -107,12 +139,23 @@ class RunFolder:
 
     def delete(self) -> None:
         """Delete the folder and all within; a folder that does not exist is not an error."""
+        if self.path.is_symlink() or self.path.is_file():  # a notebook has put it there
+            self.path.unlink(missing_ok=True)
         for _ in range(3):  # a process that is just being killed may still write
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
                 return
+            _make_deletable(self.path)
             time.sleep(0.1)
         shutil.rmtree(self.path)
+
+    def restore_rights(self) -> None:
+        """Give the owner the rights to this folder again that its notebook has taken."""
+        for path in (self.path, self.private):
+            with contextlib.suppress(OSError):
+                mode = stat.S_IMODE(path.stat().st_mode)
+                if mode & stat.S_IRWXU != stat.S_IRWXU:
+                    os.chmod(path, mode | stat.S_IRWXU)
 
     def output(self, output_format: str) -> Path:
         """Return where an output lies before it is published."""
@@ -121,33 +164,41 @@ class RunFolder:
     def suffixes(self, output_formats: Iterable[str]) -> dict[str, str]:
         """Return the suffix of each format's published output, without the first dot; earlier versions took the format's name."""
         known = self.read(SUFFIXES)
-        return {name: str(known.get(name, name)) for name in output_formats}
+        return {name: _read_suffix(known.get(name), name) for name in output_formats}
 
     def delivered(self) -> dict[str, str]:
         """Return where files were delivered, full paths or addresses, by their relative paths here."""
         found: dict[str, str] = {}
         records = (self.read(delivered_record(number)) for number in itertools.count(1))
-        for record in itertools.takewhile(bool, records):
-            for name, entry in record.get("files", {}).items():
-                if name not in found or "://" in found[name]:  # JupyterLab can open a file, not an object
-                    found[name] = str(entry["path"])
+        with contextlib.suppress(AttributeError, LookupError, TypeError):  # a damaged record
+            for record in itertools.takewhile(bool, records):
+                for name, entry in record.get("files", {}).items():
+                    if name not in found or "://" in found[name]:  # JupyterLab can open a file, not an object
+                        found[name] = str(entry["path"])
         return found
 
     def read(self, name: str) -> dict[str, Any]:
-        """Return the content of a private JSON file, empty where there is none, or one that a power failure has damaged."""
+        """Return the content of a private JSON file; empty where there is none, or one that somebody has damaged.
+
+        A notebook can write here. Whatever it leaves must neither hold up the server, as a pipe would, nor fail another run.
+        """
+        path = self.private / name
         try:
-            content: dict[str, Any] = json.loads((self.private / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except (FileNotFoundError, PermissionError, ValueError, RecursionError):
             return {}
-        return content
+        return content if isinstance(content, dict) else {}
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a private JSON file, whole."""
         write_whole(self.private / name, json.dumps(content, indent=1), private=True)
 
     def read_settings(self) -> RunSettings:
-        """Return what the server wrote for the run's steps; defaults where there is nothing."""
-        return RunSettings.from_json(self.read(SETTINGS))
+        """Return what the server wrote for the run's steps; defaults where there is nothing, or something damaged."""
+        try:
+            return RunSettings.from_json(self.read(SETTINGS))
+        except (AttributeError, TypeError, ValueError):
+            return RunSettings.from_json({})
 
     def has_settings(self) -> bool:
         """Return whether the server, or `create-job-id`, has completed the folder."""
@@ -178,7 +229,7 @@ class RunFolder:
             (self.private / name).touch(exist_ok=False)
         except FileExistsError:
             return False
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         return True
 
@@ -248,9 +299,15 @@ class RunFolder:
         self.write(STAGED, {path: self._version(path) for path in self.files()})
 
     def find_made_files(self) -> list[str]:
-        """Return the relative paths of the files that were made or changed since `stage`."""
+        """Return the relative paths of the files that were made or changed since `stage`, but for caches of Python and Jupyter."""
         staged = self.read(STAGED)
-        return [path for path in self.files() if self.holds(path) and staged.get(path) != self._version(path)]
+        return [
+            path
+            for path in self.files()
+            if not CACHES.intersection(Path(path).parts)
+            and self.holds(path)
+            and staged.get(path) != self._version(path)
+        ]
 
     def holds(self, path: str) -> bool:
         """Return whether a relative path is a file of this run: no link that leads out of the folder, or to a private file."""

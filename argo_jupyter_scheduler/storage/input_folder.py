@@ -57,10 +57,12 @@ class FolderRules:
 
     def with_ignore_file(self, folder: Path) -> FolderRules:
         """Return the rules with the patterns that a folder itself has."""
+        path = folder / IGNORE_FILE
         try:
-            lines = (folder / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         except OSError:
             return self
+        lines = text.splitlines()
         patterns = [line.strip() for line in lines]
         own = [pattern for pattern in patterns if pattern and not pattern.startswith("#")]
         return replace(self, excluded=[*self.excluded, *own])

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from argo_jupyter_scheduler.storage.folders import is_plain_file
+
 
 @dataclass(frozen=True)
 class LogText:
@@ -29,7 +31,7 @@ class LogText:
 
 
 def read_part(path: Path, offset: int, limit: int, is_growing: bool) -> LogText:
-    """Read a part of a log; it never begins or ends within a character. A log that does not exist yet is empty.
+    """Read a part of a log; it never begins or ends within a character. A log that does not exist yet, or is not a file, is empty.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ def read_part(path: Path, offset: int, limit: int, is_growing: bool) -> LogText:
     is_growing
         Whether the log's last character may be half written.
     """
+    if not is_plain_file(path):
+        return LogText("", 0, 0, 0)
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed by `with`)
     except FileNotFoundError:

@@ -35,6 +35,10 @@ def talk_nonsense(argo: ArgoStandIn, **where: Any) -> None:
     argo.fail_next(200, "<html>Log in</html>", **where)
 
 
+def answer_nothing(argo: ArgoStandIn, **where: Any) -> None:
+    argo.fail_next(200, {}, **where)
+
+
 def lose_answer(argo: ArgoStandIn, **where: Any) -> None:
     argo.fail_next(504, "gateway timeout", done=True, **where)
 
@@ -212,11 +216,12 @@ def test_lost_workflow_of_real_argo(world: World, verdict: Verdict, choose: rand
 
 
 @pytest.mark.fault("Argo's server is away while a notebook runs")
+@pytest.mark.parametrize("fault", [break_, answer_nothing])
 @on_argo
-def test_away(impatient: World, verdict: Verdict, argo: ArgoStandIn) -> None:
+def test_away(impatient: World, verdict: Verdict, argo: ArgoStandIn, fault: Callable[..., None]) -> None:
     world = impatient
     job_id = world.create("import time; time.sleep(1)")
-    break_(argo, times=1000)
+    fault(argo, times=1000)
     for _ in range(5):
         world.reconcile()
         time.sleep(0.5)

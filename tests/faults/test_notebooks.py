@@ -22,6 +22,16 @@ IGNORE = "import signal\nfor number in (signal.SIGTERM, signal.SIGINT, signal.SI
 CLOSE = "import os; os.closerange(0, 3)"
 CLOSE_ALL = "import os; os.closerange(0, 1000)"
 DELETE = "import os, shutil; shutil.rmtree(os.getcwd())"
+REPLACE = "import os, shutil; path = os.getcwd(); shutil.rmtree(path); open(path, 'w').write('x')"
+DAMAGE = """
+import os, signal
+os.chdir(".argo-jupyter-scheduler")
+for name in os.listdir():
+    os.remove(name)
+    os.mkfifo(name)
+os.mkdir("result.json")
+os.kill(os.getppid(), signal.SIGKILL)
+"""
 PRINT = "for _ in range(2000): print('x' * 99_999)"
 FILL = "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30)); a = bytearray(4 * 2**30)"
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
@@ -33,6 +43,8 @@ NOTEBOOKS = {
     "closes its output": (CLOSE, ""),
     "closes all descriptors": (CLOSE_ALL, "kernel.*(died|ended|killed|stopped)|did not|Bad file"),
     "deletes its own folder": (DELETE, "folder in the staging area was deleted"),
+    "replaces its own folder": (REPLACE, "folder in the staging area was deleted"),
+    "replaces its run's files by pipes": (DAMAGE, "process ended|exit code 137"),
     "prints 200 MB": (PRINT, ""),
     "fills memory": (FILL, "MemoryError"),
     "kills its kernel": (KILL, "killed.*SIGKILL"),

@@ -56,7 +56,7 @@ class World:
 
     def injection(self, target: str, kind: str = "kill", at: int = 0) -> Injection:
         """Return a fault of one of this world's processes."""
-        watched = (self.staging, Path(str(self.database.engine.url.database)))
+        watched = (self.staging, self.root, Path(str(self.database.engine.url.database)))
         return Injection(target, watched, self.folder / "state", kind, at)
 
     @property

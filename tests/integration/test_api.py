@@ -17,6 +17,7 @@ from tornado.httpclient import HTTPClientError
 
 from argo_jupyter_scheduler.scheduler import ArgoScheduler
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.input_folder import PRIVATE
 from argo_jupyter_scheduler.storage.schema import INDICES
 from tests.stand_ins.argo import ArgoStandIn
 from tests.support.eventually import eventually_async
@@ -314,6 +315,9 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"output_formats": ["\ud800"]}, "not valid Unicode"),
     ({"input_uri": "\ud800.ipynb"}, "not valid Unicode"),
     ({"input_uri": "\udcff.ipynb"}, "not valid Unicode"),
+    ({"job_definition_id": "../../root"}, "Job definition ../../root not found."),
+    ({"job_definition_id": "{{workflow.name}}"}, "Job definition {{workflow.name}} not found."),
+    ({"input_filename": PRIVATE}, "is not a plain file name"),
     ({"input_uri": LONG}, "The input path has 1000000 characters. Use at most 4096."),
     ({"input_uri": "a\0b"}, "NUL"),
     *(({"input_uri": f"deep-{levels}.ipynb"}, "It is nested too deeply.") for levels in DEEP),

@@ -224,6 +224,16 @@ def test_a_submission_whose_answer_breaks_off_starts_one_run(plain: ArgoStandIn,
     assert list(plain.runs) == [JOB.workflow_name]
 
 
+def test_an_empty_answer_does_not_say_that_an_object_is_there_or_gone(
+    plain: ArgoStandIn, database: Database
+) -> None:
+    engine = engine_of(plain, database)
+    plain.fail_next(200, {}, times=1000, path="/workflows/dev")
+    for call in (engine.submit, engine.exists, engine.is_executing, engine.stop):
+        with pytest.raises(EngineUnavailable, match="is not Argo's API"):
+            call(JOB)
+
+
 @pytest.mark.parametrize("trouble", ["hangs", "stalls", "hangs, then fails"])
 def test_all_tries_together_end_in_time(plain: ArgoStandIn, trouble: str) -> None:
     if trouble == "stalls":

@@ -100,9 +100,9 @@ async def test_a_request_that_is_wrong_is_refused(jobs: Jobs) -> None:
         ),
         ({"files": {"../../a.yaml": DAILY}}, "../../a.yaml:2: Input path '../daily.ipynb' is outside"),
         ({"files": {"a.yaml": 7}}, "files.a.yaml: write the file's text."),
-        ({"files": [DAILY]}, "files: write a dict."),
+        ({"files": [DAILY]}, "files: write the texts of files by their paths."),
         ({"file": DAILY}, "Field 'file' not found. Available: files"),
-        ({"files": {"s/a.yaml": DAILY}, "prune": 1}, "prune: write a bool."),
+        ({"files": {"s/a.yaml": DAILY}, "prune": 1}, "prune: write true or false."),
         ({"files": {"s/a.yaml": DAILY}, "origin": "A b"}, "'A b' is not a valid origin."),
         ({"prune": True}, "The files contain no job definitions"),
     ]
@@ -147,10 +147,11 @@ def test_definitions_are_applied_by_the_command(machine: Machine, folder: Path) 
     assert machine.command("apply", ".", "daily.yaml") == (
         "Job definitions: 0 created, 0 changed, 0 deleted, 2 unchanged.\n"
     )
-    (folder / "daily.yaml").write_text(DAILY.replace("* * * * *", "0 6 * * *"))
+    (folder / "daily.yaml").write_text(DAILY.replace("* * * * *", "0 6 * * *") + "options: {retries: 2}\n")
     assert machine.command("apply", "daily.yaml", "--dry-run").splitlines() == [
         "~ Daily report (daily.yaml:1)",
         "    schedule: * * * * * → 0 6 * * *",
+        "    options.retries: null → 2",
         "Would be: 0 created, 1 changed, 0 deleted, 0 unchanged.",
     ]
     assert listed(machine)["Daily report"]["schedule"] == "* * * * *"
@@ -185,7 +186,7 @@ def test_files_that_are_wrong_change_nothing(machine: Machine, folder: Path) -> 
     assert (machine.exit_code, machine.files()) == (1, before)
     for words in (
         "bad.yml:2: Key 'notbook' not found. Available: notebook.",
-        "worse.yaml: The file cannot be",
+        "worse.yaml: The file is not UTF-8. Save it as UTF-8.",
     ):
         assert words in machine.output
     for arguments, code, words in (

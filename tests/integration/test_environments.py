@@ -335,6 +335,10 @@ async def test_papermill_runs_in_the_environment_where_that_is_wished(jobs: Jobs
     assert "ZeroDivisionError" in files["html"].read_text()
     assert "42 inf" in files["log"].read_text()
 
+    source = notebook("1", "import os; os.abort()")
+    job = await jobs.wait(await jobs.create("d.ipynb", source, runtime_environment_name="whole"))
+    assert (job["status"], job["status_message"]) == ("FAILED", "The kernel died in cell 2.")
+
     job_id = await jobs.create("p.ipynb", notebook(parent), runtime_environment_name="analytics")
     assert "argo_jupyter_scheduler.steps" in await printed(jobs, job_id)
 

@@ -136,6 +136,47 @@ def test_a_dead_kernel_is_explained(execute: Execute, code: str, message: str) -
     assert run.printed == "alive\n"
 
 
+def test_what_a_task_shows_later_is_kept(execute: Execute) -> None:
+    begin = (
+        "import asyncio\nfrom IPython.display import clear_output\nbegin = asyncio.Event()\n"
+        "async def work():\n    await begin.wait()\n    print('gone')\n    clear_output(wait=True)\n    print('from the task')\n"
+        "task = asyncio.create_task(work())"
+    )
+    run = execute(begin, "print('before')\nbegin.set()\nawait task\nprint('after')")
+    assert ended(run) == ("COMPLETED", None)
+    assert [line for line in run.printed.splitlines() if line != "gone"] == [
+        "from the task",
+        "before",
+        "after",
+    ]
+
+
+def test_a_progress_bar_is_one_line_as_in_jupyterlab(execute: Execute) -> None:
+    bar = "import sys\nfor n in range(3):\n    print(f'\\r{n} of 2', end='', file=sys.stderr, flush=True)"
+    last = "display('old', display_id='d')\nprint('a', flush=True)\nprint('b')\ndisplay('new', display_id='d', update=True)"
+    run = execute(bar, f"{last}\ndisplay('last')")
+    assert [output.text for output in run.cells[0].outputs] == ["2 of 2"]
+    old, printed, shown = run.cells[1].outputs
+    assert (old.data["text/plain"], printed.text, shown.data["text/plain"]) == ("'new'", "a\nb\n", "'last'")
+    assert "0 of 2" not in run.published(".html").read_text()
+
+
+def test_help_is_shown_as_in_jupyterlab(execute: Execute) -> None:
+    run = execute("print('first')\nlen?", "len?\n2")
+    assert ended(run) == ("COMPLETED", None)
+    printed, page = run.cells[0].outputs
+    assert printed.text == "first\n"
+    assert "Return the number of items" in page.data["text/plain"]
+    assert "Return the number of items" in run.published(".html").read_text()
+
+
+def test_a_notebook_knows_its_path_as_in_jupyterlab(execute: Execute) -> None:
+    run = execute(
+        "import os; print(os.environ['JPY_SESSION_NAME'] == __session__ == os.path.abspath('n.ipynb'))"
+    )
+    assert run.printed == "True\n"
+
+
 # The reason
 
 
@@ -162,6 +203,21 @@ def test_the_reason_is_the_kernels_own(execute: Execute, code: str, message: str
     status, text = ended(execute(code))
     assert status == "FAILED"
     assert str(text).replace("�", "\\udce4").startswith(message)
+
+
+def test_a_long_reason_leaves_room_for_the_cell(execute: Execute) -> None:
+    run = execute("raise ValueError('long ' * 1000)")
+    status, message = ended(run)
+    assert status == "FAILED"
+    assert re.fullmatch(r"ValueError: (long )+\w*… \(cell 1, In \[1\]\)", str(message))
+    assert "long " * 1000 in run.log
+
+
+def test_a_path_that_leads_out_of_the_folder_is_explained(execute: Execute) -> None:
+    assert ended(execute("open('../data/rows.csv')"))[1] == (
+        "FileNotFoundError: [Errno 2] No such file or directory: '../data/rows.csv' (cell 1, In [1])."
+        " '../data/rows.csv' leads out of the run's folder: use its full path."
+    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
@@ -201,6 +257,16 @@ def test_what_jupyterlab_opens_is_repaired_and_run(execute: Execute) -> None:
     assert run.printed == "it ran\n"
     for line in ("Cell 1: id null", "Cell 1: tags null", "widgets without state"):
         assert line in run.log
+    assert "it ran" in run.published(".html").read_text()
+
+
+def test_a_notebook_of_an_older_format_is_upgraded(execute: Execute) -> None:
+    code = {"cell_type": "code", "language": "python", "metadata": {"tags": "parameters"}, "outputs": []}
+    cells = [{**code, "input": "n = 1"}, {**code, "input": "print('it ran', n)", "metadata": {}}]
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}]}
+    run = execute(source=json.dumps(old), parameters={"n": "2"})
+    assert ended(run) == ("COMPLETED", None)
+    assert run.printed == "it ran 2\n"
     assert "it ran" in run.published(".html").read_text()
 
 

@@ -87,6 +87,17 @@ async def test_a_download_is_the_jobs_own_files_and_has_the_users_mode(
 
 
 @local
+async def test_a_download_follows_no_link_of_a_notebook(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("somebody else's")
+    code = f"import os; os.remove('n.ipynb'); os.symlink({str(tmp_path / 'secret')!r}, 'n.ipynb')"
+    job_id = await jobs.create("n.ipynb", notebook(code))
+    assert (await jobs.wait(job_id))["status"] == "COMPLETED"
+    assert set(await jobs.download(job_id)) == {"ipynb", "html"}
+    texts = [path.read_text() for path in jobs.root.rglob("*") if path.is_file()]
+    assert "somebody else's" not in texts
+
+
+@local
 @pytest.mark.parametrize("job_id", ["..", "%2e%2e", "..%2F..%2Fetc", ID])
 async def test_a_download_of_no_job_brings_nothing(jobs: Jobs, job_id: str) -> None:
     before = sorted(jobs.root.rglob("*"))

@@ -89,6 +89,11 @@ def lies_beside(name: str) -> str:
     return f" {name} is in the notebook's folder: tick *Run job with input folder*."
 
 
+def leads_out(path: str) -> str:
+    """Return what to add to the failure of a notebook that misses a file above the run's folder."""
+    return f" '{shorten(path, 100)}' leads out of the run's folder: use its full path."
+
+
 def papermill_failed(code: int, line: str) -> str:
     """Return the message for papermill's own failure in the chosen environment."""
     return f"papermill failed in the environment (exit code {code}): {line}"

@@ -53,6 +53,14 @@ def placeholder_not_found(name: str, known: Iterable[str]) -> str:
     return f"Option output: placeholder '{{{name[:80]}}}' not found. Available: {nearest_names(name, known)}."
 
 
+def placeholder_computed(name: str) -> str:
+    """Return the message for an option ``output`` with a parameter whose value only the running notebook knows."""
+    return (
+        f"Option output: the folder cannot have placeholder '{{{name[:80]}}}', because the notebook computes that parameter. "
+        "Give it a value, or use another placeholder."
+    )
+
+
 def store_not_found(protocol: str, known: Iterable[str]) -> str:
     """Return the message for an option ``output`` with the address of something else than an object store."""
     addresses = ", ".join(f"{name}://" for name in known)
@@ -87,7 +95,7 @@ def outputs_not_delivered(place: str, reason: str) -> str:
     return f"The outputs could not be written to {place}: {reason.removesuffix('.')}. You can still download them in the panel."
 
 
-def outputs_unpublished(error: OSError) -> str:
+def outputs_unpublished(error: Exception) -> str:
     """Return the message for a run whose outputs could not be given the names under which they are downloaded."""
     return f"The outputs could not be published. {unexpected_error(error)}"
 

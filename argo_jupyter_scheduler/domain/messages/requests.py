@@ -21,7 +21,7 @@ def field_not_a_number(field: str, value: str) -> str:
 
 def query_out_of_range(name: str, value: str, low: float, high: float) -> str:
     """Return the message for a number in a request's query that is not one, or not within its limits."""
-    return f"{name}={shorten(value, 80)} is not valid. Use a number from {low:g} to {high:g}."
+    return f"{name}={shorten(value, 80)} is not valid. Use a number from {low:.16g} to {high:.16g}."
 
 
 def not_found(subject: str, name: str, known: Iterable[str]) -> str:

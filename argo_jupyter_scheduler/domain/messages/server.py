@@ -19,7 +19,8 @@ def settings_refused(reason: object) -> str:
 def unexpected_error(error: Exception) -> str:
     """Return the message for an error that no other message explains, such as one of the system."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" while {error.filename} was written" if error.filename else ""
+        written = error.filename2 or error.filename  # of a copy, the first one is what was read
+        where = f" while {written} was written" if written else ""
         return f"The disk is full{where}. Delete files that you do not need, such as old jobs, then run the job again."
     return f"{type(error).__name__}: {str(error).strip()}"
 

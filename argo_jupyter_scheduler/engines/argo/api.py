@@ -153,7 +153,8 @@ class ArgoApi:
             It refused the call.
         """
         place = f"{kind}/{self.connection.namespace}{path}"
-        return self._request(method, place, body, query, accepted, accepted_words)
+        is_object = method == "POST" or (bool(path) and method != "DELETE")
+        return self._request(method, place, body, query, accepted, accepted_words, is_object)
 
     @contextlib.contextmanager
     def read_answers(self) -> Iterator[None]:
@@ -190,14 +191,14 @@ class ArgoApi:
         query: dict[str, str] | None = None,
         accepted: tuple[int, ...] = (),
         accepted_words: str | None = None,
+        is_object: bool = False,
     ) -> KubernetesObject:
         response, words = self._send(method, place, body, query)
         if response.status < 300:
             with contextlib.suppress(ValueError, RecursionError):
                 answer = response.json()
-                if isinstance(answer, dict) and (
-                    answer or method != "POST"
-                ):  # a create is answered with the object
+                # An empty answer does not say that an object is gone, nor that it was made: a proxy may have sent it.
+                if isinstance(answer, dict) and (answer.get("metadata") or not is_object):
                     return answer
         if response.status in accepted or (accepted_words and accepted_words in words):
             return {}

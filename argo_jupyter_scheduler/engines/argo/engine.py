@@ -218,7 +218,7 @@ class ArgoEngine(Engine):
         return bool(self.api.call("GET", WORKFLOWS, path, query=query, accepted=(404,)))
 
     def is_executing(self, job: JobRow) -> bool:  # noqa: D102
-        query = {"fields": "status.phase"}
+        query = {"fields": "metadata.name,status.phase"}
         workflow = self.api.call("GET", WORKFLOWS, f"/{job.workflow_name}", query=query, accepted=(404,))
         return bool(workflow) and not observations.has_ended(workflow)
 

@@ -31,6 +31,9 @@ _FIELDS: Mapping[str, tuple[type, Any]] = {
 }
 """The fields of a request with their types and defaults."""
 
+_WANTED = {dict: "write the texts of files by their paths", str: "write text", bool: "write true or false"}
+"""What to write instead of a value of another type."""
+
 
 class ApplyHandler(SchedulerHandler):
     """Applies job definitions from files."""
@@ -81,7 +84,7 @@ def _read_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in _FIELDS:
             raise InvalidJob(messages.requests.not_found("Field", name, _FIELDS))
         if not isinstance(value, _FIELDS[name][0]):
-            raise InvalidJob(messages.requests.field_not_valid(name, f"write a {_FIELDS[name][0].__name__}"))
+            raise InvalidJob(messages.requests.field_not_valid(name, _WANTED[_FIELDS[name][0]]))
     values = {name: given.get(name, default) for name, (_, default) in _FIELDS.items()}
     for path, text in values["files"].items():
         if not isinstance(text, str):

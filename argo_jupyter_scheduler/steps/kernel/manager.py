@@ -36,6 +36,10 @@ SEND_SECONDS = 60
 """How long a message may wait to be sent to a kernel; it takes no time, unless nobody is there."""
 
 
+LOOK_MS = 200
+"""How often the shell channel is looked at while a reply is awaited."""
+
+
 def choose_ports(pid: int) -> list[int]:
     """Return five ports that no other run of this machine takes, since they follow from its process; none if all are in use."""
     for attempt in range(100):
@@ -57,7 +61,21 @@ class _PatientChannel(AsyncZMQSocketChannel):
         return await super().get_msg(timeout)
 
 
+class ShellChannel(AsyncZMQSocketChannel):
+    """The channel of a kernel's replies, which notices each of them."""
+
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Return the next message."""
+        # A reply that arrives while a message is sent may wake nobody (docs/upstream.md#unnoticed-reply). So look, too.
+        while timeout is None and not await self.socket.poll(LOOK_MS):
+            pass
+        return await super().get_msg(timeout)
+
+
 class _Client(AsyncKernelClient):
+    shell_channel_class = Type(ShellChannel)
     iopub_channel_class = Type(_PatientChannel)
 
 

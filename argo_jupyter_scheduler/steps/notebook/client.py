@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
@@ -40,6 +40,9 @@ WRITE_SHARE = 0.1
 
 EXIT_PAYLOAD = "ask_exit"
 """The payload that a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
+
+PAGE_PAYLOAD = "page"
+"""What a kernel adds to its reply when a cell asked for help, such as ``print?``. JupyterLab shows it as the cell's last output."""
 
 
 class KernelSilent(Exception):
@@ -120,6 +123,8 @@ class RunClient(PapermillNotebookClient):
         self._observer = observer
         self.failure: CellFailure | None = None
         self._has_exited = False
+        self._executed: dict[str, tuple[Cell, int]] = {}
+        self._to_be_cleared: set[int] = set()
 
     def papermill_execute_cells(self) -> None:
         """Execute the cells in order, until one fails or ends the run."""
@@ -172,6 +177,20 @@ class RunClient(PapermillNotebookClient):
         finally:
             reply.cancel()
 
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Cell, cell_index: int) -> None:
+        """Take what the kernel shows until the cell is complete; a task of an earlier cell may show something meanwhile."""
+        self._executed[parent_msg_id] = cell, cell_index
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            parent = message["parent_header"].get("msg_id")
+            if parent not in self._executed:
+                continue
+            try:
+                self.process_message(message, *self._executed[parent])
+            except CellExecutionComplete:
+                if parent == parent_msg_id:
+                    return
+
     async def _async_poll_kernel_alive(self) -> None:
         """End the wait for a reply when the kernel is dead, and do what is due by the clock."""
         while True:
@@ -193,8 +212,13 @@ class RunClient(PapermillNotebookClient):
     ) -> None:
         """Find out from the reply whether the cell failed, or ended the run."""
         content = exec_reply["content"] if exec_reply else {}
-        for payload in content.get("payload") or []:
-            if isinstance(payload, dict) and payload.get("source") == EXIT_PAYLOAD:
+        payloads = [payload for payload in content.get("payload") or [] if isinstance(payload, dict)]
+        if page := next((payload for payload in payloads if payload.get("source") == PAGE_PAYLOAD), None):
+            output = nbformat.v4.new_output("display_data", data=page.get("data") or {})
+            cell.outputs.append(output)
+            self._take_output(output, [])
+        for payload in payloads:
+            if payload.get("source") == EXIT_PAYLOAD:
                 self._exit(cell, cell_index, payload.get("keepkernel"))
         if content.get("status") == "error" and "raises-exception" not in tags_of(cell):
             self.failure = CellFailure(
@@ -219,10 +243,20 @@ class RunClient(PapermillNotebookClient):
     def process_message(self, msg: dict[str, Any], cell: Cell, cell_index: int) -> Cell | None:
         """Take one message of the kernel into the notebook, whatever it contains."""
         repairs = repair_message(str(msg["msg_type"]), msg["content"])
-        output = super(PapermillNotebookClient, self).process_message(msg, cell, cell_index)
+        self.clear_before_next_output = cell_index in self._to_be_cleared  # nbclient has one for all cells
+        try:
+            output = super(PapermillNotebookClient, self).process_message(msg, cell, cell_index)
+        finally:
+            self._to_be_cleared.discard(cell_index)
+            if self.clear_before_next_output:
+                self._to_be_cleared.add(cell_index)
         if output is not None:
-            for repair in [*repairs, *repair_output(output)]:
-                log.warning("%s", repair)
-            self._observer.read_output(output)
+            self._take_output(output, repairs)
         self.nb_man.mark_changed()
         return output
+
+    def _take_output(self, output: Cell, repairs: list[str]) -> None:
+        """Repair a new output of a cell, and report it."""
+        for repair in [*repairs, *repair_output(output)]:
+            log.warning("%s", repair)
+        self._observer.read_output(output)

@@ -15,6 +15,7 @@ from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps.context import log
 from argo_jupyter_scheduler.steps.notebook.charts import note_charts, render_charts
 from argo_jupyter_scheduler.steps.notebook.libraries import Libraries
+from argo_jupyter_scheduler.steps.notebook.output_log import join_streams
 from argo_jupyter_scheduler.steps.notebook.pictures import (
     Place,
     PlaceBeside,
@@ -95,9 +96,9 @@ def convert(
         return
     import nbformat
 
-    conversion = _Conversion(
-        nbformat.read(executed, as_version=4), folder, input_filename, Libraries(kernel_program)
-    )
+    notebook = nbformat.read(executed, as_version=4)
+    join_streams(notebook)  # those of a run that was killed are not
+    conversion = _Conversion(notebook, folder, input_filename, Libraries(kernel_program))
     suffixes: dict[str, str] = {}
     failed: dict[str, Exception] = {}
     for output_format in wanted:

@@ -14,6 +14,7 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.environment import Environment
 from argo_jupyter_scheduler.domain.errors import NotebookFailed, RunError
 from argo_jupyter_scheduler.domain.run_settings import LOCAL, RunSettings
+from argo_jupyter_scheduler.domain.text import shorten
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.environments.kernels import Kernel
 from argo_jupyter_scheduler.environments.locations import locate
@@ -23,8 +24,8 @@ from argo_jupyter_scheduler.steps.kernel.limits import KernelLimits, find_limits
 from argo_jupyter_scheduler.steps.kernel.manager import RunKernelManager, started_kernel
 from argo_jupyter_scheduler.steps.notebook import convert, parameters
 from argo_jupyter_scheduler.steps.notebook.cells import CellFailure
-from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
-from argo_jupyter_scheduler.steps.notebook.output_log import remove_terminal_sequences
+from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing, find_outside
+from argo_jupyter_scheduler.steps.notebook.output_log import join_streams, remove_terminal_sequences
 from argo_jupyter_scheduler.steps.notebook.progress import Progress
 from argo_jupyter_scheduler.steps.notebook.repair import (
     UnusableNotebook,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 INPUT_ERRORS = ("StdinNotImplementedError", "EOFError")
 """The error that ``input()`` raises in a kernel whose client cannot answer."""
+
+MAX_REASON_CHARACTERS = 700
+"""Of an exception's text in a message, which has room for the cell and a hint, too. The log has all of it."""
 
 METADATA = "argo_jupyter_scheduler"
 """The key of an executed notebook's metadata that says which linked input, of which commit, it is."""
@@ -106,7 +110,7 @@ def execute_notebook(context: Context, job: JobRow) -> None:
     environment = locate(job.runtime_environment_name, settings)
     limits = find_limits(job.compute_type, settings)
     moment = find_scheduled_time(context.database, job, settings)
-    with parameters.as_environment(job.parameters, moment):
+    with parameters.as_environment(job.parameters, context.folder.path / job.input_filename, moment):
         kernel = _choose_kernel(content["metadata"], environment, settings)
         context.kernel_program = str(next(iter(kernel.spec.get("argv") or ()), ""))
         progress = Progress(context)
@@ -212,6 +216,7 @@ def _execute_in_kernel(
         raise
     finally:
         record.notebook_complete()
+        join_streams(notebook)  # not before: nbclient counts the outputs of a cell
         record.write()
     if client.failure and not client.failure.is_clean_exit:
         reason = _explain_failure(execution, notebook.cells, client.failure)
@@ -223,19 +228,21 @@ def _execute_in_kernel(
 def _execute_in_environment(execution: Execution, content: dict[str, Any]) -> None:
     """Execute the notebook with the chosen environment's papermill."""
     import nbformat
+    from nbclient.exceptions import DeadKernelError
     from papermill.execute import remove_error_markers
 
     from argo_jupyter_scheduler.steps.notebook import papermill_in_environment
 
     notebook, values = _prepare(execution, content)
-    failure = papermill_in_environment.execute(
-        execution.kernel,
-        notebook,
-        execution.context.folder,
-        values,
-        execution.limits,
-        execution.progress,
-    )
+    folder, limits, progress = execution.context.folder, execution.limits, execution.progress
+    try:
+        failure = papermill_in_environment.execute(
+            execution.kernel, notebook, folder, values, limits, progress
+        )
+    except DeadKernelError as error:
+        how = death.describe_exit(None)
+        message = messages.notebooks.kernel_ended(how, progress.number, execution.kernel_name)
+        raise NotebookFailed(message) from error
     if failure and not failure.is_clean_exit:
         executed = nbformat.read(execution.context.folder.output("ipynb"), as_version=4)
         cells = remove_error_markers(executed).cells
@@ -294,8 +301,12 @@ def _explain_failure(execution: Execution, cells: list[Any], failure: CellFailur
     text = f"{name}: {value}" if value else name
     if name.endswith("ExceptionGroup"):
         text += _describe_first_member(cell, failure)
-    missing = find_missing(name, value, execution.settings.beside, execution.context.folder.path)
-    return f"{text} {place}.{messages.notebooks.lies_beside(missing)}" if missing else f"{text} {place}"
+    text = f"{shorten(text, MAX_REASON_CHARACTERS)} {place}"
+    if missing := find_missing(name, value, execution.settings.beside, execution.context.folder.path):
+        return f"{text}.{messages.notebooks.lies_beside(missing)}"
+    if outside := find_outside(name, value):
+        return f"{text}.{messages.notebooks.leads_out(outside)}"
+    return text
 
 
 def _describe_first_member(cell: Any, failure: CellFailure) -> str:

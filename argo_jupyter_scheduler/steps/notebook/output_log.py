@@ -1,9 +1,10 @@
-"""Writes the printed output of cells as lines of the run's log."""
+"""The printed output of cells, as JupyterLab shows it and as lines of the run's log."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 TERMINAL_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """Control sequences of terminals (ECMA-48): colours, and the errors of R and Julia."""
@@ -14,6 +15,48 @@ MAX_LINE_CHARACTERS = 10_000
 def remove_terminal_sequences(text: str) -> str:
     """Return a text without colours and other control sequences."""
     return TERMINAL_SEQUENCES.sub("", text)
+
+
+_BACKSPACE = re.compile(r"[^\n]\x08")
+_ERASE = re.compile(r"\x1b\[[02]?K")
+"""What pip and others print to erase the line."""
+
+_END_OF_LINE = re.compile(r"\r+\n")
+
+
+def join_streams(notebook: Any) -> None:
+    """Join what each cell of a notebook printed, in place, as JupyterLab does: a progress bar is one line, not one a step."""
+    for cell in notebook.cells:
+        joined: list[Any] = []
+        texts: list[list[str]] = []
+        for output in cell.get("outputs") or ():
+            is_stream = output.output_type == "stream"
+            if is_stream and joined and joined[-1].output_type == "stream" and joined[-1].name == output.name:
+                texts[-1].append(output.text)
+                continue
+            joined.append(output)
+            texts.append([output.text] if is_stream else [])
+        for output, parts in zip(joined, texts, strict=True):
+            if parts:
+                output.text = apply_overwriting("".join(parts))
+        if joined:
+            cell.outputs = joined
+
+
+def apply_overwriting(text: str) -> str:
+    """Return a text as a terminal shows it whose backspaces and carriage returns overwrite what is before."""
+    while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
+        text = shorter
+    if "\r" not in text:
+        return text
+    return "\n".join(map(_overwrite, _END_OF_LINE.sub("\n", text).split("\n")))
+
+
+def _overwrite(line: str) -> str:
+    shown = ""
+    for part in line.split("\r"):
+        shown = part if _ERASE.search(part) else part + shown[len(part) :]
+    return shown
 
 
 class OutputLog:

@@ -12,6 +12,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from nbclient.exceptions import DeadKernelError
 from papermill.execute import remove_error_markers
 
 from argo_jupyter_scheduler.domain import messages
@@ -56,6 +57,8 @@ def execute(
     ------
     NotebookFailed
         papermill failed without a failed cell.
+    DeadKernelError
+        The kernel died.
     """
     source, output = folder.private / "input.ipynb", folder.output("ipynb")
     # Not on the command line, which every user of the machine sees.
@@ -70,6 +73,8 @@ def execute(
     for path in (parameters, source):
         path.unlink()
     executed = follower.read_notebook()
+    if exit_code and DeadKernelError.__name__ in last_line:
+        raise DeadKernelError(last_line)
     failure = _find_failure(remove_error_markers(executed).cells) if executed is not None else None
     if exit_code and failure is None and not (executed and _is_complete(executed)):
         raise NotebookFailed(messages.notebooks.papermill_failed(exit_code, last_line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters
@@ -24,6 +25,9 @@ SCHEDULED_TIME = "scheduled_time"
 
 SCHEDULED_TIME_VARIABLE = "SCHEDULED_TIME"
 """The environment variable of the kernel that has the same moment, in every notebook."""
+
+SESSION_VARIABLE = "JPY_SESSION_NAME"
+"""The environment variable of the kernel in which JupyterLab has the notebook's path; ipykernel calls it ``__session__``."""
 
 MAX_VARIABLE_BYTES = 128 * 1024
 """Linux refuses to start a process with a longer ``NAME=value`` (``MAX_ARG_STRLEN``)."""
@@ -109,15 +113,18 @@ def for_environment(parameters: Mapping[str, object] | None) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def as_environment(parameters: Mapping[str, object] | None, scheduled_time: str = "") -> Iterator[None]:
+def as_environment(
+    parameters: Mapping[str, object] | None, notebook: Path, scheduled_time: str = ""
+) -> Iterator[None]:
     """Give processes that are started meanwhile the parameters as environment variables, and none of the steps' secrets.
 
-    The moment that the run is about is one too, unless it is empty or the job has a parameter of that name.
+    The notebook's path is one too, and the moment that the run is about unless it is empty. A parameter of the same name wins.
 
     Afterwards the environment is as before: this process starts the next run of this machine, which has parameters of its own.
     """
     changes: dict[str, str | None] = {
         **dict.fromkeys((*slack.NAMES, *targets.find_variables(os.environ), PASSWORD_VARIABLE)),
+        SESSION_VARIABLE: str(notebook),
         **({SCHEDULED_TIME_VARIABLE: scheduled_time} if scheduled_time else {}),
         **for_environment(parameters),
     }

@@ -103,7 +103,12 @@ def read_repaired(notebook: dict[str, Any]) -> tuple[nbformat.NotebookNode, list
     except Exception as error:  # nbformat raises what its parsers raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnusableNotebook(lines[0]) from error
-    return made, list(_strip_invalid_metadata(made))
+    if notebook.get("nbformat", 4) == 4:
+        return made, list(_strip_invalid_metadata(made))
+    made = nbformat.from_dict(
+        made
+    )  # an upgraded notebook is of its old format's class, which papermill refuses
+    return made, [*_repair(made), *_strip_invalid_metadata(made)]
 
 
 @contextlib.contextmanager

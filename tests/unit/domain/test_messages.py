@@ -82,6 +82,8 @@ def test_a_full_disk_is_named_and_what_to_do() -> None:
     assert messages.server.unexpected_error(full).startswith(
         "The disk is full while /home/jovyan/a was written. Delete"
     )
+    copied = OSError(errno.ENOSPC, "No space left on device", "/read", None, "/written")
+    assert "while /written was written" in messages.server.unexpected_error(copied)
     assert messages.server.unexpected_error(ValueError("a ")) == "ValueError: a"
     assert messages.notebooks.formats_failed({"pdf": full, "html": full}).count("The disk is full") == 1
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.domain.parameters import (
+    find_computed,
     find_kinds,
     is_expression,
     list_defaults,
@@ -183,3 +184,19 @@ def test_defaults_in_other_languages() -> None:
 )
 def test_defaults_in_a_cell_that_does_not_parse(source: str) -> None:
     assert [one.name for one in list_defaults(source, "python")] in ([], ["a"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("default", "is_computed"),
+    [
+        ("date.today()", True),
+        ("f'{x}'", True),
+        ("a + b", True),
+        ("r'x'", False),
+        ("(-1, 'a')", False),
+        ("None", False),
+    ],
+)
+def test_computed_defaults(default: str, is_computed: bool) -> None:
+    assert find_computed(f"a = {default}", "python") == ({"a"} if is_computed else set())
+    assert find_computed(f"a = {default}", "bash") == set()

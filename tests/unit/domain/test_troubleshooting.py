@@ -23,6 +23,7 @@ PARTS = {
     "add_ipykernel",
     "after_attempts",
     "cell_place",
+    "leads_out",
     "lies_beside",
     "memory_is_limited",
     "path_not_mounted",

@@ -81,6 +81,13 @@ def test_bad_places_are_refused_before_anything_is_stored(
     assert os.listdir(services.staging) == []
 
 
+def test_a_folder_cannot_have_a_value_that_the_notebook_computes(services: Services) -> None:
+    services.write("project/sales.ipynb", NOTEBOOK.replace("'North'", "choose()"))
+    with pytest.raises(InvalidJob, match=r"cannot have placeholder '\{region\}'.* Give it a value"):
+        services.jobs.create_job(job("output:r/{region}"))
+    services.jobs.create_job(job("output:r/{region}", parameters={"region": "South"}))
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_refused(services: Services) -> None:
     (services.root / "closed").mkdir(mode=0o500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from argo_jupyter_scheduler.domain.errors import EngineRefused, EngineUnavailabl
 from argo_jupyter_scheduler.domain.identity import run_token
 from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.base import Observation, ScheduledRun, Snapshot
+from argo_jupyter_scheduler.jobs.details import describe_job, read_log
 from argo_jupyter_scheduler.jobs.reconciler import Reconciler
 from argo_jupyter_scheduler.jobs.requests import DefinitionChanges
 from argo_jupyter_scheduler.storage.database import Database
@@ -196,6 +198,51 @@ class TestFinishRun:
         job = add_job(services, "a", "QUEUED")
         services.database.update_job("a", status=status)
         assert self.finish(services, job).status == status
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            {"result.json": {"succeeded": True, "attempts": None}},
+            {"progress.json": {"attempt": [1], "cell": "x"}},
+            {"run.json": {"output": "{"}},
+        ],
+    )
+    def test_a_run_whose_notebook_damaged_its_private_files_ends(
+        self, services: Services, damage: dict[str, dict[str, object]]
+    ) -> None:
+        job, folder = add_job(services, "a"), services.jobs.folder("a")
+        folder.output("ipynb").write_text("all of it")
+        for name, content in damage.items():
+            folder.write(name, content)
+        row = self.finish(services, job)
+        assert row.status in ("COMPLETED", "FAILED")
+        assert describe_job(services.jobs, "a", [])["status"] == row.status
+
+    @pytest.mark.parametrize("makes_link", [True, False])
+    def test_a_run_whose_folder_was_replaced_ends(
+        self, services: Services, tmp_path: Path, makes_link: bool
+    ) -> None:
+        job, path = add_job(services, "a"), services.jobs.folder("a").path
+        services.jobs.folder("a").delete()
+        if makes_link:
+            path.symlink_to(tmp_path / "nowhere")
+        else:
+            path.write_text("x")
+        row = self.finish(services, job)
+        assert (row.status, row.status_message) == ("FAILED", "pod deleted")
+        services.jobs.delete_job("a")
+        assert services.database.get_job("a") is None
+        assert not os.path.lexists(path)
+
+    def test_links_to_other_files_are_not_published(self, services: Services, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("another run's")
+        job, folder = add_job(services, "a", output_formats=("ipynb", "log")), services.jobs.folder("a")
+        for name in ("ipynb", "log"):
+            folder.output(name).symlink_to(tmp_path / "secret")
+        self.finish(services, job)
+        assert folder.files() == []
+        assert read_log(services.jobs, "a", 0, 100)["text"] == ""
+        assert (tmp_path / "secret").read_text() == "another run's"
 
     def test_outputs_that_cannot_be_published_fail_it_all_the_same(self, services: Services) -> None:
         job = add_job(services, "a")

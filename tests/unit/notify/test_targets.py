@@ -7,7 +7,7 @@ import pytest
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.notify.occasions import is_wanted
 from argo_jupyter_scheduler.notify.summary import RunSummary
-from argo_jupyter_scheduler.notify.target_client import hide_address
+from argo_jupyter_scheduler.notify.target_client import hide_address, read_service
 from argo_jupyter_scheduler.notify.target_message import compose_message
 from argo_jupyter_scheduler.notify.targets import make_environment, read_environment
 
@@ -33,6 +33,21 @@ def test_addresses_travel_as_environment_variables() -> None:
 def test_no_part_of_an_address_is_shown(text: str, shown: str) -> None:
     address = "mailtos://ada%40example.org:p%40ssw0rd@smtp.example.org:25/abcd-token?to=x@y.org"
     assert hide_address(text, address) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "limits"),
+    [
+        ("json://example.org/x", (4, 60)),
+        ("json://example.org/x?rto=2", (4, 2)),
+        ("mailto://a:b@example.org", (60, 4)),
+        ("mailto://a:b@example.org?cto=2", (2, 4)),
+    ],
+)
+def test_a_slow_service_has_the_time_of_the_run(address: str, limits: tuple[float, float]) -> None:
+    service = read_service(address, 60)
+    assert service
+    assert service.request_timeout == limits
 
 
 def test_a_message_has_all_that_slacks_has() -> None:

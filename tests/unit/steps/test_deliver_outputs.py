@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ from argo_jupyter_scheduler.domain.errors import RunError
 from argo_jupyter_scheduler.steps import rename_files, success
 from argo_jupyter_scheduler.steps.context import Context, Result
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.destinations import RECORD
 from argo_jupyter_scheduler.storage.folders import delivered_record
-from tests.support.delivery import CREATED, DATE, DEFINITION, MOMENT, OTHER, TIME, Ended
+from argo_jupyter_scheduler.storage.locks import locked
+from tests.support.delivery import CREATED, DATE, DEFINITION, MOMENT, NOTEBOOK, OTHER, TIME, Ended
 
 
 def test_without_a_folder_nothing_is_delivered(database: Database, tmp_path: Path) -> None:
@@ -26,6 +29,19 @@ def test_placeholders_are_filled_by_the_run(database: Database, tmp_path: Path) 
         database, tmp_path, "r/{name}/{date}/{time}/{region}/{status}-{city}", parameters={"city": "Oslo"}
     )
     assert ended.deliver().files == [f"r/Sales - EU/{DATE}/{TIME}/North/completed-Oslo/n-{MOMENT}.html"]
+
+
+def test_a_placeholder_has_the_moment_that_the_notebook_gets(database: Database, tmp_path: Path) -> None:
+    ended = Ended(database, tmp_path, "r/{region}/{scheduled_time}", job_definition_id=DEFINITION)
+    (ended.run.folder.path / "n.ipynb").write_text(
+        NOTEBOOK.replace("region = 'North'", "region = choose()\\nscheduled_time = 'now'")
+    )
+    settings = ended.run.folder.read_settings()
+    ended.run.folder.write_settings(replace(settings, scheduled_time="2026-03-02T06:00:00+01:00"))
+    assert ended.deliver().files == [
+        "r/_/2026-03-02T06-00-00+01-00/n-2026-03-02-06-00-00.html",
+        "r/_/latest/n.html",
+    ]
 
 
 def test_a_failed_run_delivers_what_there_is(database: Database, tmp_path: Path) -> None:
@@ -54,6 +70,39 @@ def test_a_second_process_finds_what_the_first_delivered(database: Database, tmp
     assert ended.deliver().files == before
     assert (ended.root / "r" / ended.run.id / f"n-{MOMENT}.log").read_text() == "one\ntwo\n"
     assert ended.run.folder.read(delivered_record(1))["complete"]
+
+
+def test_a_log_that_a_killed_process_delivered_is_not_doubled(database: Database, tmp_path: Path) -> None:
+    """It has grown since, so it is not recognised by its content."""
+    ended = Ended(database, tmp_path, "r", output_formats=("html", "log"))
+    ended.run.folder.log.write_text("one\n")
+    before = ended.deliver().files
+    record = ended.run.folder.read(delivered_record(1))
+    log = f"n-{MOMENT}.log"
+    [published] = [name for name in record["files"] if name.endswith(".log")]
+    del record["files"][published]
+    ended.run.folder.write(delivered_record(1), {**record, "complete": False, "begun": {published: log}})
+    ended.run.folder.log.write_text("one\ntwo\n")
+    assert ended.deliver().files == before
+    assert (ended.root / "r" / log).read_text() == "one\ntwo\n"
+
+
+def test_what_a_killed_process_left_beside_its_place_is_deleted(database: Database, tmp_path: Path) -> None:
+    ended = Ended(database, tmp_path, "r", job_definition_id=DEFINITION)
+    folder = ended.root / "r"
+    (folder / "latest").mkdir(parents=True)
+    begin = ended.run.id[:8]
+    for name in (
+        f".{begin}0123.part",
+        f"latest/.{begin}4567.part",
+        f".{begin}89ab.part",
+        ".01234567890a.part",
+    ):
+        (folder / name).write_text("half")
+    with locked(folder / f".{begin}89ab.part"):  # of a process that lives
+        ended.deliver()
+    parts = [path.name for path in folder.rglob(".*.part")]
+    assert sorted(parts) == sorted([f".{begin}89ab.part", ".01234567890a.part"])
 
 
 def test_several_places_get_the_outputs(database: Database, tmp_path: Path) -> None:
@@ -108,6 +157,39 @@ def test_latest_has_the_last_successful_outputs(database: Database, tmp_path: Pa
     assert [path.name for path in latest.iterdir() if not path.name.startswith(".")] == ["n.ipynb"]
 
 
+def test_a_run_about_a_moment_to_come_does_not_keep_later_ones_out(
+    database: Database, tmp_path: Path
+) -> None:
+    fields: dict[str, Any] = {"job_definition_id": DEFINITION}
+    latest = tmp_path / "root" / "r" / "latest" / "n.html"
+    ahead = Ended(database, tmp_path, "r", **fields)
+    settings = ahead.run.folder.read_settings()
+    ahead.run.folder.write_settings(replace(settings, scheduled_time="2050-01-01T00:00:00+00:00"))
+    ahead.deliver()
+    assert latest.read_text() == ahead.run.id
+    later = Ended(database, tmp_path, "r", **fields, create_time=CREATED + 60_000).deliver()
+    assert latest.read_text() == later.run.id
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"files": []},
+        {"files": {"n.html": 3}},
+        {"files": {"n.html": {"definition": DEFINITION, "moment": "soon"}}},
+    ],
+)
+def test_a_record_that_somebody_edited_says_nothing(
+    database: Database, tmp_path: Path, record: dict[str, Any]
+) -> None:
+    ended = Ended(database, tmp_path, "r", job_definition_id=DEFINITION)
+    latest = ended.root / "r" / "latest"
+    latest.mkdir(parents=True)
+    (latest / RECORD).write_text(json.dumps(record))
+    ended.deliver()
+    assert (latest / "n.html").read_text() == ended.run.id
+
+
 def test_definitions_that_share_a_folder_keep_their_names(database: Database, tmp_path: Path) -> None:
     one = Ended(database, tmp_path, "r", job_definition_id=DEFINITION).deliver()
     two = Ended(database, tmp_path, "r", job_definition_id=OTHER).deliver()
@@ -141,7 +223,7 @@ def test_an_attempt_that_fails_after_one_whose_delivery_failed_is_a_failure(
     blocked = ended.root / "r" / "latest"
     blocked.parent.mkdir()
     blocked.write_text("")
-    with pytest.raises(RunError, match="could not be written"):
+    with pytest.raises(RunError, match=r"/r/latest' already exists, and no run wrote it"):
         ended.deliver()
     blocked.unlink()
     ended.context.write_result(Result(False, "KeyError: 'x'", attempts=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.steps import local_queue
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.schema import LOCAL_WAITING
+from tests.support.eventually import eventually
+from tests.support.processes import marked
 from tests.support.runs import Run
 
 
@@ -54,6 +57,24 @@ def test_a_claimed_run_is_recognised_by_its_process(
     run.folder.write(f"process-{me.pid}.json", {**content, "create_time": content["create_time"] - 60})
     assert local_queue.find_process(run.folder, me.pid) is None  # the pid is another process's now
     assert local_queue.find_process(run.folder, me.pid + 1) is None
+
+
+def test_a_run_has_no_token_of_the_server(
+    make: Callable[[], Run], database: Database, staging_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGO_TOKEN", "argo-secret")
+    monkeypatch.setenv("CONDA_STORE_TOKEN", "conda-secret")
+    run = make()
+    local_queue.start_waiting_jobs(database, str(staging_path), 1, {"SHOWN": "x"})
+    environment = eventually(lambda: [process.environ() for process in marked(run.id)])[0]
+    assert environment["SHOWN"] == "x"
+    assert not {"argo-secret", "conda-secret"} & set(environment.values())
+
+
+def test_a_pipe_in_the_place_of_a_runs_identity_keeps_nobody_waiting(make: Callable[[], Run]) -> None:
+    run = make()
+    os.mkfifo(run.folder.private / f"process-{os.getpid()}.json")
+    assert local_queue.is_process_gone(run.folder, os.getpid())
 
 
 def test_a_job_without_a_folder_is_failed(

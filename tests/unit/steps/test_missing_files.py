@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing
+from argo_jupyter_scheduler.steps.notebook.missing_files import find_missing, find_outside
 from argo_jupyter_scheduler.storage.input_folder import MAX_BESIDE, list_beside
 
 BESIDE = ("helper.py", "package/", "data/", "rows.csv", "it's.csv", "not-utf-8-\udcff.csv")
@@ -26,6 +26,9 @@ BESIDE = ("helper.py", "package/", "data/", "rows.csv", "it's.csv", "not-utf-8-\
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'data/2024/rows.csv'", "data/"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'RUN/rows.csv'", "rows.csv"),
         ("FileNotFoundError", "No such file or directory (os error 2): rows.csv", "rows.csv"),
+        ("FileNotFoundError", "rows.csv not found.", "rows.csv"),
+        ("Exception", "File `'helper.py'` not found.", "helper.py"),
+        ("Exception", "File `'helper'` not found.", "helper.py"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: '/etc/rows.csv'", ""),
         ("FileNotFoundError", "[Errno 2] No such file or directory: '../rows.csv'", ""),
         ("FileNotFoundError", "[Errno 2] No such file or directory: '../data/x'", ""),
@@ -39,6 +42,27 @@ def test_what_is_missed(tmp_path: Path, name: str, value: str, expected: str) ->
     value = value.replace("RUN", os.path.realpath(tmp_path))
     assert find_missing(name, value, BESIDE, tmp_path) == expected
     assert find_missing(name, value, (), tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '../data/rows.csv'", "../data/rows.csv"),
+        ("FileNotFoundError", "No such file or directory (os error 2): ../rows.csv", "../rows.csv"),
+        (
+            "FileNotFoundError",
+            "[Errno 2] No such file or directory: 'data/../../rows.csv'",
+            "data/../../rows.csv",
+        ),
+        ("Exception", "File `'../other.ipynb'` not found.", "../other.ipynb"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/etc/rows.csv'", ""),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '..rows.csv'", ""),
+        ("FileNotFoundError", "", ""),
+        ("KeyError", "'../rows.csv'", ""),
+    ],
+)
+def test_what_leads_out_of_the_folder(name: str, value: str, expected: str) -> None:
+    assert find_outside(name, value) == expected
 
 
 def test_names_beside_a_notebook(tmp_path: Path) -> None:

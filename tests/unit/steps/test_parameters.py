@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -40,10 +41,11 @@ def test_the_moment_is_an_environment_variable_for_as_long_as_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SCHEDULED_TIME", "mine")
-    with as_environment({"DAYS": "1"}, MOMENT):
+    notebook = Path("n.ipynb")
+    with as_environment({"DAYS": "1"}, notebook, MOMENT):
         assert (os.environ["SCHEDULED_TIME"], os.environ["DAYS"]) == (MOMENT, "1")
-    with as_environment({"SCHEDULED_TIME": "parameter"}, MOMENT):
+    with as_environment({"SCHEDULED_TIME": "parameter"}, notebook, MOMENT):
         assert os.environ["SCHEDULED_TIME"] == "parameter"
-    with as_environment({}):
+    with as_environment({}, notebook):
         assert os.environ["SCHEDULED_TIME"] == "mine"
     assert os.environ["SCHEDULED_TIME"] == "mine"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from argo_jupyter_scheduler.domain.log_lines import keep_records_on_lines
-from argo_jupyter_scheduler.steps.run_log import drain, tee
+from argo_jupyter_scheduler.steps.run_log import drain, note, tee
 from tests.support.hostile import WORDS, is_one_line
 
 
@@ -20,6 +20,17 @@ def test_programs_that_print_past_the_kernel_do_not_steer_a_terminal(tmp_path: P
         subprocess.run(["printf", r"\033[2Jd\n"], check=True)
         drain()
     assert (tmp_path / "log").read_bytes() == b"a[31m]0;title\tb\nc[2Jd\n"
+
+
+def test_what_a_notebook_put_in_the_place_of_its_log_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("another run's")
+    (tmp_path / "link").symlink_to("other")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        note(tmp_path / name, "no message")
+        with tee(tmp_path / name):
+            print("printed")
+    assert (tmp_path / "other").read_text() == "another run's"
 
 
 @pytest.mark.parametrize("word", [word for word in WORDS if not is_one_line(word)])

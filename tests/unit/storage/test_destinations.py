@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from argo_jupyter_scheduler.domain.errors import RunError
-from argo_jupyter_scheduler.storage.destinations import RootFolder
+from argo_jupyter_scheduler.storage.destinations import RECORD, RootFolder
 
 
 @pytest.fixture
@@ -58,6 +58,16 @@ def test_a_file_is_replaced_whole(root: Path, source: Path) -> None:
     assert (root / "x").read_text() == "new"
 
 
+def test_what_is_in_the_way_is_named(root: Path, source: Path) -> None:
+    (root / "file").write_text("theirs")
+    (root / "link").symlink_to("nowhere")
+    (root / "x").mkdir()
+    for folders, blocked in ((["file", "a"], "file"), (["link"], "link"), ([], "x")):
+        with pytest.raises(RunError, match=f"/root/{blocked}' already exists, and no run wrote it"):
+            RootFolder(root, folders).replace(source, "x")
+    assert sorted(os.listdir(root)) == ["file", "link", "x"]
+
+
 def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -71,6 +81,20 @@ def test_links_do_not_lead_out_of_the_root(tmp_path: Path, root: Path, source: P
     (root / "here").mkdir()
     (root / "within").symlink_to("here")
     assert RootFolder(root, ["within"]).create(source, "x")
+    assert os.listdir(outside) == []
+
+
+def test_a_link_in_latest_makes_nothing_elsewhere(tmp_path: Path, root: Path, source: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = RootFolder(root, ["latest"])
+    (root / "latest").mkdir()
+    (root / "latest" / "n").symlink_to(outside)
+    with pytest.raises(RunError, match="it is outside the root folder"):
+        folder.replace(source, "n/a/data.csv")
+    (root / "latest" / f"{RECORD}.lock").symlink_to(outside / "lock")
+    with pytest.raises(RunError, match="it is outside the root folder"), folder.locked():
+        pass
     assert os.listdir(outside) == []
 
 
@@ -99,4 +123,7 @@ def test_a_damaged_record_is_as_none(root: Path) -> None:
     folder.write_record({"files": {"a": {"job": "1"}}})
     assert folder.read_record() == {"files": {"a": {"job": "1"}}}
     (root / "latest" / ".argo-jupyter-scheduler.json").write_text("[")
+    assert folder.read_record() == {}
+    os.remove(folder.locate(RECORD))
+    os.mkfifo(folder.locate(RECORD))
     assert folder.read_record() == {}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.argo.manifests import literal
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
@@ -196,6 +197,8 @@ def test_only_files_that_a_run_made_or_changed_are_found(tmp_path: Path) -> None
     (run.path / "changed.csv").write_text("xyz")
     (run.path / "new").mkdir()
     (run.path / "new" / "made.txt").write_text("x")
+    (run.path / "new" / "__pycache__").mkdir()
+    (run.path / "new" / "__pycache__" / "helper.pyc").write_text("x")
     assert run.find_made_files() == ["changed.csv", "new/made.txt"]
 
 
@@ -215,6 +218,72 @@ def test_links_that_lead_out_of_the_folder_are_not_published(staging_path: Path,
     for name, target in links.items():
         (folder.path / name).symlink_to(target)
     assert folder.find_made_files() == ["data.csv", "inside"]
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{", "[" * 100_000, "folder", "pipe", "link"])
+def test_a_private_file_that_a_notebook_damaged_is_as_none(tmp_path: Path, content: str) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    path = folder.private / "run.json"
+    makers = {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("none")}
+    makers.get(content, lambda: path.write_text(content))()
+    assert folder.read("run.json") == {}
+    assert folder.read_settings() == RunSettings.from_json({})
+
+
+@pytest.mark.parametrize("damage", [{"slack": 3}, {"environment": 3}, {"places": "x"}, {"compute_types": []}])
+def test_settings_that_a_notebook_damaged_are_the_defaults(tmp_path: Path, damage: dict[str, object]) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    folder.write("run.json", {"version": 6, **damage})
+    assert isinstance(folder.read_settings(), RunSettings)
+
+
+def test_a_suffix_leads_to_no_other_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    folder.write("suffixes.json", {"html": "/../../../secret", "script": "py", "ipynb": 3})
+    assert folder.suffixes(["html", "script", "ipynb"]) == {"html": "html", "script": "py", "ipynb": "ipynb"}
+
+
+@pytest.mark.parametrize("makes_link", [True, False])
+def test_what_takes_the_place_of_a_runs_folder_is_deleted(tmp_path: Path, makes_link: bool) -> None:
+    folder = RunFolder(tmp_path / "staging", "id")
+    folder.path.parent.mkdir()
+    (tmp_path / "kept").mkdir()
+    if makes_link:
+        folder.path.symlink_to(tmp_path / "kept")
+    else:
+        folder.path.write_text("x")
+    assert folder.read("run.json") == {}
+    assert folder.claim("slack-message")
+    folder.delete()
+    assert not os.path.lexists(folder.path)
+    assert (tmp_path / "kept").is_dir()
+
+
+def test_folders_that_a_notebook_made_read_only_are_deleted(tmp_path: Path) -> None:
+    """Go's module cache is such a folder. Root, who may write everything, sees no difference."""
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    (folder.path / "a" / "b").mkdir(parents=True)
+    (folder.path / "a" / "b" / "c").write_text("x")
+    for path, mode in ((folder.path / "a" / "b", 0o500), (folder.path / "a", 0), (folder.private, 0o500)):
+        path.chmod(mode)
+    folder.delete()
+    assert not folder.path.exists()
+
+
+def test_a_run_has_the_rights_to_its_folder_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.restore_rights()  # there is none
+    folder.create()
+    folder.write("result.json", {"succeeded": True})
+    folder.private.chmod(0)
+    folder.path.chmod(0)
+    folder.restore_rights()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder.path, folder.private)] == [0o700] * 2
+    assert folder.read("result.json") == {"succeeded": True}
 
 
 def test_a_run_writes_into_its_own_copies_only(tmp_path: Path) -> None:
