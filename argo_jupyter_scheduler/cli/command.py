@@ -18,6 +18,7 @@ from traitlets.config.loader import JSONFileConfigLoader
 
 from argo_jupyter_scheduler import __version__
 from argo_jupyter_scheduler.cli.arguments import StrictLoader, WrongArguments
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidConfiguration, JobNotFound
 
 if TYPE_CHECKING:  # importing it takes a second, which --help and a progress bar need not wait for
@@ -181,7 +182,7 @@ class SchedulerCommand(JupyterApp):
             )
         except Exception as error:  # whatever would keep JupyterLab's extension from loading
             why = getattr(error, "orig", None) or error  # SQLAlchemy's own text has several lines
-            raise InvalidConfiguration(f"The scheduler cannot be started: {why}") from error
+            raise InvalidConfiguration(messages.server.settings_refused(why)) from error
 
     @contextlib.contextmanager
     def open_scheduler(self, root_dir: Path, create: bool = True) -> Iterator[ArgoScheduler]:
@@ -212,7 +213,7 @@ class SchedulerCommand(JupyterApp):
                 return database
         except Exception as error:  # a database's driver raises what it likes
             why = getattr(error, "orig", None) or error
-            raise InvalidConfiguration(f"The database cannot be used: {why}") from error
+            raise InvalidConfiguration(messages.server.database_unusable(why)) from error
         raise JobNotFound("No jobs yet. JupyterLab creates the database when it starts.")
 
     def find_staging_path(self) -> Path:

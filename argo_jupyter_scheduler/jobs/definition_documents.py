@@ -225,7 +225,7 @@ for _name, _pattern in _PLAIN.items():
 
 
 _OTHER_LINE_BREAK = re.compile("[\r\x85\u2028\u2029]")
-"""What YAML takes for a line break, too, and reads as another one unless it is escaped."""
+"""Other line breaks of YAML, which it reads as a plain one unless they are escaped."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:

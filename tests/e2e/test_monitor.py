@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
+from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.clock import now_ms
 from argo_jupyter_scheduler.storage import schema
 from argo_jupyter_scheduler.storage.database import Database
@@ -409,7 +410,7 @@ def test_a_picture(
     own = [
         ended(1, "bike-rides", "COMPLETED"),
         ended(2, "monthly-costs", "FAILED", failed),
-        ended(3, "forecast", "STOPPED", "Stopped by the user."),
+        ended(3, "forecast", "STOPPED", messages.runs.STOPPED_IN_ARGO),
     ]
     definitions = [
         DefinitionRow(job_definition_id=id_, name=name, schedule=schedule, update_time=now, **common)

@@ -141,6 +141,14 @@ def test_each_page_is_in_the_site_once() -> None:
     assert outside == {page.name for page in ROOT.glob("*.md")} - {"README.md"}
 
 
+def test_each_check_of_the_doctor_is_listed() -> None:
+    code = "".join(read(path) for path in (ROOT / "argo_jupyter_scheduler" / "cli" / "doctor").glob("*.py"))
+    checks = set(re.findall(r"\b(?:ok|warning|problem|report)\(\s*\"([a-z]+)\"", code))
+    rows = re.findall(r"^\| ([a-z]+(?:, [a-z]+)*) \|", read(DOCS / "doctor.md"), re.MULTILINE)
+    assert len(checks) > 15
+    assert checks <= {check for row in rows for check in row.split(", ")}
+
+
 def test_each_option_has_its_entry() -> None:
     text = read(DOCS / "options.md")
     rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| (?:`(\w+)` )?\|", text, re.MULTILINE)

@@ -11,6 +11,11 @@ OTHER_SCHEDULER = (
 METRICS_OFF = "Metrics are off: ask your administrator to set c.ArgoScheduler.serve_metrics = True."
 
 
+def settings_refused(reason: object) -> str:
+    """Return the message for a configuration with which the scheduler cannot be made."""
+    return f"The scheduler cannot be started: {reason}"
+
+
 def unexpected_error(error: Exception) -> str:
     """Return the message for an error that no other message explains, such as one of the system."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

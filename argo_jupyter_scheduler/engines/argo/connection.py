@@ -150,7 +150,7 @@ def make_url(server: str, base_href: str, secure: bool) -> str:
         text = f"{'https' if secure else 'http'}://{text}"
     parts = urlsplit(text)
     if parts.scheme not in ("https", "http"):
-        raise ValueError(f"the scheme must be https or http, not {parts.scheme}")
+        raise ValueError(f"the scheme must be https or http, not '{text.partition('://')[0]}'")
     if not parts.hostname or re.search(r"\s", text):
         raise ValueError("it has no host name, or contains a space")
     if parts.port == 0:  # `port` raises ValueError for others that are not ports

@@ -32,7 +32,7 @@ _FIELDS: Mapping[str, tuple[type, Any]] = {
 """The fields of a request with their types and defaults."""
 
 _WANTED = {dict: "write the texts of files by their paths", str: "write text", bool: "write true or false"}
-"""What to write instead of a value of another type."""
+"""The advice for a value of another type."""
 
 
 class ApplyHandler(SchedulerHandler):

@@ -42,7 +42,7 @@ EXIT_PAYLOAD = "ask_exit"
 """The payload that a kernel adds to its reply when a cell called ``exit()`` or ``quit()``."""
 
 PAGE_PAYLOAD = "page"
-"""What a kernel adds to its reply when a cell asked for help, such as ``print?``. JupyterLab shows it as the cell's last output."""
+"""The payload that a kernel adds to its reply when a cell asked for help, such as ``print?``. JupyterLab shows it last."""
 
 
 class KernelSilent(Exception):

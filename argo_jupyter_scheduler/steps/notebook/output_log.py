@@ -19,7 +19,7 @@ def remove_terminal_sequences(text: str) -> str:
 
 _BACKSPACE = re.compile(r"[^\n]\x08")
 _ERASE = re.compile(r"\x1b\[[02]?K")
-"""What pip and others print to erase the line."""
+"""The sequence that pip and others print to erase the line."""
 
 _END_OF_LINE = re.compile(r"\r+\n")
 
