@@ -92,7 +92,10 @@ def is_plain_file(path: Path) -> bool:
 
 def is_own_file(folder: Path, path: str) -> bool:
     """Return whether a relative path is a file of a run's folder, wherever links lead, and not a private one."""
-    folder, found = folder.resolve(), (folder / path).resolve()
+    try:
+        folder, found = folder.resolve(), (folder / path).resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return False
     is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
     return is_within and found.is_file()
 
