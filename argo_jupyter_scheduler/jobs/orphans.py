@@ -19,6 +19,7 @@ from argo_jupyter_scheduler.jobs.definitions import DefinitionService
 from argo_jupyter_scheduler.jobs.service import JobService
 from argo_jupyter_scheduler.storage.disk_use import measure_folder
 from argo_jupyter_scheduler.storage.folders import RunFolder
+from argo_jupyter_scheduler.storage.input_folder import scan
 from argo_jupyter_scheduler.storage.markers import DEFINITIONS, JOBS, STARTS, ChangeMarkers
 
 MIN_AGE_SECONDS = 60.0
@@ -160,7 +161,7 @@ class Orphans:
             return None
         if not of_database and not _is_old(_last_change(folder), UNMARKED_AGE_SECONDS):
             return None
-        has_files = any(names for *_, names in os.walk(folder.path))
+        has_files = any(not entry.is_dir(follow_symlinks=False) for entry in scan(folder.path))
         return Orphan(
             kind=FOLDER,
             name=folder.path.name,

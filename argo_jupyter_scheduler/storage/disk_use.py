@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from argo_jupyter_scheduler.storage.input_folder import scan
+
 BLOCK_BYTES = 512
 """The unit of ``st_blocks``, on every file system."""
 
@@ -16,9 +18,8 @@ def measure_folder(folder: Path) -> int:
     A file with two names in it, such as an output that was published, counts once.
     """
     sizes: dict[tuple[int, int], int] = {}
-    for base, _, names in os.walk(folder):
-        for path in (base, *(os.path.join(base, name) for name in names)):
-            with contextlib.suppress(OSError):  # deleted just now
-                found = os.lstat(path)
-                sizes[found.st_dev, found.st_ino] = found.st_blocks * BLOCK_BYTES
+    for path in (str(folder), *(entry.path for entry in scan(folder))):
+        with contextlib.suppress(OSError):  # deleted just now
+            found = os.lstat(path)
+            sizes[found.st_dev, found.st_ino] = found.st_blocks * BLOCK_BYTES
     return sum(sizes.values())

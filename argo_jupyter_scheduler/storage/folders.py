@@ -36,6 +36,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -95,7 +96,10 @@ def is_plain_file(path: Path) -> bool:
 
 def is_own_file(folder: Path, path: str) -> bool:
     """Return whether a relative path is a file of a run's folder, wherever links lead, and not a private one."""
-    folder, found = folder.resolve(), (folder / path).resolve()
+    try:
+        folder, found = folder.resolve(), (folder / path).resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return False
     is_within = found.is_relative_to(folder) and not found.is_relative_to(folder / PRIVATE)
     return is_within and found.is_file()
 
@@ -142,12 +146,16 @@ class RunFolder:
         if self.path.is_symlink() or self.path.is_file():  # a notebook has put it there
             self.path.unlink(missing_ok=True)
         for _ in range(3):  # a process that is just being killed may still write
-            shutil.rmtree(self.path, ignore_errors=True)
+            with contextlib.suppress(RecursionError):
+                shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
                 return
             _make_deletable(self.path)
             time.sleep(0.1)
-        shutil.rmtree(self.path)
+        # Before Python 3.13, `shutil` cannot delete 1,000 levels.
+        subprocess.run(["rm", "-rf", "--", str(self.path)], check=False, stderr=subprocess.DEVNULL)
+        if self.path.exists():
+            shutil.rmtree(self.path)
 
     def restore_rights(self) -> None:
         """Give the owner the rights to this folder again that its notebook has taken."""

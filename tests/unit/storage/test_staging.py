@@ -18,6 +18,7 @@ from argo_jupyter_scheduler.domain.run_settings import RunSettings
 from argo_jupyter_scheduler.engines.argo.manifests import literal
 from argo_jupyter_scheduler.storage.atomic import write_whole
 from argo_jupyter_scheduler.storage.database import Database
+from argo_jupyter_scheduler.storage.disk_use import measure_folder
 from argo_jupyter_scheduler.storage.folders import RunFolder
 from argo_jupyter_scheduler.storage.input_folder import PRIVATE, CopyProgress, FolderRules, copy_folder
 from argo_jupyter_scheduler.storage.markers import CHANGE, DEFINITIONS, JOBS, ChangeMarkers
@@ -214,6 +215,7 @@ def test_links_that_lead_out_of_the_folder_are_not_published(staging_path: Path,
         "dangling": tmp_path / "none",
         "private": folder.private / "settings-like.json",
         "folder": tmp_path,
+        "loop": folder.path / "loop",
     }
     for name, target in links.items():
         (folder.path / name).symlink_to(target)
@@ -270,6 +272,21 @@ def test_folders_that_a_notebook_made_read_only_are_deleted(tmp_path: Path) -> N
     (folder.path / "a" / "b" / "c").write_text("x")
     for path, mode in ((folder.path / "a" / "b", 0o500), (folder.path / "a", 0), (folder.private, 0o500)):
         path.chmod(mode)
+    folder.delete()
+    assert not folder.path.exists()
+
+
+def test_folders_of_any_depth_are_listed_and_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(tmp_path, "id")
+    folder.create()
+    monkeypatch.chdir(folder.path)
+    for _ in range(1_200):
+        os.mkdir("a")
+        os.chdir("a")
+    Path("x").write_text("x")
+    os.chdir(tmp_path)
+    assert folder.files() == ["a/" * 1_200 + "x"]
+    assert measure_folder(folder.path) > 0
     folder.delete()
     assert not folder.path.exists()
 
