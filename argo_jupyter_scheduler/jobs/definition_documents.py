@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from argo_jupyter_scheduler.domain import messages, option_values, options
@@ -65,6 +65,14 @@ class DefinitionDocument(BaseModel):
     tags: list[str] = Field(default_factory=list, description="Tags of the definition and its runs.")
     compute_type: str | None = Field(None, description="Compute type. By default the server's.")
     input_folder: bool = Field(False, description="Whether it runs with a copy of the notebook's folder.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty_keys(cls, content: object) -> object:
+        """Read a key without a value, such as ``options:`` above lines that are commented out, as one that is left out."""
+        if not isinstance(content, dict):
+            return content
+        return {key: value for key, value in content.items() if value is not None}
 
 
 @dataclass(frozen=True)
