@@ -141,7 +141,7 @@ def test_whatever_is_in_a_file_is_read_or_refused(changes: list[tuple[int, str]]
 
 def test_a_key_without_a_value_is_left_out() -> None:
     [found] = read_documents("name: a\nnotebook: a.ipynb\noptions:\n  # retries: 3\ntags:\n", "a.yaml")
-    assert found.content == DefinitionDocument(name="a", notebook="a.ipynb")
+    assert found.content.model_dump(exclude_defaults=True) == {"name": "a", "notebook": "a.ipynb"}
 
 
 def test_an_empty_file_has_no_definitions() -> None:
