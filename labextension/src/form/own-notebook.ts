@@ -17,7 +17,7 @@ export function nameJob(path: string): string {
 
 /**
  * Fill in the notebook whose calendar icon was pressed. The stock command takes the file that is selected in the file browser:
- * another one, or none, if the notebook was opened in any other way than by a click there.
+ * another one, or none, if the notebook was opened in any other way than by a click there. See docs/upstream.md#other-notebook.
  */
 export function scheduleOwnNotebook(app: JupyterFrontEnd, notebooks: INotebookTracker): void {
   app.commands.commandExecuted.connect((_, { id }) => {

@@ -31,7 +31,10 @@ const describe = ({ jobs, definitions }: Changes) =>
     ...[...definitions.values()].map((one) => one.job_definition_id + one.update_time + one.active),
   ].join();
 
-/** Press *Reload* in a stock list whose first page is seen and no longer true: it does not ask by itself. */
+/**
+ * Press *Reload* in a stock list whose first page is seen and no longer true: it does not ask by itself.
+ * See docs/upstream.md#panel-does-not-reload.
+ */
 export function reloadLists(app: JupyterFrontEnd, changes: Changes, isWanted: () => boolean): void {
   let described = '';
   let isStale = false;
