@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { asRequest } from '../src/details/changes';
 import { formatDuration } from '../src/details/duration';
 import { plainText, splitByHits } from '../src/details/text';
+import { nameJob } from '../src/form/own-notebook';
 import { fillIn, findMeant } from '../src/form/parameters';
 import { readOption, writeOption } from '../src/form/tags';
 
@@ -93,4 +94,13 @@ test.each([
   [3725, '1 h 2 min'],
 ])('%d seconds are %s', (seconds, text) => {
   expect(formatDuration(seconds)).toBe(text);
+});
+
+test.each([
+  ['a b/monthly report_2.ipynb', 'monthly report_2'],
+  ['Umsätze: März.ipynb', 'Ums_tze_ M_rz'],
+  ['-x.ipynb', '_x'],
+  [`${'n'.repeat(70)}.ipynb`, 'n'.repeat(63)],
+])('the jobs of %s are called %s', (path, name) => {
+  expect(nameJob(path)).toBe(name);
 });

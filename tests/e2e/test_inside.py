@@ -149,6 +149,37 @@ def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(
 
 
 @in_one_place
+def test_the_calendar_icon_schedules_the_notebook_that_it_belongs_to(page: sync_api.Page, lab: Lab) -> None:
+    """The stock command takes the file that is selected in the file browser."""
+    folder = lab.root / "Übersicht 2026"
+    folder.mkdir()
+    (folder / "Umsätze.ipynb").write_text(notebook("1"))
+    execute(page, "docmanager:open", path="Übersicht 2026/Umsätze.ipynb")
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+    for selected in ("plain.ipynb", "asked.ipynb"):
+        file(page, selected).click()
+        press_calendar(page)
+        expect(page.get_by_label("Input file")).to_have_value("Übersicht 2026/Umsätze.ipynb")
+        expect(page.get_by_label("Job name")).to_have_value("Ums_tze")
+        press(page, "Cancel")
+        open_tab(page, "Umsätze.ipynb")
+
+
+@in_one_place
+def test_the_stock_lists_show_what_has_changed_without_reload(page: sync_api.Page, lab: Lab) -> None:
+    execute(page, "scheduling:restore-layout", jobsView=JOBS)
+    rows = page.locator("#notebook-jobs-panel tbody tr")
+    page.get_by_role("heading", name="Jobs", exact=True).wait_for()
+    lab.submit("listed", "plain.ipynb")
+    expect(rows.filter(has_text="listed")).to_contain_text("Completed")
+    execute(page, "scheduling:restore-layout", jobsView=DEFINITIONS)
+    id_ = lab.submit("listed", "plain.ipynb", "job_definitions", schedule="0 6 * * *", timezone="UTC")
+    expect(rows.filter(has_text="listed")).to_contain_text("Active")
+    lab.request(f"scheduler/job_definitions/{id_}", {"active": False}, "PATCH")
+    expect(rows.filter(has_text="listed")).to_contain_text("Paused")
+
+
+@in_one_place
 def test_a_setting_asks_before_the_notebook_is_saved(shared_browser: sync_api.Browser, lab: Lab) -> None:
     lab.write_settings(SETTINGS, {"saveBeforeScheduling": "ask"})
     page = load(new_page(shared_browser, closes_dialogs=False), lab)

@@ -103,6 +103,7 @@ def run_with_three_clicks(page: sync_api.Page) -> None:
     expect(toast).to_contain_text("has completed.")
     badge = page.locator("[data-id='argo-job-monitor'][data-argo-unseen='1']")
     badge.wait_for()
+    assert badge.evaluate("tab => getComputedStyle(tab, '::before').content") == '"1"'
     press(toast, "Open output")
     frame = page.frame_locator(".jp-HTMLViewer iframe")
     frame.get_by_text("done", exact=True).wait_for()
@@ -115,7 +116,7 @@ def watch_and_stop(page: sync_api.Page, lab: Lab) -> None:
     lab.submit("slow-job", "slow.ipynb")
     job = row(page, "slow-job")
     job.get_by_text("cell 2 of 3").wait_for()
-    assert job.get_by_role("progressbar").get_attribute("value") == "2"
+    assert job.get_by_role("progressbar").get_attribute("value") == "1.5"  # half of the second of three
     page.get_by_text("1 job running").wait_for()
     press(job, "Log")
     log = job.locator("pre")

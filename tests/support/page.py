@@ -47,7 +47,9 @@ def load(page: sync_api.Page, lab: Lab) -> sync_api.Page:
 def execute(page: sync_api.Page, command: str, **arguments: object) -> None:
     """Execute a command of JupyterLab; nothing if it has none of this name."""
     page.evaluate(
-        "([command, given]) => jupyterapp.commands.hasCommand(command) && jupyterapp.commands.execute(command, given)",
+        """async ([command, given]) => {
+            if (jupyterapp.commands.hasCommand(command)) await jupyterapp.commands.execute(command, given);
+        }""",
         [command, arguments],
     )
 

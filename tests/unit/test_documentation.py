@@ -121,7 +121,8 @@ def test_anchors_that_the_code_names_exist() -> None:
 
 
 def test_each_entry_about_upstream_is_named_where_its_workaround_is() -> None:
-    code = "".join(read(path) for path in (ROOT / "argo_jupyter_scheduler").rglob("*.py"))
+    sources = [*(ROOT / "argo_jupyter_scheduler").rglob("*.py"), *(ROOT / "labextension/src").rglob("*.ts*")]
+    code = "".join(read(path) for path in sources)
     entries = re.findall(r'<a id="([^"]+)">', read(DOCS / "upstream.md"))
     assert len(entries) > 15
     assert set(entries) == set(re.findall(r"docs/upstream\.md#([\w-]+)", code))

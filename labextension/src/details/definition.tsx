@@ -165,7 +165,10 @@ function Editor({ model, onSaved }: { model: IModel; onSaved: () => void }): JSX
         />
       </label>
       {problem && <Problem text={problem} />}
-      <button className="jp-mod-styled" disabled={isBusy || Object.values(errors).some(Boolean)}>
+      <button
+        className="jp-mod-styled jp-mod-accept"
+        disabled={isBusy || Object.values(errors).some(Boolean)}
+      >
         {trans.__('Save')}
       </button>
     </form>

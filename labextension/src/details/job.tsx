@@ -40,9 +40,9 @@ function Progress({ progress }: { progress: api.IProgress }): JSX.Element {
   const left = (progress.estimated_seconds ?? 0) - elapsed;
   return (
     <div className="jp-argo-Progress">
-      <progress max={cells || 1} value={cell} aria-label={trans.__('Progress')} />
+      <progress max={cells || 1} value={cell ? cell - 0.5 : undefined} aria-label={trans.__('Progress')} />
       <p role="status">
-        {trans.__('Cell %1 of %2', cell, cells)}
+        {cell ? trans.__('Cell %1 of %2', cell, cells) : trans.__('Starting')}
         {attempts > 1 && `, ${trans.__('attempt %1 of %2', attempt, attempts)}`}
       </p>
       <p>
@@ -59,7 +59,7 @@ function Outputs({ job }: { job: api.IJobDetail }): JSX.Element {
   const [problem, isBusy, run] = useAction();
   return (
     <div className="jp-argo-Bar">
-      <span>{job.partial ? trans.__('Outputs so far:') : trans.__('Outputs:')}</span>
+      <span>{job.status === 'COMPLETED' ? trans.__('Outputs:') : trans.__('Outputs so far:')}</span>
       {job.outputs.map(({ format, display_name: name }) => (
         <button
           key={format}

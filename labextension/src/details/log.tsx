@@ -13,7 +13,7 @@ const MAX_HITS = 500;
 /** The end of a job's log, which follows the run. */
 export function Log({ jobId, status }: { jobId: string; status: string }): JSX.Element {
   const { trans } = useServices();
-  const [text, setText] = useState('');
+  const [text, setText] = useState<string>();
   const [problem, setProblem] = useState('');
   const [follows, setFollows] = useState(true);
   const [search, setSearch] = useState('');
@@ -32,7 +32,7 @@ export function Log({ jobId, status }: { jobId: string; status: string }): JSX.E
             return;
           }
           offset.current = part.next_offset;
-          setText((before) => (before + part.text).slice(-MAX_CHARACTERS));
+          setText((before = '') => (before + part.text).slice(-MAX_CHARACTERS));
           setProblem('');
           if (part.ended) {
             return;
@@ -54,7 +54,7 @@ export function Log({ jobId, status }: { jobId: string; status: string }): JSX.E
     };
   }, [jobId, follows, status]);
 
-  const plain = useMemo(() => plainText(text), [text]);
+  const plain = useMemo(() => plainText(text ?? ''), [text]);
   const parts = useMemo(() => splitByHits(plain, search, MAX_HITS), [plain, search]);
   const hits = (parts.length - 1) / 2;
   useEffect(() => {
@@ -112,7 +112,7 @@ export function Log({ jobId, status }: { jobId: string; status: string }): JSX.E
             part
           ),
         )}
-        {!plain && trans.__('The log is empty so far.')}
+        {!plain && (text === undefined ? trans.__('Loading …') : trans.__('The log is empty so far.'))}
       </pre>
     </section>
   );

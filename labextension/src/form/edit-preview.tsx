@@ -4,22 +4,17 @@
  */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
-import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 import React, { useEffect, useState } from 'react';
 import { createPortal } from 'react-dom';
 import { SchedulePreview } from './schedule-preview';
 import { Services } from './services';
 import type { IServices } from './services';
+import { findStockPanel } from './stock-panel';
+import type { IStockPanel } from './stock-panel';
 
-const PANEL_ID = 'notebook-jobs-panel';
 /** A field of the form to edit. Those of the form to create have a prefix. */
 const INTERVAL = '#interval-label';
-
-interface IPanelModel {
-  stateChanged: ISignal<unknown, unknown>;
-  updateJobDefinitionModel: { schedule?: string; timezone?: string };
-}
 
 /** Return what has the fields once the stock panel draws it; null while it shows another page. */
 function useEditForm(panel: HTMLElement): Element | null {
@@ -34,14 +29,14 @@ function useEditForm(panel: HTMLElement): Element | null {
   return form;
 }
 
-function EditPreview({ panel, model }: { panel: HTMLElement; model: IPanelModel }): JSX.Element | null {
-  const form = useEditForm(panel);
+function EditPreview({ panel }: { panel: IStockPanel }): JSX.Element | null {
+  const form = useEditForm(panel.node);
   const [place] = useState(() => document.createElement('div'));
   useEffect(() => {
     form?.lastElementChild?.before(place); // the buttons are last
     return () => place.remove();
   }, [form, place]);
-  const { schedule = '', timezone = '' } = model.updateJobDefinitionModel;
+  const { schedule = '', timezone = '' } = panel.content.model.updateJobDefinitionModel;
   return form && createPortal(<SchedulePreview schedule={schedule} timezone={timezone} />, place);
 }
 
@@ -49,18 +44,15 @@ function EditPreview({ panel, model }: { panel: HTMLElement; model: IPanelModel 
 export function previewEdits(app: JupyterFrontEnd, services: IServices, isWanted: () => boolean): void {
   const seen = new WeakSet<Widget>();
   app.commands.commandExecuted.connect((_, { id }) => {
-    const panel = id.startsWith('scheduling:')
-      ? [...app.shell.widgets('main')].find((widget) => widget.id === PANEL_ID)
-      : undefined;
-    const model = (panel as unknown as { content?: { model?: IPanelModel } } | undefined)?.content?.model;
-    if (!panel || !model || seen.has(panel)) {
+    const panel = id.startsWith('scheduling:') && findStockPanel(app);
+    if (!panel || seen.has(panel)) {
       return;
     }
     seen.add(panel);
-    const draw = () => isWanted() && <EditPreview panel={panel.node} model={model} />;
+    const draw = () => isWanted() && <EditPreview panel={panel} />;
     const preview = ReactWidget.create(
       <Services.Provider value={services}>
-        <UseSignal signal={model.stateChanged}>{() => <>{draw()}</>}</UseSignal>
+        <UseSignal signal={panel.content.model.stateChanged}>{() => <>{draw()}</>}</UseSignal>
       </Services.Provider>,
     );
     Widget.attach(preview, document.body); // it draws elsewhere, and is nothing itself

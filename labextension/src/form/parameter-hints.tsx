@@ -35,6 +35,7 @@ export function ParameterHints({ given, declared, problem }: IProps): JSX.Elemen
             ),
         )}
       </div>
+      {declared.length > 0 && <h3>{trans.__('Parameters of the notebook')}</h3>}
       {declared.length > 0 && (
         <ul aria-label={trans.__('Parameters of the notebook')}>
           {declared.map(({ name, type, default: text, comment }) => (

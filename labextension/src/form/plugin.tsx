@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import React from 'react';
@@ -12,8 +13,10 @@ import { offer } from '../options/offer';
 import type { OfferedProps } from '../options/offer';
 import { CreateForm } from './create-form';
 import { previewEdits } from './edit-preview';
+import { scheduleOwnNotebook } from './own-notebook';
 import { Services } from './services';
 import type { IServices } from './services';
+import { reloadLists } from './stock-panel';
 
 const SETTINGS = 'argo-jupyter-scheduler:plugin';
 
@@ -42,12 +45,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Options, parameters, previews, progress and logs inside the pages of Jupyter-Scheduler.',
   autoStart: true,
   requires: [IDocumentManager, ISettingRegistry],
-  optional: [ITranslator],
+  optional: [ITranslator, INotebookTracker],
   activate: async (
     app: JupyterFrontEnd,
     documents: IDocumentManager,
     registry: ISettingRegistry,
     translator: ITranslator | null,
+    notebooks: INotebookTracker | null,
   ) => {
     const trans = (translator ?? nullTranslator).load('argo_jupyter_scheduler');
     const settings = await registry.load(SETTINGS);
@@ -91,6 +95,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     settings.changed.connect(choose);
     choose();
     previewEdits(app, services, explains);
+    reloadLists(app, changes, explains);
+    if (notebooks) {
+      scheduleOwnNotebook(app, notebooks);
+    }
   },
 };
 

@@ -41,7 +41,7 @@ function Progress({ job: { progress, status, status_message } }: { job: IJob }):
   const { cell, cells, attempt, attempts } = progress;
   return (
     <>
-      <progress aria-label={trans.__('Cells')} value={cells ? cell : undefined} max={cells || 1} />
+      <progress aria-label={trans.__('Cells')} value={cell ? cell - 0.5 : undefined} max={cells || 1} />
       {cell ? trans.__('cell %1 of %2', cell, cells) : statusText(trans, status)}
       {attempt > 1 && `, ${trans.__('attempt %1 of %2', attempt, attempts)}`}
     </>
@@ -61,6 +61,11 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
       row.current?.focus();
     }
   }, [isShown]);
+  useEffect(() => {
+    if (hasLog) {
+      row.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [hasLog]);
   const isDone = job.status === 'COMPLETED';
   const ended = job.end_time ?? job.update_time;
   const button = (
@@ -141,6 +146,7 @@ export function Jobs(): JSX.Element {
   const selected = useMemo(() => selectJobs(jobs.values(), filter), [jobs, filter]);
   const select = (name: 'status' | 'definition' | 'order', label: string, choices: [string, string][]) => (
     <select
+      name={name}
       aria-label={label}
       title={label}
       value={filter[name]}
@@ -172,16 +178,16 @@ export function Jobs(): JSX.Element {
           ['live', trans.__('Running')],
           ...ended,
         ])}
-        {select('definition', trans.__('Job definition'), [
-          ['', trans.__('Any definition')],
-          ['none', trans.__('No definition')],
-          ...[...definitions.values()].map((one): [string, string] => [one.job_definition_id, one.name]),
-        ])}
         {select('order', trans.__('Order'), [
           ['newest', trans.__('Newest first')],
           ['name', trans.__('By name')],
           ['status', trans.__('By status')],
           ['longest', trans.__('Longest first')],
+        ])}
+        {select('definition', trans.__('Job definition'), [
+          ['', trans.__('Any definition')],
+          ['none', trans.__('No definition')],
+          ...[...definitions.values()].map((one): [string, string] => [one.job_definition_id, one.name]),
         ])}
       </div>
       <LongList
