@@ -1,4 +1,7 @@
-/** The routes of the server that `docs/openapi.yaml` describes, and those of Jupyter-Scheduler. Times are in ms since 1970. */
+/**
+ * The routes of the server that `docs/openapi.yaml` describes, and those of Jupyter-Scheduler. Of an answer, the types have what is
+ * read here. Times are in ms since 1970.
+ */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
@@ -36,33 +39,23 @@ export interface IOutput {
 }
 
 export interface IJobDetail extends IJob {
-  parameters: Record<string, string>;
-  tags: string[];
-  runtime_environment_name: string;
   input_path: string | null;
   attempts: number;
-  engine: string;
   engine_url: string | null;
   outputs: IOutput[];
-  partial: boolean;
 }
 
 export interface IRun {
   job_id: string;
   status: Status;
   start_time: number | null;
-  end_time: number | null;
   duration_seconds: number | null;
 }
 
 export interface IDefinition {
   job_definition_id: string;
   name: string;
-  input_filename: string;
-  schedule: string | null;
-  timezone: string | null;
   active: boolean;
-  create_time: number;
   update_time: number;
   next_run_time: number | null;
   runs: IRun[];
@@ -79,9 +72,7 @@ export interface IChanges {
 
 export interface ILogPart {
   text: string;
-  offset: number;
   next_offset: number;
-  size: number;
   ended: boolean;
 }
 
@@ -106,7 +97,6 @@ export interface IOption {
 }
 
 export interface IOptions {
-  engine: string;
   fields: IOption[];
 }
 
@@ -139,14 +129,7 @@ export interface IEnvironment {
 }
 
 /** A request was refused, or the server could not be reached. The message is for the user. */
-export class RequestError extends Error {
-  constructor(
-    message: string,
-    readonly status = 0,
-  ) {
-    super(message);
-  }
-}
+export class RequestError extends Error {}
 
 async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
   const settings = ServerConnection.makeSettings();
@@ -164,7 +147,7 @@ async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
   }
   if (!response.ok) {
     const { message } = (body ?? {}) as { message?: string };
-    throw new RequestError(message || `${response.status} ${response.statusText}`, response.status);
+    throw new RequestError(message || `${response.status} ${response.statusText}`);
   }
   return body as T;
 }
@@ -203,9 +186,7 @@ export const rerunJob = (id: string) => send<{ job_id: string }>('POST', `${job(
 export const stopJob = (id: string) => send<unknown>('PATCH', stockJob(id), { status: 'STOPPED' });
 export const describeJob = (id: string) => request<IDescribed>(stockJob(id));
 export const describeDefinition = (id: string) => request<IDescribed>(stockDefinition(id));
-export const setActive = (id: string, active: boolean) =>
-  send<unknown>('PATCH', stockDefinition(id), { active });
+export const setActive = (id: string, active: boolean) => send<unknown>('PATCH', stockDefinition(id), { active });
 export const runNow = (id: string) => send<{ job_id: string }>('POST', `${stockDefinition(id)}/jobs`);
-export const changeDefinition = (id: string, changes: object) =>
-  send<unknown>('PATCH', stockDefinition(id), changes);
+export const changeDefinition = (id: string, changes: object) => send<unknown>('PATCH', stockDefinition(id), changes);
 export const listEnvironments = () => request<IEnvironment[]>('scheduler/runtime_environments');

@@ -7,10 +7,9 @@ import { OptionFields } from '../form/option-fields';
 import { usePlace } from '../form/place';
 import { SchedulePreview } from '../form/schedule-preview';
 import { useAnswer, useServices } from '../form/services';
-import { Problem, formatTime, statusText, useAction, useChanges } from '../monitor/parts';
+import { Problem, RunSquares, useAction, useChanges } from '../monitor/parts';
 import type { OfferedProps } from '../options/offer';
 import { asRequest } from './changes';
-import { formatDuration } from './duration';
 import { beforeCards } from './job';
 
 /** The last runs, newest first; each opens its page. */
@@ -24,25 +23,11 @@ function History({ model }: { model: IModel }): JSX.Element {
       <h3>{trans.__('History')}</h3>
       {problem && <Problem text={problem} />}
       {answer?.runs.length === 0 && <p>{trans.__('No run yet.')}</p>}
-      <ol className="jp-argo-Runs" aria-label={trans.__('Last runs, newest first')}>
-        {answer?.runs.map(({ job_id: jobId, status, start_time: start, duration_seconds: seconds }) => {
-          const when = start === null ? '' : `, ${formatTime(start)}`;
-          const took = seconds === null ? '' : `, ${formatDuration(seconds)}`;
-          const label = statusText(trans, status) + when + took;
-          return (
-            <li key={jobId}>
-              <button
-                type="button"
-                className="jp-argo-Square"
-                data-status={status}
-                aria-label={label}
-                title={label}
-                onClick={() => void actions.openJob(jobId)}
-              />
-            </li>
-          );
-        })}
-      </ol>
+      <RunSquares
+        runs={answer?.runs ?? []}
+        label={trans.__('Last runs, newest first')}
+        open={(jobId) => void actions.openJob(jobId)}
+      />
     </section>
   );
 }
@@ -150,12 +135,7 @@ function Editor({ model, onSaved }: { model: IModel; onSaved: () => void }): JSX
       <SchedulePreview schedule={edited.schedule ?? ''} timezone={edited.timezone ?? ''} />
       <Environment model={edited} change={change} />
       <Parameters model={edited} change={change} />
-      <OptionFields
-        tags={edited.tags}
-        forDefinition
-        onChange={(tags) => change({ tags })}
-        onErrors={setErrors}
-      />
+      <OptionFields tags={edited.tags} forDefinition onChange={(tags) => change({ tags })} onErrors={setErrors} />
       <label className="jp-argo-Field">
         {trans.__('Tags, one in each line')}
         <textarea
@@ -165,10 +145,7 @@ function Editor({ model, onSaved }: { model: IModel; onSaved: () => void }): JSX
         />
       </label>
       {problem && <Problem text={problem} />}
-      <button
-        className="jp-mod-styled jp-mod-accept"
-        disabled={isBusy || Object.values(errors).some(Boolean)}
-      >
+      <button className="jp-mod-styled jp-mod-accept" disabled={isBusy || Object.values(errors).some(Boolean)}>
         {trans.__('Save')}
       </button>
     </form>

@@ -4,7 +4,7 @@ import * as api from '../api';
 import { isLive } from '../changes';
 import { usePlace } from '../form/place';
 import { useAnswer, useServices } from '../form/services';
-import { Problem, useAction } from '../monitor/parts';
+import { CellBar, Problem, useAction } from '../monitor/parts';
 import type { OfferedProps } from '../options/offer';
 import { formatDuration } from './duration';
 import { Log } from './log';
@@ -40,7 +40,7 @@ function Progress({ progress }: { progress: api.IProgress }): JSX.Element {
   const left = (progress.estimated_seconds ?? 0) - elapsed;
   return (
     <div className="jp-argo-Progress">
-      <progress max={cells || 1} value={cell ? cell - 0.5 : undefined} aria-label={trans.__('Progress')} />
+      <CellBar progress={progress} />
       <p role="status">
         {cell ? trans.__('Cell %1 of %2', cell, cells) : trans.__('Starting')}
         {attempts > 1 && `, ${trans.__('attempt %1 of %2', attempt, attempts)}`}

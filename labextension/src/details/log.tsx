@@ -92,12 +92,7 @@ export function Log({ jobId, status }: { jobId: string; status: string }): JSX.E
           }}
         />
         <span role="status">{search && trans.__('%1 of %2', hits && current + 1, hits)}</span>
-        <button
-          type="button"
-          className="jp-mod-styled"
-          onClick={() => Clipboard.copyToSystem(plain)}
-          disabled={!plain}
-        >
+        <button type="button" className="jp-mod-styled" onClick={() => Clipboard.copyToSystem(plain)} disabled={!plain}>
           {trans.__('Copy')}
         </button>
       </div>

@@ -16,7 +16,5 @@ export function splitByHits(text: string, search: string, maxHits: number): stri
   }
   const escaped = search.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const parts = text.split(new RegExp(`(${escaped})`, 'i'));
-  return parts.length <= 2 * maxHits
-    ? parts
-    : [...parts.slice(0, 2 * maxHits), parts.slice(2 * maxHits).join('')];
+  return parts.length <= 2 * maxHits ? parts : [...parts.slice(0, 2 * maxHits), parts.slice(2 * maxHits).join('')];
 }

@@ -10,6 +10,13 @@ import { usePlace } from './place';
 import { SchedulePreview } from './schedule-preview';
 import { useServices } from './services';
 
+export interface ISaving {
+  /** Save a notebook's unsaved changes. Return whether it may be scheduled now. */
+  saveChanges: (path: string) => Promise<boolean>;
+  /** Whether the user is asked before that. */
+  asksBeforeSaving: () => boolean;
+}
+
 const DEFAULT_FORMATS = ['ipynb', 'html'];
 
 /** Return a function that changes the newest model: the stock form's effects spread that of an earlier render. */
@@ -29,8 +36,11 @@ function chooseFormats({ outputFormats = [] }: IModel): Partial<IModel> {
 }
 
 /** Save the notebook when *Create* is pressed, before the stock form takes notice. */
-function useSaveBeforeCreate(home: React.RefObject<HTMLElement>, path: string): void {
-  const { saveChanges } = useServices();
+function useSaveBeforeCreate(
+  home: React.RefObject<HTMLElement>,
+  path: string,
+  saveChanges: ISaving['saveChanges'],
+): void {
   useEffect(() => {
     const form = home.current?.closest('form');
     let [isSaving, isSaved] = [false, false];
@@ -58,9 +68,9 @@ function useSaveBeforeCreate(home: React.RefObject<HTMLElement>, path: string): 
 }
 
 /** Additional options in the create form; it also fills in parameters, previews the schedule, and saves the notebook. */
-export function CreateForm(props: OfferedProps): JSX.Element {
-  const { trans, saveChanges, asksBeforeSaving } = useServices();
-  const { model } = props;
+export function CreateForm(props: OfferedProps & ISaving): JSX.Element {
+  const { trans } = useServices();
+  const { model, saveChanges, asksBeforeSaving } = props;
   const home = useRef<HTMLDivElement>(null);
   const change = useChange(props);
   const [declared, setDeclared] = useState<api.IDeclared[]>([]);
@@ -71,7 +81,7 @@ export function CreateForm(props: OfferedProps): JSX.Element {
     const label = own.closest('form')?.querySelector('#jp-create-job-createType-label');
     label?.parentElement?.after(place);
   });
-  useSaveBeforeCreate(home, model.inputFile);
+  useSaveBeforeCreate(home, model.inputFile, saveChanges);
 
   // The stock form chooses all formats of an environment. Its other effect of the same render would undo a change that is made at once.
   const environment = useRef(model.environment);
@@ -116,10 +126,7 @@ export function CreateForm(props: OfferedProps): JSX.Element {
         hintsPlace,
       )}
       {model.createType === 'JobDefinition' &&
-        createPortal(
-          <SchedulePreview schedule={model.schedule ?? ''} timezone={model.timezone ?? ''} />,
-          previewPlace,
-        )}
+        createPortal(<SchedulePreview schedule={model.schedule ?? ''} timezone={model.timezone ?? ''} />, previewPlace)}
       <OptionFields
         tags={model.tags}
         forDefinition={model.createType === 'JobDefinition'}

@@ -12,16 +12,9 @@ interface IProps<T> {
 export function Select(props: IProps<string> & React.AriaAttributes & { id?: string }): JSX.Element {
   const { choices, value, onChange, ...more } = props;
   const { trans } = useServices();
-  const all = choices.some((choice) => choice.value === value)
-    ? choices
-    : [...choices, { value, label: value }];
+  const all = choices.some((choice) => choice.value === value) ? choices : [...choices, { value, label: value }];
   return (
-    <select
-      {...more}
-      className="jp-mod-styled"
-      value={value}
-      onChange={({ target }) => onChange(target.value)}
-    >
+    <select {...more} className="jp-mod-styled" value={value} onChange={({ target }) => onChange(target.value)}>
       {all.map((choice) => (
         <option key={choice.value} value={choice.value}>
           {trans.__(choice.label)}

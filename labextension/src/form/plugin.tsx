@@ -12,6 +12,7 @@ import { Actions } from '../monitor/actions';
 import { offer } from '../options/offer';
 import type { OfferedProps } from '../options/offer';
 import { CreateForm } from './create-form';
+import type { ISaving } from './create-form';
 import { previewEdits } from './edit-preview';
 import { scheduleOwnNotebook } from './own-notebook';
 import { Services } from './services';
@@ -21,18 +22,18 @@ import { reloadLists } from './stock-panel';
 const SETTINGS = 'argo-jupyter-scheduler:plugin';
 
 /** The pages of the stock frontend that draw additional options, by its numbers. */
-const PAGES: { [jobsView: number]: React.FC<OfferedProps> } = {
+const PAGES: { [jobsView: number]: React.FC<OfferedProps & ISaving> } = {
   1: CreateForm,
   5: JobDetail,
   6: DefinitionDetail,
 };
 
-function makeComponent(services: IServices): React.FC<OfferedProps> {
+function makeComponent(services: IServices, saving: ISaving): React.FC<OfferedProps> {
   return function Options(props) {
     const Page = PAGES[props.jobsView];
     return Page ? (
       <Services.Provider value={services}>
-        <Page {...props} />
+        <Page {...props} {...saving} />
       </Services.Provider>
     ) : (
       <>{props.stock}</>
@@ -88,8 +89,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const saveChanges = (path: string) => (saved = saved.then(() => save(path)));
 
     const actions = new Actions(app, trans, 'argo-job-monitor');
-    const services = { actions, changes, trans, saveChanges, asksBeforeSaving };
-    const component = makeComponent(services);
+    const services = { actions, changes, trans };
+    const component = makeComponent(services, { saveChanges, asksBeforeSaving });
     const explains = () => settings.get('explainedOptions').composite !== false;
     const choose = () => offer(explains() ? component : undefined);
     settings.changed.connect(choose);

@@ -22,11 +22,7 @@ function formatTime(time: number, timezone: string): string {
 export function SchedulePreview(props: { schedule: string; timezone: string }): JSX.Element {
   const { trans } = useServices();
   const { schedule, timezone } = props;
-  const { answer, problem } = useAnswer(
-    () => api.previewSchedule(schedule, timezone),
-    [schedule, timezone],
-    PAUSE_MS,
-  );
+  const { answer, problem } = useAnswer(() => api.previewSchedule(schedule, timezone), [schedule, timezone], PAUSE_MS);
   const refusal = problem ?? answer?.refusal;
   const changes = {
     '': '',

@@ -3,15 +3,11 @@ import { createContext, useContext, useEffect, useState } from 'react';
 import type { Changes } from '../changes';
 import type { Actions } from '../monitor/actions';
 
-/** What the components need of JupyterLab. */
+/** What the components need. */
 export interface IServices {
   actions: Actions;
   changes: Changes;
   trans: TranslationBundle;
-  /** Save a notebook's unsaved changes. Return whether it may be scheduled now. */
-  saveChanges: (path: string) => Promise<boolean>;
-  /** Whether the user is asked before that. */
-  asksBeforeSaving: () => boolean;
 }
 
 export const Services = createContext<IServices | null>(null);
@@ -19,11 +15,7 @@ export const Services = createContext<IServices | null>(null);
 export const useServices = () => useContext(Services)!;
 
 /** Return what a request answered last, and why it failed since. It is sent again, after a pause, when one of `keys` has changed. */
-export function useAnswer<T>(
-  send: () => Promise<T>,
-  keys: unknown[],
-  pauseMs = 0,
-): { answer?: T; problem?: string } {
+export function useAnswer<T>(send: () => Promise<T>, keys: unknown[], pauseMs = 0): { answer?: T; problem?: string } {
   const [found, setFound] = useState<{ answer?: T; problem?: string }>({});
   useEffect(() => {
     let isCurrent = true;

@@ -52,9 +52,7 @@ export class Actions {
     const wanted = format ? [format] : ['html', 'ipynb', ...outputs.map((output) => output.format)];
     const found = wanted.flatMap((one) => outputs.filter((output) => output.format === one))[0];
     if (!found) {
-      throw new Error(
-        this.trans.__('This job does not have that output. Its log shows how far the run got.'),
-      );
+      throw new Error(this.trans.__('This job does not have that output. Its log shows how far the run got.'));
     }
     await this.app.commands.execute('docmanager:open', { path: found.path });
   }
@@ -100,8 +98,7 @@ export class Actions {
     startedJobs.add((await api.runNow(definition.job_definition_id)).job_id);
   }
 
-  setActive = (definition: IDefinition, active: boolean) =>
-    api.setActive(definition.job_definition_id, active);
+  setActive = (definition: IDefinition, active: boolean) => api.setActive(definition.job_definition_id, active);
 
   async editDefinition({ job_definition_id }: IDefinition): Promise<void> {
     const definition = await api.describeDefinition(job_definition_id);

@@ -1,14 +1,13 @@
 import { editIcon, fastForwardIcon, runIcon } from '@jupyterlab/ui-components';
 import React, { memo, useMemo } from 'react';
 import type { IDefinition } from '../api';
-import { formatDuration } from '../details/duration';
+import { useServices } from '../form/services';
 import { sortDefinitions } from './filter';
 import { pauseIcon } from './icons';
-import { Button, LongList, Problem, formatTime, formatZoned, statusText } from './parts';
-import { useAction, useChanges, useMonitor } from './parts';
+import { Button, LongList, Problem, RunSquares, formatZoned, useAction, useChanges } from './parts';
 
 const DefinitionRow = memo(function DefinitionRow({ definition }: { definition: IDefinition }): JSX.Element {
-  const { trans, actions } = useMonitor();
+  const { trans, actions } = useServices();
   const [problem, isBusy, run] = useAction();
   const { job_definition_id: id, active, next_run_time: next } = definition;
   const when = !active
@@ -49,29 +48,11 @@ const DefinitionRow = memo(function DefinitionRow({ definition }: { definition: 
       </div>
       <div className="jp-argo-Meta">{when}</div>
       {!!definition.runs.length && (
-        <ul className="jp-argo-Runs" aria-label={trans.__('Last runs, oldest first')}>
-          {[...definition.runs].reverse().map((one) => {
-            const label = [
-              statusText(trans, one.status),
-              one.duration_seconds !== null && formatDuration(one.duration_seconds),
-              one.start_time !== null && formatTime(one.start_time),
-            ]
-              .filter(Boolean)
-              .join(', ');
-            return (
-              <li key={one.job_id}>
-                <button
-                  type="button"
-                  className="jp-argo-Square"
-                  data-status={one.status}
-                  title={label}
-                  aria-label={label}
-                  onClick={() => run(() => actions.openJob(one.job_id))}
-                />
-              </li>
-            );
-          })}
-        </ul>
+        <RunSquares
+          runs={[...definition.runs].reverse()}
+          label={trans.__('Last runs, oldest first')}
+          open={(jobId) => run(() => actions.openJob(jobId))}
+        />
       )}
       {problem && <Problem text={problem} />}
     </li>
@@ -80,7 +61,7 @@ const DefinitionRow = memo(function DefinitionRow({ definition }: { definition: 
 
 /** The job definitions with their last runs. */
 export function Definitions(): JSX.Element {
-  const { trans, changes } = useMonitor();
+  const { trans, changes } = useServices();
   const definitions = useChanges(changes, () => changes.definitions);
   const sorted = useMemo(() => sortDefinitions(definitions.values()), [definitions]);
   return (

@@ -49,7 +49,5 @@ export function selectJobs(jobs: Iterable<IJob>, filter: IFilter): IJob[] {
 /** Return the job definitions by when they run next; those that do not, at the end. */
 export function sortDefinitions(definitions: Iterable<IDefinition>): IDefinition[] {
   const next = (one: IDefinition) => one.next_run_time ?? Infinity;
-  return [...definitions].sort((a, b) =>
-    next(a) === next(b) ? a.name.localeCompare(b.name) : next(a) - next(b),
-  );
+  return [...definitions].sort((a, b) => (next(a) === next(b) ? a.name.localeCompare(b.name) : next(a) - next(b)));
 }

@@ -1,19 +1,13 @@
-import {
-  editIcon,
-  html5Icon,
-  listIcon,
-  notebookIcon,
-  refreshIcon,
-  stopIcon,
-} from '@jupyterlab/ui-components';
+import { editIcon, html5Icon, listIcon, notebookIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import React, { memo, useEffect, useMemo, useRef, useState } from 'react';
 import type { IJob } from '../api';
 import { isLive } from '../changes';
 import { formatDuration } from '../details/duration';
 import { Log } from '../details/log';
+import { useServices } from '../form/services';
 import { ALL, secondsOf, selectJobs } from './filter';
-import { Button, LongList, Problem, formatShort, formatTime, statusText } from './parts';
-import { useAction, useChanges, useMonitor, useNow } from './parts';
+import { Button, CellBar, LongList, Problem, formatShort, formatTime, statusText } from './parts';
+import { useAction, useChanges, useNow } from './parts';
 
 /** The time that a job has been running, or ran. */
 function Duration({ job }: { job: IJob }): JSX.Element {
@@ -34,14 +28,14 @@ function Duration({ job }: { job: IJob }): JSX.Element {
 }
 
 function Progress({ job: { progress, status, status_message } }: { job: IJob }): JSX.Element {
-  const { trans } = useMonitor();
+  const { trans } = useServices();
   if (!progress) {
     return <>{status_message || statusText(trans, status)}</>;
   }
   const { cell, cells, attempt, attempts } = progress;
   return (
     <>
-      <progress aria-label={trans.__('Cells')} value={cell ? cell - 0.5 : undefined} max={cells || 1} />
+      <CellBar progress={progress} />
       {cell ? trans.__('cell %1 of %2', cell, cells) : statusText(trans, status)}
       {attempt > 1 && `, ${trans.__('attempt %1 of %2', attempt, attempts)}`}
     </>
@@ -49,7 +43,7 @@ function Progress({ job: { progress, status, status_message } }: { job: IJob }):
 }
 
 const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: boolean }): JSX.Element {
-  const { trans, actions } = useMonitor();
+  const { trans, actions } = useServices();
   const [problem, isBusy, run] = useAction();
   const [hasLog, setHasLog] = useState(false);
   const row = useRef<HTMLLIElement>(null);
@@ -68,11 +62,9 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
   }, [hasLog]);
   const isDone = job.status === 'COMPLETED';
   const ended = job.end_time ?? job.update_time;
-  const button = (
-    icon: Parameters<typeof Button>[0]['icon'],
-    label: string,
-    action: () => Promise<unknown>,
-  ) => <Button icon={icon} label={label} disabled={isBusy} onClick={() => run(action)} />;
+  const button = (icon: Parameters<typeof Button>[0]['icon'], label: string, action: () => Promise<unknown>) => (
+    <Button icon={icon} label={label} disabled={isBusy} onClick={() => run(action)} />
+  );
   return (
     <li ref={row} tabIndex={-1} className="jp-argo-Row" aria-labelledby={`jp-argo-${id}`} aria-busy={isBusy}>
       <div className="jp-argo-Line">
@@ -99,16 +91,10 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
           {live ? <Progress job={job} /> : <span title={formatTime(ended)}>{formatShort(ended)}</span>}
         </div>
         {live && button(stopIcon, trans.__('Stop'), () => actions.stop(job))}
-        <Button
-          icon={listIcon}
-          label={trans.__('Log')}
-          expanded={hasLog}
-          onClick={() => setHasLog(!hasLog)}
-        />
+        <Button icon={listIcon} label={trans.__('Log')} expanded={hasLog} onClick={() => setHasLog(!hasLog)} />
         {!live && (
           <>
-            {formats.includes('html') &&
-              button(html5Icon, trans.__('Open HTML'), () => actions.openOutput(id, 'html'))}
+            {formats.includes('html') && button(html5Icon, trans.__('Open HTML'), () => actions.openOutput(id, 'html'))}
             {formats.includes('ipynb') &&
               button(notebookIcon, trans.__('Open notebook'), () => actions.openOutput(id, 'ipynb'))}
             {button(refreshIcon, trans.__('Run again'), () => actions.rerun(job))}
@@ -129,7 +115,7 @@ const JobRow = memo(function JobRow({ job, isShown }: { job: IJob; isShown: bool
 
 /** The jobs, with a filter. */
 export function Jobs(): JSX.Element {
-  const { trans, changes, actions } = useMonitor();
+  const { trans, changes, actions } = useServices();
   const jobs = useChanges(changes, () => changes.jobs);
   const definitions = useChanges(changes, () => changes.definitions);
   const isLoaded = useChanges(changes, () => changes.isLoaded);
@@ -173,11 +159,7 @@ export function Jobs(): JSX.Element {
           value={filter.text}
           onChange={(event) => setFilter({ ...filter, text: event.target.value })}
         />
-        {select('status', trans.__('Status'), [
-          ['', trans.__('Any status')],
-          ['live', trans.__('Running')],
-          ...ended,
-        ])}
+        {select('status', trans.__('Status'), [['', trans.__('Any status')], ['live', trans.__('Running')], ...ended])}
         {select('order', trans.__('Order'), [
           ['newest', trans.__('Newest first')],
           ['name', trans.__('By name')],

@@ -7,10 +7,9 @@ import type { IServices } from '../form/services';
 import { Definitions } from './definitions';
 import { calendarIcon } from './icons';
 import { Jobs } from './jobs';
-import { Monitor, Problem, useChanges } from './parts';
-import type { IMonitor } from './parts';
+import { Problem, useChanges } from './parts';
 
-function Content({ changes, trans, actions }: IMonitor): JSX.Element {
+function Content({ changes, trans, actions }: IServices): JSX.Element {
   const problem = useChanges(changes, () => changes.problem);
   const [tab, setTab] = useState<'jobs' | 'definitions'>('jobs');
   useEffect(() => {
@@ -40,29 +39,19 @@ export class MonitorPanel extends ReactWidget {
   /** Emitted when the user sees the panel. */
   readonly shown = new Signal<this, void>(this);
 
-  /** For the log. Nothing here schedules a notebook. */
-  private readonly services: IServices;
-
-  constructor(private readonly monitor: IMonitor) {
+  constructor(private readonly services: IServices) {
     super();
-    this.services = {
-      ...monitor,
-      saveChanges: () => Promise.resolve(true),
-      asksBeforeSaving: () => false,
-    };
     this.addClass('jp-argo-Monitor');
     this.title.icon = calendarIcon;
     this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', monitor.trans.__('Job monitor'));
+    this.node.setAttribute('aria-label', services.trans.__('Job monitor'));
   }
 
   protected render(): JSX.Element {
     return (
-      <Monitor.Provider value={this.monitor}>
-        <Services.Provider value={this.services}>
-          <Content {...this.monitor} />
-        </Services.Provider>
-      </Monitor.Provider>
+      <Services.Provider value={this.services}>
+        <Content {...this.services} />
+      </Services.Provider>
     );
   }
 

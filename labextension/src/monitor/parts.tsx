@@ -1,25 +1,10 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
-import React, {
-  createContext,
-  useCallback,
-  useContext,
-  useEffect,
-  useState,
-  useSyncExternalStore,
-} from 'react';
+import React, { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Status } from '../api';
+import type { IProgress, IRun, Status } from '../api';
 import type { Changes } from '../changes';
-import type { Actions } from './actions';
-
-export interface IMonitor {
-  trans: TranslationBundle;
-  changes: Changes;
-  actions: Actions;
-}
-
-export const Monitor = createContext<IMonitor | null>(null);
-export const useMonitor = () => useContext(Monitor)!;
+import { formatDuration } from '../details/duration';
+import { useServices } from '../form/services';
 
 const TIME = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
@@ -119,6 +104,38 @@ export function Button(props: {
     >
       <icon.react tag="span" className="jp-argo-Icon" />
     </button>
+  );
+}
+
+/** How far a run's cells are. A cell that runs counts half. */
+export function CellBar({ progress: { cell, cells } }: { progress: IProgress }): JSX.Element {
+  const { trans } = useServices();
+  return <progress aria-label={trans.__('Cells')} value={cell ? cell - 0.5 : undefined} max={cells || 1} />;
+}
+
+/** Runs as coloured squares; each opens its page. */
+export function RunSquares(props: { runs: IRun[]; label: string; open: (jobId: string) => void }): JSX.Element {
+  const { trans } = useServices();
+  return (
+    <ol className="jp-argo-Runs" aria-label={props.label}>
+      {props.runs.map(({ job_id: jobId, status, start_time: start, duration_seconds: seconds }) => {
+        const took = seconds === null ? '' : `, ${formatDuration(seconds)}`;
+        const when = start === null ? '' : `, ${formatTime(start)}`;
+        const label = statusText(trans, status) + took + when;
+        return (
+          <li key={jobId}>
+            <button
+              type="button"
+              className="jp-argo-Square"
+              data-status={status}
+              title={label}
+              aria-label={label}
+              onClick={() => props.open(jobId)}
+            />
+          </li>
+        );
+      })}
+    </ol>
   );
 }
 

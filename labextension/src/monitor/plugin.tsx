@@ -9,11 +9,11 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 import type { IJob } from '../api';
 import { pageChanges as changes } from '../changes';
+import type { IServices } from '../form/services';
 import { Actions, startedJobs } from './actions';
 import { calendarIcon } from './icons';
 import { MonitorPanel } from './panel';
 import { useChanges } from './parts';
-import type { IMonitor } from './parts';
 
 const ID = 'argo-jupyter-scheduler:plugin';
 const PANEL_ID = 'argo-job-monitor';
@@ -24,7 +24,7 @@ const MAX_TOASTS = 3;
 const RANK = 500;
 
 /** Tell that a job has ended, and offer what the user wants to see then. */
-function notify({ trans, actions }: IMonitor, job: IJob): void {
+function notify({ trans, actions }: IServices, job: IJob): void {
   const { job_id: id, name, status } = job;
   const isolated = `\u2068${name}\u2069`; // it may be written from right to left
   const open = () => {
@@ -40,7 +40,7 @@ function notify({ trans, actions }: IMonitor, job: IJob): void {
 }
 
 /** Tell that many jobs have ended at once. */
-function notifyOfMany({ trans, actions }: IMonitor, jobs: IJob[]): void {
+function notifyOfMany({ trans, actions }: IServices, jobs: IJob[]): void {
   const failed = jobs.filter((job) => job.status === 'FAILED').length;
   const action = { label: trans.__('Show jobs'), callback: () => actions.showJob('') };
   Notification.emit(
@@ -50,7 +50,7 @@ function notifyOfMany({ trans, actions }: IMonitor, jobs: IJob[]): void {
   );
 }
 
-function Running({ monitor: { changes, trans } }: { monitor: IMonitor }): JSX.Element {
+function Running({ services: { changes, trans } }: { services: IServices }): JSX.Element {
   const jobs = useChanges(changes, () => changes.jobs);
   const count = [...jobs.values()].filter(({ status }) => status === 'IN_PROGRESS').length;
   return <>{count > 0 && <TextItem source={trans._n('%1 job running', '%1 jobs running', count)} />}</>;
@@ -71,8 +71,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     registry: ISettingRegistry | null,
   ) => {
     const trans = (translator ?? nullTranslator).load('argo_jupyter_scheduler');
-    const monitor = { trans, changes, actions: new Actions(app, trans, PANEL_ID) };
-    const panel = new MonitorPanel(monitor);
+    const services = { trans, changes, actions: new Actions(app, trans, PANEL_ID) };
+    const panel = new MonitorPanel(services);
     panel.id = PANEL_ID;
     app.shell.add(panel, 'left', { rank: RANK });
     restorer?.add(panel, PANEL_ID);
@@ -84,7 +84,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({ command: SHOW, category: trans.__('Jobs') });
     menu?.runMenu.addGroup([{ command: SHOW }], RANK);
-    const running = ReactWidget.create(<Running monitor={monitor} />);
+    const running = ReactWidget.create(<Running services={services} />);
     statusBar?.registerStatusItem(PANEL_ID, { item: running, align: 'left', rank: RANK });
 
     let unseen = 0;
@@ -108,9 +108,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
         (job) => job.status !== 'STOPPED' && (!job.job_definition_id || startedJobs.has(job.job_id)),
       );
       if (own.length > MAX_TOASTS) {
-        notifyOfMany(monitor, own);
+        notifyOfMany(services, own);
       } else {
-        own.forEach((job) => notify(monitor, job));
+        own.forEach((job) => notify(services, job));
       }
       if (own.length && !panel.isVisible) {
         setUnseen(unseen + own.length);

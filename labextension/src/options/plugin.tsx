@@ -11,10 +11,7 @@ import { OFFER, offered } from './offer';
 type Component = React.FC<IAdvancedOptionsProps>;
 
 /** Draws its children, and the stock component once they have failed. */
-class Fallback extends React.Component<
-  React.PropsWithChildren<{ stock: React.ReactNode }>,
-  { failed: boolean }
-> {
+class Fallback extends React.Component<React.PropsWithChildren<{ stock: React.ReactNode }>, { failed: boolean }> {
   state = { failed: false };
 
   static getDerivedStateFromError() {
