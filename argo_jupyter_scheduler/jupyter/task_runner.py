@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from jupyter_scheduler.task_runner import BaseTaskRunner
+from sqlalchemy.exc import DBAPIError
 from traitlets import Float
 
 from argo_jupyter_scheduler.domain import messages
@@ -97,6 +98,9 @@ class ArgoTaskRunner(BaseTaskRunner):
                 if wait <= interval * IDLE_FACTOR:  # logged once, not each time
                     self.log.warning("%s", messages.argo.checks_interrupted(error))
                 wait = min(max(wait, interval * IDLE_FACTOR) * 2, MAX_WAIT_SECONDS)
+            except DBAPIError as error:
+                self.log.warning("%s", messages.server.database_waits(error.orig))
+                wait = min(wait * 2, MAX_WAIT_SECONDS)
             except Exception:
                 self.log.exception("Jobs could not be checked; retrying.")
                 wait = min(wait * 2, MAX_WAIT_SECONDS)
