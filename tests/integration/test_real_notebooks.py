@@ -318,6 +318,13 @@ def test_an_attachment_is_in_the_html_whatever_its_name(execute: Execute, refere
     assert f'<img alt="plan" src="data:image/png;base64,{PIXEL}"/>' in run.published(".html").read_text()
 
 
+def test_a_chart_needs_no_description(execute: Execute) -> None:
+    run = execute(f"import base64, IPython.display as d\nd.Image(base64.b64decode('{PIXEL}'))")
+    assert ended(run) == ("COMPLETED", None)
+    assert PIXEL in run.published(".html").read_text()
+    assert "WARNING" not in run.log
+
+
 def test_no_picture_costs_a_format(execute: Execute) -> None:
     half = base64.b64encode(base64.b64decode(PIXEL)[:30]).decode()
     bad = {"null.png": None, "number.png": 5, "text.png": "%%%"}

@@ -34,6 +34,10 @@ NOT_CONVERTED = frozenset({"ipynb", "log"})
 """Formats that papermill and the run itself write."""
 
 
+_exporter_log = log.getChild("nbconvert")
+# nbconvert warns of each chart and picture of a cell: none has a description, and their author can give them none.
+_exporter_log.addFilter(lambda record: not str(record.msg).startswith("Alternative text is missing"))
+
 _exporters_lock = threading.Lock()
 """Held while something is converted: `warm_up` has its own thread, and exporters are shared."""
 
@@ -66,7 +70,7 @@ def _make_exporter(output_format: str) -> Exporter:
     if output_format == "markdown":
         # One file is published per format, so pictures go into it rather than beside it.
         settings.ExtractOutputPreprocessor.enabled = False
-    return get_exporter(output_format)(config=settings)
+    return get_exporter(output_format)(config=settings, log=_exporter_log)
 
 
 def convert(
