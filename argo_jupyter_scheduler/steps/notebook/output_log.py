@@ -17,11 +17,10 @@ def remove_terminal_sequences(text: str) -> str:
     return TERMINAL_SEQUENCES.sub("", text)
 
 
-_BACKSPACE = re.compile(r"[^\n]\x08")
 _ERASE = re.compile(r"\x1b\[[02]?K")
 """The sequence that pip and others print to erase the line."""
 
-_END_OF_LINE = re.compile(r"\r+\n")
+_CURSOR = re.compile("([\b\r])")
 
 
 def join_streams(notebook: Any) -> None:
@@ -44,19 +43,26 @@ def join_streams(notebook: Any) -> None:
 
 
 def apply_overwriting(text: str) -> str:
-    """Return a text as a terminal shows it whose backspaces and carriage returns overwrite what is before."""
-    while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
-        text = shorter
-    if "\r" not in text:
+    """Return a text as JupyterLab shows it: in a line, backspaces erase, and what follows a carriage return overwrites."""
+    if "\b" not in text and "\r" not in text:
         return text
-    return "\n".join(map(_overwrite, _END_OF_LINE.sub("\n", text).split("\n")))
+    return "\n".join(map(_overwrite, text.split("\n")))
 
 
 def _overwrite(line: str) -> str:
-    shown = ""
-    for part in line.split("\r"):
-        shown = part if _ERASE.search(part) else part + shown[len(part) :]
-    return shown
+    shown: list[str] = []
+    cursor = 0
+    for part in _CURSOR.split(line):
+        if part == "\r":
+            cursor = 0
+        elif part == "\b":
+            del shown[max(cursor - 1, 0) : cursor + 1 if cursor else 0]
+            cursor = max(cursor - 1, 0)
+        else:
+            end = len(shown) if _ERASE.search(part) else cursor + len(part)
+            shown[cursor:end] = part
+            cursor += len(part)
+    return "".join(shown)
 
 
 class OutputLog:

@@ -105,9 +105,8 @@ def read_repaired(notebook: dict[str, Any]) -> tuple[nbformat.NotebookNode, list
         raise UnusableNotebook(lines[0]) from error
     if notebook.get("nbformat", 4) == 4:
         return made, list(_strip_invalid_metadata(made))
-    made = nbformat.from_dict(
-        made
-    )  # an upgraded notebook is of its old format's class, which papermill refuses
+    # An upgraded notebook is of its old format's class, which papermill refuses.
+    made = nbformat.from_dict(made)
     return made, [*_repair(made), *_strip_invalid_metadata(made)]
 
 
