@@ -63,8 +63,13 @@ class ArgoTaskRunner(BaseTaskRunner):
         late_runs = LateRuns(self.scheduler.jobs)
         loops = [
             self._repeat(self._reconcile, self.mend_interval),
-            # A loop of its own: Slack may keep it waiting, and Argo must not.
-            self._repeat(lambda: self._report_late_runs(late_runs), self.mend_interval),
+            # A loop of its own: Slack may keep it waiting, and Argo must not. Runs that were due before this server
+            # started get the time to begin, so that they are not reported as missing.
+            self._repeat(
+                lambda: self._report_late_runs(late_runs),
+                self.mend_interval,
+                self.mend_interval * IDLE_FACTOR,
+            ),
         ]
         if not self.scheduler.jobs.engine.keeps_schedules:
             local_schedules = LocalSchedules(self.scheduler.jobs, self.scheduler.reconciler)
@@ -88,8 +93,9 @@ class ArgoTaskRunner(BaseTaskRunner):
     def _reconcile(self) -> float:
         return float(self.mend_interval) * (1 if self.scheduler.reconciler.reconcile() else IDLE_FACTOR)
 
-    async def _repeat(self, call: Callable[[], float], interval: float) -> None:
+    async def _repeat(self, call: Callable[[], float], interval: float, first_wait: float = 0) -> None:
         """Call a function again and again; it returns the seconds to wait."""
+        await asyncio.sleep(first_wait)
         wait = interval
         while True:
             try:
