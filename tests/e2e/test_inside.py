@@ -148,6 +148,38 @@ def test_a_notebook_runs_as_it_is_seen_with_filled_in_parameters_and_options(
     assert lab.read_outputs(job) == "Bergen 7\nunsaved\nunsaved\n"
 
 
+TYPE_AT_ONCE = """() => {
+    const setValue = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+    const read = Response.prototype.text;
+    Response.prototype.text = async function () {
+        const text = await read.call(this);
+        const type = async () => {
+            const field = document.querySelector("input[name='jobName']");
+            for (let n = 0; n < 40; n++) {
+                await null;
+                setValue.call(field, 'typed ' + n);
+                field.dispatchEvent(new Event('input', { bubbles: true }));
+            }
+        };
+        if (this.url.includes('notebook/parameters')) {
+            type();
+            Response.prototype.text = read;
+        }
+        return text;
+    };
+}"""
+"""Types a name in the very moment in which the answer with the parameters is read."""
+
+
+@in_one_place
+def test_typing_does_not_undo_parameters_that_are_filled_in(page: sync_api.Page, lab: Lab) -> None:
+    """The stock form writes what is typed over a change that it has not drawn yet."""
+    page.evaluate(TYPE_AT_ONCE)
+    open_form(page, "plain")
+    expect(page.get_by_label("Job name")).to_have_value("typed 39")
+    expect(page.locator("input[name='parameter-1-name']")).to_have_value("city")
+
+
 @in_one_place
 def test_the_calendar_icon_schedules_the_notebook_that_it_belongs_to(page: sync_api.Page, lab: Lab) -> None:
     """The stock command takes the file that is selected in the file browser."""

@@ -74,6 +74,7 @@ export function CreateForm(props: OfferedProps & ISaving): JSX.Element {
   const home = useRef<HTMLDivElement>(null);
   const change = useChange(props);
   const [declared, setDeclared] = useState<api.IDeclared[]>([]);
+  const isFilledIn = useRef(false);
   const [problem, setProblem] = useState('');
 
   const hintsPlace = usePlace(home, (own, place) => own.closest('.MuiAccordion-root')?.before(place));
@@ -107,8 +108,8 @@ export function CreateForm(props: OfferedProps & ISaving): JSX.Element {
       }
       const { parameters } = await api.listParameters(model.inputFile);
       if (isCurrent) {
+        isFilledIn.current = false;
         setDeclared(parameters);
-        change(({ parameters: given }) => (given?.length ? {} : { parameters: fillIn(parameters) }));
       }
     };
     if (isReady) {
@@ -117,7 +118,17 @@ export function CreateForm(props: OfferedProps & ISaving): JSX.Element {
     return () => {
       isCurrent = false;
     };
-  }, [isReady, model.inputFile, asksBeforeSaving, saveChanges, change]);
+  }, [isReady, model.inputFile, asksBeforeSaving, saveChanges]);
+
+  // Again until it is seen: the stock form draws a change a moment later, and what is typed until then would undo it.
+  useEffect(() => {
+    const parameters = fillIn(declared);
+    if (model.parameters?.length) {
+      isFilledIn.current = true;
+    } else if (parameters.length && !isFilledIn.current) {
+      change(({ parameters: given }) => (given?.length ? {} : { parameters }));
+    }
+  }, [model, declared, change]);
 
   return (
     <div ref={home} className="jp-argo-Options">
