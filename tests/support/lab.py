@@ -147,7 +147,12 @@ def running_lab(
     def stop() -> None:
         assert server
         server.terminate()
-        server.wait(90)
+        try:
+            server.wait(90)
+        except subprocess.TimeoutExpired:
+            # It has shut down, and waits for a thread of AnyIO: https://github.com/jupyterlab/jupyterlab/issues/10442
+            server.kill()
+            server.wait()
 
     def find_url() -> str:
         assert server
