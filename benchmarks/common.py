@@ -91,7 +91,12 @@ class Server:
     def close(self) -> None:
         """End the server."""
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            # It has shut down, and waits for a thread of AnyIO: https://github.com/jupyterlab/jupyterlab/issues/10442
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 
