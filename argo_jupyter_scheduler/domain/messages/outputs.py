@@ -102,7 +102,8 @@ def outputs_unpublished(error: Exception) -> str:
 
 def outputs_missing(formats: Iterable[str]) -> str:
     """Return the message for a run whose notebook was executed, but whose outputs are not all there."""
-    return f"The notebook was executed, but these outputs could not be written: {', '.join(formats)}."
+    names = ", ".join(formats)
+    return f"The notebook was executed, but these outputs could not be written: {names}. Perhaps the disk is full or read-only."
 
 
 def no_result(job_id: str) -> str:
