@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import InvalidJob
+from argo_jupyter_scheduler.domain.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.domain.text import remove_control_characters, shorten
 
 NAME, DATE, TIME, JOB_ID, DEFINITION, STATUS = PLACEHOLDERS = (
@@ -22,9 +23,6 @@ NAME, DATE, TIME, JOB_ID, DEFINITION, STATUS = PLACEHOLDERS = (
     "status",
 )
 """Placeholders that each run has; all others are names of parameters."""
-
-SCHEDULED_TIME = "scheduled_time"
-"""The parameter with the moment that a run is about; see `steps.scheduled_time`."""
 
 _OF_ONE_RUN = frozenset({DATE, TIME, JOB_ID, STATUS, SCHEDULED_TIME})
 """Placeholders that differ between the runs of a definition."""

@@ -13,7 +13,7 @@ import json
 import math
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,9 @@ Kind = Literal["text", "number", "boolean", "collection", "unknown"]
 
 Type = Literal["bool", "int", "float", "str", "list", "dict", "other"]
 """The type of a parameter's default, in Python's words."""
+
+SCHEDULED_TIME = "scheduled_time"
+"""The parameter that gets the moment which a run is about, where the notebook declares it; see `steps.scheduled_time`."""
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -119,14 +122,14 @@ def find_kinds(source: str, language: str) -> dict[str, Kind]:
     return {found.name: _KINDS[found.type] for found in list_defaults(source, language)}
 
 
-def find_computed(source: str, language: str) -> set[str]:
-    """Return the parameters of a ``parameters`` cell whose defaults only the notebook itself knows, such as ``date.today()``.
+def find_computed(declared: Iterable[Default], language: str) -> set[str]:
+    """Return the names of declared parameters whose defaults only the notebook itself knows, such as ``date.today()``.
 
     Of languages other than Python that cannot be told, so none is returned.
     """
     if language not in ("", "python"):
         return set()
-    return {found.name for found in list_defaults(source, language) if not _is_literal(found.default)}
+    return {found.name for found in declared if not _is_literal(found.default)}
 
 
 def list_defaults(source: str, language: str) -> list[Default]:

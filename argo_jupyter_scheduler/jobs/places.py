@@ -11,13 +11,12 @@ from argo_jupyter_scheduler.domain import messages
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, InvalidJob
 from argo_jupyter_scheduler.domain.options import Options
 from argo_jupyter_scheduler.domain.output_template import (
-    SCHEDULED_TIME,
     STORES,
     OutputTemplate,
     find_parameters,
     parse_output_templates,
 )
-from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults
+from argo_jupyter_scheduler.domain.parameters import SCHEDULED_TIME, find_computed, list_defaults
 from argo_jupyter_scheduler.domain.run_settings import LinkedInput
 from argo_jupyter_scheduler.environments import kernels
 from argo_jupyter_scheduler.jobs.inputs import Notebook, list_notebooks
@@ -54,9 +53,9 @@ def check_places(
         check_linked_input(settings.root_dir, origin, notebook.path.name)
     for template in parse_output_templates(options.output or settings.output_template):
         _, language = kernels.notebook_kernel(notebook.metadata)
-        declared = (default.name for default in list_defaults(notebook.defaults, language))
-        template.check([*(parameters or ()), *declared])
-        computed = find_computed(notebook.defaults, language) - {SCHEDULED_TIME, *(parameters or ())}
+        declared = list_defaults(notebook.defaults, language)
+        template.check([*(parameters or ()), *(default.name for default in declared)])
+        computed = find_computed(declared, language) - {SCHEDULED_TIME, *(parameters or ())}
         for name in find_parameters(template):
             if name in computed:
                 raise InvalidJob(messages.outputs.placeholder_computed(name))

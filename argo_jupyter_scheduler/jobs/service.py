@@ -21,6 +21,7 @@ from argo_jupyter_scheduler.domain.errors import (
     JobNotFound,
 )
 from argo_jupyter_scheduler.domain.moments import format_moment, read_moment
+from argo_jupyter_scheduler.domain.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.domain.status import LIVE, QUEUED, WAITING
 from argo_jupyter_scheduler.engines.base import Engine
 from argo_jupyter_scheduler.jobs.column_checks import check_values
@@ -31,7 +32,6 @@ from argo_jupyter_scheduler.jobs.settings import JobSettings
 from argo_jupyter_scheduler.jobs.staging import Staging
 from argo_jupyter_scheduler.jobs.validation import Validation, check_known, check_output_formats
 from argo_jupyter_scheduler.steps import rename_files
-from argo_jupyter_scheduler.steps.notebook.parameters import SCHEDULED_TIME
 from argo_jupyter_scheduler.storage.database import Database
 from argo_jupyter_scheduler.storage.deleted_runs import mark_deleted_run
 from argo_jupyter_scheduler.storage.folders import RunFolder

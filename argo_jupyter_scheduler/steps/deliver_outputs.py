@@ -17,7 +17,7 @@ from typing import Any
 from argo_jupyter_scheduler.domain import messages, output_template
 from argo_jupyter_scheduler.domain.errors import ArgoSchedulerError, RunEnded, RunError
 from argo_jupyter_scheduler.domain.output_template import OutputTemplate, parse_output_templates
-from argo_jupyter_scheduler.domain.parameters import find_computed, list_defaults, read_value
+from argo_jupyter_scheduler.domain.parameters import SCHEDULED_TIME, find_computed, list_defaults, read_value
 from argo_jupyter_scheduler.domain.run_settings import ARGO, RunSettings
 from argo_jupyter_scheduler.domain.status import COMPLETED, LIVE
 from argo_jupyter_scheduler.steps.context import Context, Result, log
@@ -228,7 +228,7 @@ class _Delivery:
         names = set(output_template.find_parameters(self._template))
         given = {name: str(value) for name, value in (job.parameters or {}).items() if name in names}
         if self._scheduled_time:
-            given.setdefault(output_template.SCHEDULED_TIME, self._scheduled_time)
+            given.setdefault(SCHEDULED_TIME, self._scheduled_time)
         defaults = _read_defaults(self._folder.path / job.input_filename) if names - given.keys() else {}
         return {
             **defaults,
@@ -292,7 +292,8 @@ def _read_defaults(notebook: Path) -> dict[str, str]:
         tagged = (cell for cell in content["cells"] if "parameters" in (cell["metadata"].get("tags") or ()))
         source = next(tagged)["source"]
         source = source if isinstance(source, str) else "".join(source)
-        found, computed = list_defaults(source, language), find_computed(source, language)
+        found = list_defaults(source, language)
+        computed = find_computed(found, language)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return {}
     return {one.name: str(read_value(one.default)) for one in found if one.name not in computed}

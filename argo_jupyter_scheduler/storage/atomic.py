@@ -41,9 +41,8 @@ def _beside(path: Path, owner: str = "") -> Path:
 
 def remove_unfinished(folder: Path, owner: str) -> None:
     """Delete what killed processes of a run left in a folder before they moved it into place."""
-    begin = owner[:OWNER_CHARACTERS]
-    for part in folder.glob(f".{begin}{'[0-9a-f]' * (12 - len(begin))}.part"):
-        if is_locked(part) is False:
+    for part in folder.glob(UNFINISHED):
+        if part.name.startswith(f".{owner[:OWNER_CHARACTERS]}") and is_locked(part) is False:
             part.unlink(missing_ok=True)
 
 

@@ -51,6 +51,7 @@ from argo_jupyter_scheduler.storage.input_folder import (
     FileCopy,
     FolderRules,
     copy_folder,
+    scan,
     walk,
 )
 from argo_jupyter_scheduler.storage.locks import locked
@@ -106,13 +107,12 @@ def is_own_file(folder: Path, path: str) -> bool:
 
 def _make_deletable(folder: Path) -> None:
     """Give the owner the rights to delete all in a folder: tools such as Go leave folders that cannot be written."""
-    folders = [str(folder)]
-    while folders:
-        path = folders.pop()
-        with contextlib.suppress(OSError):
-            os.chmod(path, stat.S_IRWXU)
-            with os.scandir(path) as entries:
-                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    with contextlib.suppress(OSError):
+        os.chmod(folder, stat.S_IRWXU)
+    for entry in scan(folder):  # a folder is yielded before it is entered
+        if entry.is_dir(follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.chmod(entry.path, stat.S_IRWXU)
 
 
 def _read_suffix(value: object, default: str) -> str:

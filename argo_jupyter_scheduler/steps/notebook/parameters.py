@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from argo_jupyter_scheduler.domain.parameters import find_kinds, is_expression, read_parameters
+from argo_jupyter_scheduler.domain.parameters import (
+    SCHEDULED_TIME,
+    find_kinds,
+    is_expression,
+    read_parameters,
+)
 from argo_jupyter_scheduler.notify import slack, targets
 from argo_jupyter_scheduler.steps.context import log
 from argo_jupyter_scheduler.steps.notebook.cells import tags_of
@@ -19,9 +24,6 @@ if TYPE_CHECKING:
 
 PARAMETERS_TAG = "parameters"
 """papermill's tag of the cell with the defaults."""
-
-SCHEDULED_TIME = "scheduled_time"
-"""The parameter that gets the moment which a run is about, where the notebook declares it."""
 
 SCHEDULED_TIME_VARIABLE = "SCHEDULED_TIME"
 """The environment variable of the kernel that has the same moment, in every notebook."""

@@ -198,5 +198,7 @@ def test_defaults_in_a_cell_that_does_not_parse(source: str) -> None:
     ],
 )
 def test_computed_defaults(default: str, is_computed: bool) -> None:
-    assert find_computed(f"a = {default}", "python") == ({"a"} if is_computed else set())
-    assert find_computed(f"a = {default}", "bash") == set()
+    assert find_computed(list_defaults(f"a = {default}", "python"), "python") == (
+        {"a"} if is_computed else set()
+    )
+    assert find_computed(list_defaults(f"a = {default}", "bash"), "bash") == set()
